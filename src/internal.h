@@ -8,13 +8,19 @@
 #ifndef SIGBUS_INTERNAL_H
 #define SIGBUS_INTERNAL_H
 
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <sys/select.h>
 #include <sys/types.h>
 #include <sys/ucontext.h>
+#include <sys/uio.h>
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE ((uintptr_t)1 << PAGE_SHIFT)
@@ -30,20 +36,101 @@
 /* ---- process.c: what fork() must not hand to the child as it is ---- */
 
 #define SCRATCH_SLOTS 8
+#define STASH_SLOTS 64
 
 struct lock_word {
 	/* Even: free, odd: held by a repair. It only grows, so it is a version too. */
 	_Alignas(64) _Atomic uint64_t word;
 };
 
+/* A SIGBUS that was sent while virtually blocked; it waits as a queued shadow signal. */
+struct stash {
+	_Atomic int state;  /* 0 free, 1 being filled, 2 queued */
+	_Atomic int target; /* thread id, or 0: the process */
+	siginfo_t info;
+};
+
 /* Lives in MADV_WIPEONFORK pages: a fork child finds all of it zero, whatever was held. */
 struct process_state {
 	struct lock_word lock[64];
-	_Atomic int pid;                                /* of the process that uses it; 0 in a new child */
-	_Atomic uint32_t writers;                       /* between cutting a range and the new state */
-	_Atomic uint32_t scratch_busy[SCRATCH_SLOTS];   /* see scratch_get() */
+	_Atomic int pid;                              /* of the process that uses it; 0 in a new child */
+	_Atomic uint32_t writers;                     /* between cutting a range and the new state */
+	_Atomic uint32_t scratch_busy[SCRATCH_SLOTS]; /* see scratch_get() */
+	struct stash stash[STASH_SLOTS];
 };
 extern struct process_state *process_state;
+
+int process_init(void);
+/* Not our own: a vfork() or clone(CLONE_VM) child, which must not change what it shares. [H] */
+bool process_is_borrowed(void);
+void *arena_allocate(size_t size); /* [H] zeroed, never freed; NULL: no memory */
+
+/* ---- init.c ---- */
+
+extern bool active;              /* false: dormant (SIGBUS_ONLY), or nothing works: only pass on */
+extern const char *program_name; /* base name of what was executed */
+extern const char *program_path; /* base name of the file it is, e.g. behind a link */
+extern struct policy policy;
+
+/* ---- real.c: the next functions ---- */
+
+struct epoll_event;
+#define SPAWN_PARAMETERS                                                                           \
+	(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,     \
+		char *const *, char *const *)
+
+#define REAL_FUNCTIONS(X)                                                                          \
+	X(void *, mmap, (void *, size_t, int, int, int, off_t))                                    \
+	X(void *, mmap64, (void *, size_t, int, int, int, off_t))                                  \
+	X(int, munmap, (void *, size_t))                                                           \
+	X(void *, mremap, (void *, size_t, size_t, int, ...))                                      \
+	X(int, mprotect, (void *, size_t, int))                                                    \
+	X(int, pkey_mprotect, (void *, size_t, int, int))                                          \
+	X(void *, shmat, (int, const void *, int))                                                 \
+	X(int, shmdt, (const void *))                                                              \
+	X(int, remap_file_pages, (void *, size_t, int, size_t, int))                               \
+	X(int, sigaction, (int, const struct sigaction *, struct sigaction *))                     \
+	X(sighandler_t, signal, (int, sighandler_t)) \
+	X(sighandler_t, sysv_signal, (int, sighandler_t)) \
+	X(sighandler_t, sigset, (int, sighandler_t)) \
+	X(int, sigignore, (int))                                                                   \
+	X(int, sighold, (int))                                                                     \
+	X(int, sigrelse, (int))                                                                    \
+	X(int, siginterrupt, (int, int))                                                           \
+	X(int, sigprocmask, (int, const sigset_t *, sigset_t *))                                   \
+	X(int, pthread_sigmask, (int, const sigset_t *, sigset_t *))                               \
+	X(int, kill, (pid_t, int))                                                                 \
+	X(int, sigpending, (sigset_t *))                                                           \
+	X(int, sigsuspend, (const sigset_t *))                                                     \
+	X(int, sigtimedwait, (const sigset_t *, siginfo_t *, const struct timespec *))             \
+	X(int, ppoll, (struct pollfd *, nfds_t, const struct timespec *, const sigset_t *))        \
+	X(int, __ppoll_chk,                                                                        \
+		(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *, size_t))      \
+	X(int, pselect,                                                                            \
+		(int, fd_set *, fd_set *, fd_set *, const struct timespec *, const sigset_t *))    \
+	X(int, epoll_pwait, (int, struct epoll_event *, int, int, const sigset_t *))               \
+	X(int, epoll_pwait2,                                                                       \
+		(int, struct epoll_event *, int, const struct timespec *, const sigset_t *))       \
+	X(int, signalfd, (int, const sigset_t *, int))                                             \
+	X(int, pthread_attr_setsigmask_np, (pthread_attr_t *, const sigset_t *))                   \
+	X(int, pthread_attr_getsigmask_np, (const pthread_attr_t *, sigset_t *))                   \
+	X(int, execve, (const char *, char *const *, char *const *))                               \
+	X(int, execvpe, (const char *, char *const *, char *const *))                              \
+	X(int, fexecve, (int, char *const *, char *const *))                                       \
+	X(int, execveat, (int, const char *, char *const *, char *const *, int))                   \
+	X(int, posix_spawn, SPAWN_PARAMETERS)                                                      \
+	X(int, posix_spawnp, SPAWN_PARAMETERS)                                                     \
+	X(int, system, (const char *))                                                             \
+	X(FILE *, popen, (const char *, const char *))                                             \
+	X(int, dlclose, (void *))
+
+struct real {
+#define REAL_MEMBER(type, name, parameters) type(*name) parameters;
+	REAL_FUNCTIONS(REAL_MEMBER)
+#undef REAL_MEMBER
+};
+extern struct real real;
+void real_init(void);
 
 /* Buffers for the fault path: it has little stack and no malloc. */
 struct scratch {
@@ -53,7 +140,8 @@ struct scratch {
 struct scratch *scratch_get(void); /* [H] NULL when all are in use */
 void scratch_put(struct scratch *scratch); /* [H] */
 
-/* ---- policy.c: text -> rules, facts -> rule. Pure: no system call, no global state. ---- */
+/* ---- policy.c, policy-parse.c, policy-error.c, glob.c: text -> rules, facts -> rule. Pure: no
+ * system call, and no state but the hit counter of the built-in rule. ---- */
 
 enum policy_key {
 	KEY_ANY, /* "*" */
@@ -67,6 +155,7 @@ enum policy_key {
 
 enum action_kind { ACTION_OWNER, ACTION_ZERO, ACTION_CHAIN, ACTION_ABORT, ACTION_COUNT };
 
+/* In the order of zero's arguments in policy_actions. */
 enum action_extent { EXTENT_LOST, EXTENT_PAGE, EXTENT_RANGE };
 
 struct action {
@@ -75,41 +164,69 @@ struct action {
 };
 
 struct match {
+	const char *glob; /* still escaped: the matcher knows the escapes */
+	uint16_t glob_length;
 	uint8_t key; /* enum policy_key */
-	const char *glob;
-	uint32_t glob_length; /* still escaped: the matcher knows the escapes */
 };
 
 #define RULE_MATCHES_MAX 8
 #define RULE_ACTIONS_MAX 8
+#define GLOB_MAX 4096                /* bytes of one glob */
+#define POLICY_TEXT_MAX (1024 * 1024) /* bytes of one text */
+#define POLICY_INCLUDES_MAX 16
 
 struct rule {
 	const char *text; /* as written, for reports; not terminated */
 	uint32_t text_length;
-	uint32_t item; /* 1-based; 0: the built-in rule */
+	uint32_t item; /* in SIGBUS_POLICY, 1-based, of the "@NAME" for an included rule; 0: built-in */
+	uint32_t line; /* in the included text, 1-based; 0: the rule stands in SIGBUS_POLICY itself */
 	uint8_t match_count, action_count;
 	bool quiet;
-	struct match match[RULE_MATCHES_MAX];
-	struct action action[RULE_ACTIONS_MAX];
+	const struct match *match; /* the rules of a policy share one array of each */
+	const struct action *action;
 	_Atomic uint64_t hits;
 };
 
 struct policy {
 	struct rule *rule; /* the last one is the built-in *=owner|chain */
 	uint32_t rule_count;
-	bool strict;
+	bool strict;   /* right even if the rest of the text is not */
 	uint32_t keys; /* 1 << key for each key that some rule uses */
 };
+
+/* A row of the tables from which the parser, its messages and --list are made. */
+struct policy_word {
+	const char *word;
+	const char *const *values; /* all of them, NULL-terminated; NULL: any glob, or no argument */
+	const char *help;
+	bool final; /* an action that never declines */
+};
+extern const struct policy_word policy_keys[], policy_actions[]; /* in enum order; word NULL ends */
+
+/* Words stride bytes apart, up to a NULL: a column of a table, or an array. first NULL: none. */
+struct policy_words {
+	const char *const *first;
+	size_t stride;
+};
+const char *policy_words_at(struct policy_words words, size_t i);
+/* The word that was probably meant, or NULL when none is near. */
+const char *policy_nearest(struct policy_words words, const char *word, size_t length);
 
 #define POLICY_WORD_MAX 48
 
 struct policy_error {
-	const char *source; /* "SIGBUS_POLICY", or the name of the file or preset, in name[] */
-	char name[256];
-	uint32_t item, column; /* 1-based; column counts bytes in the item's own text (in a file: in the line) */
-	const char *what;      /* "unknown action", ... */
+	char source[256]; /* "SIGBUS_POLICY", or the "@NAME" of the included text; may be cut */
+	bool in_file;     /* item is a line of the text, and column counts from its start */
+	uint32_t item;    /* 1-based; 0: the whole text is meant */
+	uint32_t column;  /* 1-based, in bytes; in SIGBUS_POLICY from the start of the whole value */
+	const char *what; /* "unknown", ... */
+	const char *noun; /* "action", ... or NULL */
 	char word[POLICY_WORD_MAX];
-	const char *nearest; /* a valid word, or NULL */
+	uint8_t word_length; /* 0: no word to show */
+	bool word_cut;
+	const char *reason;  /* or NULL */
+	const char *nearest; /* a valid word, or NULL: then all of valid are listed */
+	struct policy_words valid;
 };
 
 /* Where the parser gets memory and other texts from; the unit tests have their own. */
@@ -117,44 +234,61 @@ struct policy_env {
 	void *(*allocate)(size_t size); /* zeroed, or NULL; never freed */
 	/* The text of "@name" (a path if it has a "/", else a preset): 0 or -errno. */
 	int (*load)(const char *name, const char **text, size_t *length);
+	struct policy_words (*presets)(void); /* for messages only; may be NULL */
 };
 
-/* 0, or -EINVAL/-ENOMEM with *error filled. The policy keeps pointers into text. */
-int policy_parse(const char *text, size_t length, const struct policy_env *env, struct policy *policy,
-	struct policy_error *error);
-/* One line without "\n" into buffer, always terminated; returns its length. */
+/*
+ * 0, or -EINVAL/-ENOMEM with *error filled; then *policy is the built-in one. The policy keeps
+ * pointers into text. Linear in the length of the texts.
+ */
+int policy_parse(const char *text, size_t length, const struct policy_env *env,
+	struct policy *policy, struct policy_error *error);
+/* One line without "\n" into buffer, always terminated (size > 0); returns its length. */
 size_t policy_error_line(const struct policy_error *error, char *buffer, size_t size);
 /* The built-in policy: *=owner|chain. */
 void policy_builtin(struct policy *policy);
 
 /* The i-th name of the fact behind a key, or NULL when there are no more. [H] */
 typedef const char *(*policy_fact)(void *context, enum policy_key key, unsigned i);
-/* The first rule that matches: never NULL. [H] */
+/* The first rule that matches: never NULL. Asks only for the facts that it needs. [H] */
 const struct rule *policy_match(const struct policy *policy, policy_fact fact, void *context);
-bool glob_match(const char *glob, size_t glob_length, const char *text); /* [H] */
-const char *action_name(enum action_kind kind);                          /* [H] */
-/* The table of words for --list and for messages: i from 0 until NULL. */
-struct policy_word {
-	const char *word, *values, *help;
-};
-extern const struct policy_word policy_keys[], policy_actions[];
+const char *action_name(enum action_kind kind); /* [H] */
+
+/* Time: at most glob_length times the length of text; no recursion. [H] */
+bool glob_match(const char *glob, size_t glob_length, const char *text);
+/* NULL, or the place of an error with *what set: glob_match() would take the byte literally. */
+const char *glob_check(const char *glob, size_t glob_length, const char **what);
+
+/* ---- policy-file.c: the files and presets behind "@NAME" ---- */
+
+/* allocate: as in struct policy_env. preset_dir is kept. */
+void policy_file_init(const char *preset_dir, void *(*allocate)(size_t size));
+/*
+ * The text behind "@name": 0 or -errno; -EOPNOTSUPP: not a regular file, -EFBIG: longer than
+ * POLICY_TEXT_MAX. Never blocks on a FIFO.
+ */
+int policy_load(const char *name, const char **text, size_t *length);
+/* The names of the installed presets, sorted. */
+struct policy_words policy_presets(void);
 
 /* ---- range.c: address -> record. Lock-free writers, wait-free lookup. No system call. ---- */
 
 /*
- * geometry: first page << 28 | pages; 0: dead.
+ * geometry: first page << 28 | pages; 0: dead. With RANGE_HIDDEN set no lookup finds it: a split
+ * that is not done yet, or a piece in a range_cut list (then all bits are inverted).
  * state: generation << 32 | lock << 26 | owner << 14 | flags. Both are one atomic word each; a pair
  * that was read with the same state before and after is of one incarnation.
  */
 struct range {
 	_Atomic uint64_t geometry;
 	_Atomic uint64_t state;
-	_Atomic uint32_t caller; /* offset of the mapping call in its object; next free record */
-	_Atomic uint32_t faults;
-	_Atomic uintptr_t anchor; /* a page of the same file, kept since the first repair, or 0 */
+	_Atomic uint32_t caller;  /* offset of the mapping call in its object; next free record */
+	_Atomic uint32_t faults;  /* in a range_cut list: the next piece */
+	_Atomic uintptr_t anchor; /* see range_anchor() */
 };
 
 #define RANGE_PAGES_BITS 28
+#define RANGE_HIDDEN ((uint64_t)1 << 63)
 #define RANGE_LOCKS 64
 #define OWNERS_MAX 4096
 
@@ -173,6 +307,7 @@ enum range_flag {
 struct range_hit {
 	struct range *range; /* NULL: nothing there */
 	uint64_t geometry, state;
+	bool unsettled; /* nothing found while others were changing it: access again and look again */
 };
 
 static inline uintptr_t geometry_start(uint64_t geometry)
@@ -209,29 +344,192 @@ void range_init(const struct range_env *env);
 /* What a new record shall say. */
 struct range_attributes {
 	unsigned owner, flags;
-	int lock; /* -1: the next one in turn */
+	int lock; /* -1: any */
 	uint32_t caller;
 	uintptr_t anchor;
 };
+/* 0, -EINVAL (alignment, size 0), -E2BIG (1 TiB or more, above 47 bits), -ENOMEM. What the table
+ * still has there is stale (unmapped behind our back): it is dropped, so this may wait too. */
 int range_insert(uintptr_t start, size_t size, const struct range_attributes *attributes);
 struct range_hit range_lookup(uintptr_t address); /* [H] wait-free */
 
 /*
  * Takes [start, start + size) out of the table and waits for repairs in it. What was there comes
- * back as a list of unpublished records (linked by id in caller; 0 ends it), to be freed, or put back when the
- * system call failed.
+ * back as a list of hidden records (linked by id in faults; 0 ends it), to be freed, or put back
+ * when the system call failed. state and caller stay readable in a piece, and the anchor in one
+ * that has the start of its record; the part that stays in the table has the anchor otherwise.
  */
 struct range_cut {
 	uint32_t first; /* id of the first piece, 0: nothing was there */
-	bool lost;      /* no memory for a piece: it is no longer tracked */
+	bool lost;      /* something is no longer tracked, or can't be put back: no memory */
 };
 struct range_cut range_cut(uintptr_t start, size_t size);
 void range_cut_free(struct range_cut cut);
 void range_cut_restore(struct range_cut cut);
-struct range *range_by_id(uint32_t id);
-/* Calls visit for each live record that overlaps; used by mprotect and by the API. */
+struct range *range_by_id(uint32_t id); /* NULL: no such id */
+/* The page of the same file that is kept since the first repair, or 0. It is set by compare and
+ * swap against the word itself: with bit 0 set that is the table's own note, equal to "none". */
+static inline uintptr_t range_anchor(const struct range *range)
+{
+	uintptr_t anchor = atomic_load(&range->anchor);
+
+	return anchor & 1 ? 0 : anchor;
+}
+/* Where a piece of a range_cut list was. */
+static inline uint64_t range_piece(const struct range *range)
+{
+	return ~atomic_load(&range->geometry);
+}
+/*
+ * Change the state of a live incarnation; false: it is gone. A repair compares the whole state, so
+ * a change costs one that is under way another look, never more: it takes the new state over. It
+ * does not wait, so the holder of the lock word may do it; who has to be sure that no repair with
+ * the old flags goes on (mprotect) waits for the lock word afterwards, before its system call. [H]
+ */
+bool range_set_flags(struct range_hit hit, unsigned set, unsigned clear);
+bool range_set_owner(struct range_hit hit, unsigned owner);
+/* Under the lock word: is it still what was looked up, and [start, start + size) inside? [H] */
+bool range_still(const struct range_hit *hit, uintptr_t start, size_t size);
+/* Calls visit for each live record that overlaps, perhaps twice if others split it meanwhile. */
 void range_each(uintptr_t start, size_t size, void (*visit)(struct range_hit hit, void *data), void *data);
-uint64_t range_count(void);
+uint64_t range_count(void); /* live ones; looks at every record */
+
+/* ---- owner.c: address -> shared object -> owner, and each owner's handlers ---- */
+
+struct disposition;
+
+/* The owner of the code at address; 0 when no object holds it. */
+unsigned owner_at(uintptr_t address);
+/* The same for the caller of a mapping function, past objects that only wrap mmap(). */
+unsigned owner_of_caller(uintptr_t caller, uint32_t *offset);
+bool object_at(uintptr_t address, const char **name, uintptr_t *offset); /* [H] */
+const char *owner_name(unsigned owner);                                  /* [H] */
+/* The i-th name by which rules know the owner; NULL when there are no more. [H] */
+const char *owner_alias(unsigned owner, unsigned i);
+/* The handler that answers for the owner now, or NULL. [H] */
+const struct disposition *owner_handler(unsigned owner);
+/* What the owners learn from a sigaction(SIGBUS) outside of handlers, made by code at caller. */
+void owner_note(const struct disposition *disposition, uintptr_t caller);
+/* Takes a handler away from every owner that has it as its newest (SA_RESETHAND). [H] */
+void owner_forget(const struct disposition *disposition);
+
+/* ---- wrapper.c: whose mmap() was it, when the caller only wraps mmap() ---- */
+
+void wrapper_init(void);
+bool wrapper_is(const char *object_name);
+/* The first return address on this thread's stack outside of wrappers, or caller. */
+uintptr_t wrapper_caller(uintptr_t caller);
+
+/* ---- disposition.c: the virtual SIGBUS action ---- */
+
+/* Immutable and interned: equal actions are the same pointer. */
+struct disposition {
+	const struct disposition *next; /* in the intern table */
+	void *handler;
+	uint64_t flags, mask; /* as the program gave them; the mask has SIGBUS, not the shadow */
+	_Atomic bool leaves;  /* the handler was seen to leave by siglongjmp() */
+};
+
+extern int shadow_signal; /* its blocked bit is "SIGBUS is virtually blocked" */
+#define SIGNAL_BIT(signo) ((uint64_t)1 << ((signo)-1))
+#define SA_RESTORER_ ((uint64_t)0x04000000) /* the kernel's, not in the C library's headers */
+
+int disposition_init(void);
+/* NULL: no memory. [H] */
+const struct disposition *disposition_intern(void *handler, uint64_t flags, uint64_t mask);
+/* What a query sigaction(signo, NULL, &old) would say: signo is SIGBUS or shadow_signal. [H] */
+const struct disposition *disposition_now(int signo);
+bool disposition_replace(int signo, const struct disposition *old, const struct disposition *new); /* [H] */
+/* sigaction() for SIGBUS and the shadow signal. new may be NULL. Returns the old one. */
+const struct disposition *disposition_set(int signo, const struct disposition *new, uintptr_t caller);
+/* Gives the kernel's disposition up, so that the next fault, or the queued signal, is fatal. [H] */
+void disposition_die(int signo);
+bool disposition_show_ignored(void);
+void disposition_rearm(void); /* after a death that did not happen */
+extern _Atomic bool disposition_disarmed;
+
+/* ---- mask.c: the virtual blocked bit ---- */
+
+uint64_t mask_to_kernel(uint64_t mask);   /* [H] SIGBUS -> shadow */
+uint64_t mask_from_kernel(uint64_t mask); /* [H] shadow -> SIGBUS */
+uint64_t mask_swap(int how, uint64_t mask); /* [H] raw rt_sigprocmask; returns the old mask */
+void mask_init(void);
+uint64_t mask_word(const sigset_t *set); /* the kernel's part of the C library's sigset_t */
+void mask_set_word(sigset_t *set, uint64_t word);
+
+/* ---- fault.c, chain.c, repair.c, remap.c: see there ---- */
+
+struct fault;
+
+/* Made by entry-*.S, which knows the layout: what came, and what to do after sigbus_dispatch(). */
+struct jump {
+	uintptr_t frame; /* the kernel's signal frame, perhaps moved */
+	siginfo_t *info;
+	ucontext_t *uc;
+	uintptr_t signo;
+	void *handler; /* NULL: return from the signal */
+};
+HIDDEN void sigbus_entry(int signo, siginfo_t *info, void *uc);
+HIDDEN void sigbus_dispatch(int signo, struct jump *jump);
+void fault_report(struct fault *fault); /* [H] at most once a fault */
+
+/* A call of an owner's handler, in the caller's frame (call.c). */
+struct call {
+	uint64_t cookie;
+	struct call *outer;
+	const struct disposition *handler; /* NULL: a callback of the C API */
+	bool declined;
+	void *unwind[5]; /* __builtin_setjmp() */
+};
+struct call *call_live(void); /* [H] the innermost call that is still on the stack, or NULL */
+/* What sigaction() inside of the live call put in place, NULL: nothing. [H] */
+const struct disposition *call_placed(void);
+void call_place(const struct disposition *disposition); /* [H] */
+bool chained_handler_is_live(void); /* [H] a handler that chain jumped into is still on the stack */
+
+enum answer { ANSWER_DONE, ANSWER_DECLINED, ANSWER_RETRY };
+enum answer repair(struct fault *fault, enum action_extent extent); /* [H] */
+/* Can the page not be read (or written)? 0: it can; -EFAULT/-EHWPOISON: lost; else: no telling. [H] */
+int probe(uintptr_t page, bool write);
+void probe_init(void);
+int repair_init(void);
+void repair_wait(unsigned lock); /* until the present holder of the lock word, if any, is gone */
+void anchor_free(uintptr_t anchor); /* [H] */
+void range_cut_release(struct range_cut cut); /* range_cut_free() and what hangs on the records */
+
+struct chain_target {
+	const struct disposition *disposition;
+	int signo;
+	uint64_t mask; /* of the thread at delivery */
+};
+void *chain_jump(const struct chain_target *target, struct jump *jump); /* [H] */
+void chain_reset(int signo, const struct disposition *handler); /* [H] SA_RESETHAND at delivery */
+/* Moves the kernel's frame to the interrupted stack if the handler may not use the alternate one. [H] */
+bool frame_move(const struct disposition *handler, struct jump *jump);
+
+/* ---- track.c: what the mapping hooks tell the range table ---- */
+
+struct mapping {
+	void *address;
+	size_t length;
+	int prot, flags, fd;
+	off_t offset;
+};
+void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const struct mapping *mapping,
+	uintptr_t caller);
+int track_munmap(void *address, size_t length);
+struct remapping {
+	void *old;
+	size_t old_size, new_size;
+	int flags;
+	void *new; /* with MREMAP_FIXED */
+};
+void *track_mremap(const struct remapping *move);
+void track_protect(void *address, size_t length, int prot);
+void *track_shmat(int id, const void *address, int flags, uintptr_t caller);
+int track_shmdt(const void *address);
+/* mremap() of a range of which pages were replaced: the kernel sees several mappings there. */
+void *remap_repaired(const struct remapping *move, uintptr_t anchor, unsigned prot);
 
 /* ---- kernel view: vma.c ---- */
 
@@ -245,10 +543,27 @@ struct vma {
 	bool deleted;     /* the name ended in " (deleted)", which is cut off */
 	const char *path; /* never NULL; "" for anonymous memory */
 };
-/* What is mapped at address: 0, -ENOENT, or -errno when the kernel can't be asked. path: storage. [H] */
+/* What is mapped at address: 0, -ENOENT, or -errno when the kernel can't be asked. path: storage,
+ * or NULL with size 0. [H] */
 int vma_query(uintptr_t address, struct vma *vma, char *path, size_t path_size);
 /* "hugetlb", "memfd", "shm", "device", "file" or "anon". [H] */
 const char *vma_kind(const struct vma *vma);
+
+/* The text of /proc/PID/maps, fed in pieces. Pure; here for its tests. */
+#define MAPS_FIELDS 7
+struct maps_scan {
+	uintptr_t address; /* the caller sets these three; all else is zero at first */
+	char *path;
+	size_t path_size;
+	uint64_t value[MAPS_FIELDS];
+	size_t length;           /* of the name, also of what did not fit into the path */
+	size_t deleted, escape;  /* how much of " (deleted)" and of "\012" it ends with */
+	unsigned field;
+	bool skip; /* to the end of the line */
+};
+/* True: the line that holds the address is complete; then ask for the result. [H] */
+bool maps_scan(struct maps_scan *scan, const char *bytes, size_t length);
+void maps_scan_result(const struct maps_scan *scan, struct vma *vma); /* [H] */
 
 /* ---- cause.c ---- */
 
@@ -256,11 +571,22 @@ enum cause { CAUSE_UNKNOWN, CAUSE_TRUNCATED, CAUSE_HWPOISON, CAUSE_COUNT };
 struct loss {
 	enum cause cause;
 	uint64_t file_size; /* where the cause is CAUSE_TRUNCATED */
+	bool size_is_bound; /* the file may be smaller: only the first lost page is known */
 };
 struct loss cause_find(const siginfo_t *info, const struct vma *vma); /* [H] */
 const char *cause_name(enum cause cause);                             /* [H] */
 
 /* ---- report.c, out.c ---- */
+
+/* The lost page and what is mapped there, as far as a report tells it. */
+struct page_facts {
+	bool asked;            /* the kernel was asked ... */
+	bool known;            /* ... and gave an answer */
+	bool path_cut;         /* path is only the end of it */
+	struct vma vma;        /* but its path is here: */
+	char path[256];
+	struct loss loss;
+};
 
 /* One fault (or one fatal sent SIGBUS) as the dispatch saw it. */
 struct fault {
@@ -275,26 +601,66 @@ struct fault {
 	unsigned pages;          /* replaced by it */
 	uintptr_t handler;       /* the code that was called or jumped to, or 0 */
 	uint32_t count;          /* faults in this range so far */
+	struct page_facts page;  /* see report_look() */
+	bool reported;
+	const struct disposition *declined; /* the handler that did */
+	const struct disposition *placed;   /* what it put in its place, or NULL */
+	_Atomic bool *left;                 /* to be set if the handler leaves by siglongjmp() */
 };
 void report_fault(const struct fault *fault); /* [H] */
+/*
+ * Asks the kernel about the page, if there will be a report: to be called before anything is
+ * replaced, for afterwards nothing there tells what was lost. [H]
+ */
+void report_look(struct fault *fault);
 /* One line of ours that is not about a fault (bad policy, start). No "\n". */
 void report_note(const char *text);
+void report_note_always(const char *text); /* on stderr, whatever SIGBUS_LOG says */
 
 /* Parses SIGBUS_LOG (NULL: stderr): 0, or -EINVAL with a line in error. */
 int out_open(const char *spec, char *error, size_t error_size);
 bool out_wanted(void);                          /* [H] */
 bool out_start_line_wanted(void);
 void out_line(const char *line, size_t length); /* [H] with its "\n"; never blocks, never SIGPIPE */
+void out_stderr_line(const char *line, size_t length); /* the same, to fd 2 in any case */
+void out_count_lost(void);                      /* [H] for a line that could not even be made */
+uint64_t out_lost(void);                        /* [H] lines so far that did not get out */
 
-/* Text into a bounded buffer; what does not fit is cut. All [H]. */
+/* ---- write.c ---- */
+
+struct identity {
+	dev_t device, special;
+	ino_t inode;
+	mode_t type; /* 0: there was none */
+};
+
+struct identity identify(int fd);                                             /* [H] */
+bool same_identity(const struct identity *a, const struct identity *b);        /* [H] */
+
+/* The note and the line: one call, so that nobody else's text comes between or into them. */
+struct lines {
+	struct iovec part[2];
+	size_t length;
+};
+
+/* Bytes written, or -errno; never blocks, raises no signal. [H] */
+long write_lines(int fd, const struct identity *identity, struct lines *lines);
+
+/* ---- text.c ---- */
+
+/* Text into a bounded buffer, always terminated; what does not fit is cut. All [H]. */
 struct text {
 	char *buffer;
 	size_t size, length;
+	bool cut; /* something did not fit: nothing is added any more */
 };
 void text_add(struct text *text, const char *string);
 void text_bytes(struct text *text, const char *bytes, size_t length);
-void text_escaped(struct text *text, const char *string); /* control characters, \ and " as \xNN */
+/* As \xNN: controls, \ and ", what is invisible or changes direction, and what is not UTF-8. */
+void text_escaped(struct text *text, const char *string);
+void text_escaped_bytes(struct text *text, const char *bytes, size_t length);
 void text_decimal(struct text *text, int64_t value);
 void text_hex(struct text *text, uint64_t value); /* with 0x */
+void text_hex_digits(struct text *text, uint64_t value); /* without */
 
 #endif

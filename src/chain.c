@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Running the program's own handler as the kernel would have run it.
+ *
+ * Everything here is async-signal-safe and leaves nothing behind on the stack: the last step is a
+ * jump with the kernel's own frame (entry-*.S). What may come afterwards - nested signals, a
+ * siglongjmp(), an edited ucontext - is then between the handler and the kernel.
+ */
+#include <string.h>
+#include "arch.h"
+#include "internal.h"
+#include "syscall.h"
+
+#define XSTATE_MAGIC 0x46505853u /* in the software-reserved bytes of the FXSAVE area */
+#define XSTATE_MAGIC_OFFSET 464
+#define FXSAVE_SIZE 512
+#define XSTATE_ALIGNMENT 64
+
+static bool lies_in(uintptr_t address, const stack_t *stack)
+{
+	return address - (uintptr_t)stack->ss_sp < stack->ss_size;
+}
+
+/* The frame is on the alternate stack, where the handler did not ask to run. */
+static bool needs_move(const struct disposition *handler, const struct jump *jump)
+{
+	const stack_t *alternate = &jump->uc->uc_stack;
+
+	return !(handler->flags & SA_ONSTACK) && lies_in(jump->frame, alternate) &&
+	       !lies_in(frame_sp(jump->uc), alternate);
+}
+
+static size_t xstate_size(const void *xstate)
+{
+	uint32_t reserved[2];
+
+	if (!xstate)
+		return 0;
+	memcpy(reserved, (const char *)xstate + XSTATE_MAGIC_OFFSET, sizeof(reserved));
+	return reserved[0] == XSTATE_MAGIC ? reserved[1] : FXSAVE_SIZE;
+}
+
+/*
+ * Calling a handler across stacks would not do: a nested signal with SA_ONSTACK would start at the
+ * top of the alternate stack again, over the frame. So the frame itself moves.
+ */
+bool frame_move(const struct disposition *handler, struct jump *jump)
+{
+	void *xstate = jump->uc->uc_mcontext.fpregs;
+	size_t size = xstate_size(xstate);
+	uintptr_t top = frame_sp(jump->uc) - RED_ZONE;
+	uintptr_t new_xstate = (top - size) & ~(uintptr_t)(XSTATE_ALIGNMENT - 1);
+	uintptr_t frame = ((new_xstate - KERNEL_FRAME_SIZE) & ~(uintptr_t)15) - 8;
+
+	if (!needs_move(handler, jump))
+		return false;
+	memcpy((void *)new_xstate, xstate, size);
+	memcpy((void *)frame, (void *)jump->frame, KERNEL_FRAME_SIZE);
+	jump->uc = (ucontext_t *)(frame + 8);
+	jump->info = (siginfo_t *)(frame + 8 + KERNEL_UCONTEXT_SIZE);
+	if (xstate)
+		jump->uc->uc_mcontext.fpregs = (void *)new_xstate;
+	jump->frame = frame;
+	return true;
+}
+
+/* ---- is a handler that we jumped to still on this thread's stack? ---- */
+
+#define STACK_NEAR ((uintptr_t)1 << 20)
+
+/* Nothing of ours runs when the handler returns or leaves by siglongjmp(): believe it while it fits. */
+struct chained {
+	uintptr_t frame; /* 0: none */
+	uintptr_t restorer;
+	stack_t stack;
+	siginfo_t *info;
+	void *address;
+	int code;
+};
+TLS struct chained chained;
+
+static void remember_chained(const struct jump *jump)
+{
+	chained.restorer = *(const uintptr_t *)jump->frame;
+	chained.stack = jump->uc->uc_stack;
+	chained.info = jump->info;
+	chained.address = jump->info->si_addr;
+	chained.code = jump->info->si_code;
+	chained.frame = jump->frame;
+}
+
+static bool frame_is_intact(void)
+{
+	return *(const uintptr_t *)chained.frame == chained.restorer &&
+	       chained.info->si_addr == chained.address && chained.info->si_code == chained.code;
+}
+
+bool chained_handler_is_live(void)
+{
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+
+	if (!chained.frame)
+		return false;
+	if (sp < chained.frame && chained.frame - sp <= STACK_NEAR &&
+		lies_in(sp, &chained.stack) == lies_in(chained.frame, &chained.stack) &&
+		frame_is_intact())
+		return true;
+	chained.frame = 0;
+	return false;
+}
+
+/* SA_RESETHAND: the kernel resets the handler only, flags and mask stay. */
+void chain_reset(int signo, const struct disposition *handler)
+{
+	const struct disposition *reset = disposition_intern(SIG_DFL, handler->flags, handler->mask);
+
+	if (reset)
+		disposition_replace(signo, handler, reset);
+	if (signo == SIGBUS)
+		owner_forget(handler);
+}
+
+static uint64_t mask_inside(const struct chain_target *target)
+{
+	const struct disposition *handler = target->disposition;
+	uint64_t mask = target->mask | mask_to_kernel(handler->mask);
+
+	if (!(handler->flags & SA_NODEFER))
+		mask |= SIGNAL_BIT(shadow_signal);
+	return mask;
+}
+
+void *chain_jump(const struct chain_target *target, struct jump *jump)
+{
+	const struct disposition *handler = target->disposition;
+
+	if (handler->flags & SA_RESETHAND)
+		chain_reset(target->signo, handler);
+	frame_move(handler, jump);
+	remember_chained(jump);
+	mask_swap(SIG_SETMASK, mask_inside(target));
+	jump->signo = (uintptr_t)target->signo;
+	return handler->handler;
+}

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * THE handler, from top to bottom:
+ *
+ *   classify -> range -> owner -> policy -> action, else chain.
+ *
+ * Everything here is [H]: async-signal-safe, no lock that the interrupted code could hold, no
+ * malloc, no dlsym, bounded in time and stack. It may interrupt any hook of ours at any instruction
+ * and may itself be interrupted, left by siglongjmp(), or run in a fork child.
+ */
+#include <errno.h>
+#include <string.h>
+#include "arch.h"
+#include "call.h"
+#include "internal.h"
+#include "owner.h"
+#include "sent.h"
+#include "syscall.h"
+
+/*
+ * A handler that we chained to may return without having changed anything, and so for ever: without
+ * us that program spins. It is ended when nothing at all has changed for so many times; fewer could be
+ * a loop of the program that loses its page anew in each round.
+ */
+#define CHAIN_REPEATS 1000000
+#define NAPS_MAX 50
+#define NAP_NANOSECONDS 20000
+
+static uint64_t interrupted_mask(const struct fault *fault)
+{
+	return ((const uint64_t *)&fault->uc->uc_sigmask)[0];
+}
+
+static bool is_blocked(const struct fault *fault)
+{
+	return interrupted_mask(fault) & (SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(shadow_signal));
+}
+
+static bool is_lost(const struct fault *fault)
+{
+	int error = probe(fault->address & PAGE_MASK, fault->write);
+
+	return error == -EFAULT || error == -EHWPOISON;
+}
+
+void fault_report(struct fault *fault)
+{
+	bool quiet = fault->rule && fault->rule->quiet;
+
+	if (!quiet && !fault->reported && out_wanted())
+		report_fault(fault);
+	fault->reported = true;
+}
+
+/* ---- no progress, no loop ---- */
+
+/* The last step for the last fault of this thread: the same again goes one step further. */
+struct attempt {
+	uintptr_t address, pc, registers;
+	uint64_t state, version;
+	const struct rule *rule;
+	uint32_t step, repeats;
+};
+TLS struct attempt last;
+
+static bool same_fault(const struct attempt *a, const struct attempt *b)
+{
+	return a->address == b->address && a->pc == b->pc && a->registers == b->registers &&
+	       a->state == b->state && a->version == b->version && a->rule == b->rule;
+}
+
+static struct attempt attempt_at(const struct fault *fault, uint32_t step)
+{
+	unsigned lock = state_lock(fault->range.state);
+
+	return (struct attempt){.address = fault->address,
+		.pc = fault->pc,
+		.registers = registers_hash(fault->uc),
+		.state = fault->range.state,
+		.version = atomic_load(&process_state->lock[lock].word),
+		.rule = fault->rule,
+		.step = step};
+}
+
+/* To be called after the step: the version is then that of the repair which perhaps helped nothing. */
+static void note_attempt(const struct fault *fault, uint32_t step)
+{
+	struct attempt now = attempt_at(fault, step);
+
+	if (same_fault(&now, &last) && last.step == step)
+		now.repeats = last.repeats + 1;
+	last = now;
+}
+
+static void forget_attempt(void)
+{
+	last.address = 0;
+}
+
+static bool is_chain(const struct rule *rule, uint32_t step)
+{
+	return !rule || step >= rule->action_count || rule->action[step].kind == ACTION_CHAIN;
+}
+
+static uint32_t first_step(const struct fault *fault)
+{
+	struct attempt now = attempt_at(fault, 0);
+
+	if (!last.address || !same_fault(&now, &last))
+		return 0;
+	return is_chain(fault->rule, last.step) ? last.step : last.step + 1;
+}
+
+/* ---- actions ---- */
+
+/* Without us the process would die now: at this instruction, of this siginfo. */
+static void die(struct fault *fault, const char *action)
+{
+	fault->action = action;
+	fault_report(fault);
+	disposition_die(SIGBUS);
+	((uint64_t *)&fault->uc->uc_sigmask)[0] &= ~SIGNAL_BIT(SIGBUS);
+}
+
+/* The handler that has declined this fault already is skipped for what it put in its place. */
+static const struct disposition *next_in_chain(const struct fault *fault)
+{
+	const struct disposition *now = disposition_now(SIGBUS);
+
+	return now == fault->declined ? fault->placed : now;
+}
+
+static void chain(struct fault *fault, uint32_t step, struct jump *jump)
+{
+	struct chain_target target = {.disposition = next_in_chain(fault),
+		.signo = SIGBUS,
+		.mask = interrupted_mask(fault)};
+	const struct disposition *next = target.disposition;
+
+	note_attempt(fault, step);
+	if (!next || next->handler == SIG_DFL || next->handler == SIG_IGN || is_blocked(fault) ||
+		last.repeats >= CHAIN_REPEATS) {
+		die(fault, "default");
+		return;
+	}
+	fault->action = "chain";
+	fault->handler = (uintptr_t)next->handler;
+	fault_report(fault);
+	jump->handler = chain_jump(&target, jump);
+}
+
+/* What a handler that answered did to SIGBUS was no declining: it counts as its own statement. */
+static void owner_answered(struct fault *fault, const struct disposition *placed)
+{
+	if (placed)
+		disposition_set(SIGBUS, placed, fault->handler);
+	forget_attempt();
+	fault_report(fault);
+}
+
+static bool call_owner_handler(struct fault *fault, const struct disposition *handler)
+{
+	const struct disposition *placed = NULL;
+	struct registers before;
+	bool answered;
+
+	fault->handler = (uintptr_t)handler->handler;
+	fault->left = (_Atomic bool *)&handler->leaves;
+	if (atomic_load(fault->left)) /* it will not come back to be reported */
+		fault_report(fault);
+	if (handler->flags & SA_RESETHAND)
+		chain_reset(SIGBUS, handler);
+	registers_save(&before, fault->uc);
+	answered = call_handler(fault, handler, &placed);
+	if (answered && (registers_moved(&before, fault->uc) || !is_lost(fault))) {
+		owner_answered(fault, placed);
+		return true;
+	}
+	fault->declined = handler;
+	fault->placed = placed;
+	return false;
+}
+
+static bool call_owner_callback(struct fault *fault, const struct owner *owner)
+{
+	struct registers before;
+
+	fault->handler = (uintptr_t)atomic_load(&owner->callback);
+	registers_save(&before, fault->uc);
+	if (!call_callback(fault, atomic_load(&owner->callback), owner->data) ||
+		(!registers_moved(&before, fault->uc) && is_lost(fault)))
+		return false;
+	owner_answered(fault, NULL);
+	return true;
+}
+
+static bool ask_owner(struct fault *fault, uint32_t step, struct jump *jump)
+{
+	unsigned id = state_owner(fault->range.state);
+	const struct owner *owner = owner_by_id(id);
+	const struct disposition *handler = owner_handler(id);
+
+	fault->action = "owner";
+	if (!handler && !atomic_load(&owner->callback))
+		return false;
+	/* The program's present handler, and nobody but it: chain runs it with nothing of ours. */
+	if (handler && handler == disposition_now(SIGBUS) && is_chain(fault->rule, step + 1) &&
+		!is_blocked(fault))
+		return false;
+	if (!is_lost(fault))
+		return true; /* another thread was faster */
+	if (!handler)
+		return call_owner_callback(fault, owner);
+	if (frame_move(handler, jump)) {
+		jump->handler = (void *)sigbus_entry; /* once more, on the right stack */
+		return true;
+	}
+	return call_owner_handler(fault, handler);
+}
+
+static bool zero(struct fault *fault, uint32_t step)
+{
+	enum action_extent extent = fault->rule->action[step].extent;
+
+	fault->action = "zero";
+	switch (repair(fault, extent)) {
+	case ANSWER_DECLINED:
+		return false;
+	case ANSWER_RETRY:
+		return true;
+	case ANSWER_DONE:
+		break;
+	}
+	if (!fault->pages) {
+		forget_attempt();
+		return true;
+	}
+	note_attempt(fault, step);
+	fault_report(fault);
+	return true;
+}
+
+static bool perform(struct fault *fault, uint32_t step, struct jump *jump)
+{
+	switch (fault->rule->action[step].kind) {
+	case ACTION_OWNER:
+		return ask_owner(fault, step, jump);
+	case ACTION_ZERO:
+		return zero(fault, step);
+	case ACTION_ABORT:
+		die(fault, "abort");
+		return true;
+	}
+	return false;
+}
+
+static void follow_rule(struct fault *fault, struct jump *jump)
+{
+	uint32_t step = first_step(fault);
+
+	if (!fault->rule->quiet)
+		report_look(fault);
+	while (!is_chain(fault->rule, step)) {
+		if (perform(fault, step, jump))
+			return;
+		step++;
+	}
+	chain(fault, step, jump);
+}
+
+/* ---- address -> range -> owner -> policy ---- */
+
+/* The kernel is asked only when a rule asks. */
+struct facts {
+	const struct fault *fault;
+	struct scratch *scratch;
+	struct vma vma;
+};
+
+static const struct vma *kernel_view(struct facts *facts)
+{
+	if (facts->scratch)
+		return &facts->vma;
+	facts->scratch = scratch_get();
+	if (!facts->scratch)
+		return NULL;
+	if (vma_query(facts->fault->address, &facts->vma, facts->scratch->path,
+		    sizeof(facts->scratch->path)) == 0)
+		return &facts->vma;
+	scratch_put(facts->scratch);
+	facts->scratch = NULL;
+	return NULL;
+}
+
+static const char *mapping_word(const struct vma *vma, unsigned i)
+{
+	if (i == 0)
+		return vma->shared ? "shared" : "private";
+	if (i == 1)
+		return vma->prot & RANGE_WRITE ? "rw" : "ro";
+	return NULL;
+}
+
+static const char *fact(void *context, enum policy_key key, unsigned i)
+{
+	struct facts *facts = context;
+	const struct vma *vma;
+
+	if (key == KEY_OWNER)
+		return owner_alias(state_owner(facts->fault->range.state), i);
+	if (key == KEY_PROGRAM)
+		return i == 0 ? program_name : i == 1 ? program_path : NULL;
+	if (i > 0 && key != KEY_MAP)
+		return NULL;
+	vma = kernel_view(facts);
+	if (!vma)
+		return NULL;
+	if (key == KEY_MAP)
+		return mapping_word(vma, i);
+	return key == KEY_PATH ? vma->path : vma_kind(vma);
+}
+
+static void match_rule(struct fault *fault)
+{
+	struct facts facts = {.fault = fault};
+
+	fault->rule = policy_match(&policy, fact, &facts);
+	if (facts.scratch)
+		scratch_put(facts.scratch);
+}
+
+static void nap(void)
+{
+	struct {
+		int64_t seconds, nanoseconds;
+	} time = {0, NAP_NANOSECONDS};
+
+	SYS_2(SYS_nanosleep, &time, NULL);
+}
+
+/*
+ * False: the table is changing under us; the access is tried again. Between cutting a range and
+ * the system call's return its pages are nobody's: wait a little before calling them unknown.
+ */
+static bool find_range(struct fault *fault)
+{
+	for (int naps = 0; naps < NAPS_MAX; naps++) {
+		fault->range = range_lookup(fault->address);
+		if (fault->range.unsettled)
+			return false;
+		if (fault->range.range || !atomic_load(&process_state->writers))
+			break;
+		nap();
+	}
+	if (fault->range.range)
+		fault->count = 1 + atomic_fetch_add(&fault->range.range->faults, 1);
+	return true;
+}
+
+/* ---- classify ---- */
+
+static bool may_be_lost(int code)
+{
+	return code == BUS_ADRERR || code == BUS_OBJERR || code == BUS_MCEERR_AR;
+}
+
+/*
+ * A handler may queue the siginfo of its fault again. The frame still shows that fault's trap then;
+ * but the thread was in the system call that queued it, not at the instruction.
+ */
+static bool is_fault(const struct jump *jump)
+{
+	const siginfo_t *info = jump->info;
+
+	if (info->si_code <= 0 || info->si_code == BUS_MCEERR_AO || !frame_is_fault(info, jump->uc))
+		return false;
+	return !frame_is_after_syscall(jump->uc) || last.address != (uintptr_t)info->si_addr ||
+	       last.pc == frame_pc(jump->uc);
+}
+
+static void answer_fault(struct jump *jump)
+{
+	struct fault fault = {.info = jump->info,
+		.uc = jump->uc,
+		.address = (uintptr_t)jump->info->si_addr,
+		.pc = frame_pc(jump->uc),
+		.write = frame_is_write(jump->uc),
+		.count = 1};
+
+	if (!may_be_lost(fault.info->si_code)) {
+		chain(&fault, 0, jump);
+		return;
+	}
+	if (!find_range(&fault))
+		return;
+	match_rule(&fault);
+	follow_rule(&fault, jump);
+}
+
+void sigbus_dispatch(int signo, struct jump *jump)
+{
+	int saved_errno = errno;
+
+	jump->handler = NULL;
+	jump->signo = (uintptr_t)signo;
+	if (signo == shadow_signal && sent_unwrap(jump->info))
+		sent_deliver(SIGBUS, jump);
+	else if (signo == SIGBUS && is_fault(jump))
+		answer_fault(jump);
+	else
+		sent_deliver(signo, jump);
+	errno = saved_errno;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* Globs over bytes: * (also over "/"), ?, [...], and "\" before a byte that is meant literally. */
+#include <string.h>
+
+#include "internal.h"
+
+static bool is_escape(const char *p, const char *end)
+{
+	return *p == '\\' && p + 1 < end;
+}
+
+/* p is at the first byte of a class, behind "[" and "!"; returns its "]", or NULL. */
+static const char *class_end(const char *p, const char *end)
+{
+	const char *first = p;
+
+	for (; p < end; p++) {
+		if (is_escape(p, end))
+			p++;
+		else if (*p == ']' && p != first)
+			return p;
+	}
+	return NULL;
+}
+
+/* p is behind a "["; returns the first byte of the class proper. */
+static const char *class_start(const char *p, const char *end, bool *negated)
+{
+	*negated = p < end && (*p == '!' || *p == '^');
+	return *negated ? p + 1 : p;
+}
+
+/* One byte of a class, unescaped; moves *p behind it. */
+static unsigned char class_byte(const char **p, const char *end)
+{
+	if (is_escape(*p, end))
+		++*p;
+	return (unsigned char)*(*p)++;
+}
+
+static bool class_holds(const char *p, const char *end, unsigned char byte)
+{
+	bool found = false;
+
+	while (p < end) {
+		unsigned char low = class_byte(&p, end), high = low;
+
+		if (p + 1 < end && *p == '-') {
+			p++;
+			high = class_byte(&p, end);
+		}
+		found |= low <= byte && byte <= high;
+	}
+	return found;
+}
+
+/* What follows the element at glob (not a "*") if that takes byte, else NULL. */
+static const char *element_match(const char *glob, const char *end, char byte)
+{
+	if (glob == end)
+		return NULL;
+	if (*glob == '?')
+		return glob + 1;
+	if (*glob == '[') {
+		bool negated;
+		const char *start = class_start(glob + 1, end, &negated);
+		const char *close = class_end(start, end);
+
+		if (close)
+			return class_holds(start, close, (unsigned char)byte) != negated ? close + 1
+											 : NULL;
+	}
+	if (is_escape(glob, end))
+		glob++;
+	return *glob == byte ? glob + 1 : NULL;
+}
+
+/*
+ * Only the last "*" is ever tried again: where an earlier one could take more, the later one can
+ * take it too. So there is nothing to recurse into.
+ */
+bool glob_match(const char *glob, size_t glob_length, const char *text)
+{
+	const char *end = glob + glob_length, *star = NULL, *retry = NULL, *next;
+
+	for (;;) {
+		if (glob < end && *glob == '*') {
+			star = ++glob;
+			retry = text;
+			if (star == end)
+				return true;
+		} else if (!*text) {
+			return glob == end;
+		} else if ((next = element_match(glob, end, *text))) {
+			glob = next;
+			text++;
+		} else if (star) {
+			glob = star;
+			text = ++retry;
+		} else {
+			return false;
+		}
+	}
+}
+
+const char *glob_check(const char *glob, size_t glob_length, const char **what)
+{
+	const char *end = glob + glob_length;
+
+	for (const char *p = glob; p < end; p++) {
+		if (*p == '\\') {
+			if (p + 1 == end) {
+				*what = "nothing after '\\'";
+				return p;
+			}
+			p++;
+		} else if (*p == '[') {
+			bool negated;
+			const char *close = class_end(class_start(p + 1, end, &negated), end);
+
+			if (!close) {
+				*what = "no ']' after '['";
+				return p;
+			}
+			p = close;
+		}
+	}
+	return NULL;
+}

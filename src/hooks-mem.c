@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The mapping functions that the linker finds here first: each calls one function of ours.
+ *
+ * They are exported without a version: a versioned definition would not be interposed, silently. The
+ * owner of a mapping is found by the return address. (A tail call `return mmap(...)` in a wrapper
+ * leaves the wrapper's caller there, which is who was meant.)
+ */
+#define mmap mmap_renamed_by_headers
+#define mmap64 mmap64_renamed_by_headers
+#include <stdarg.h>
+#include <sys/mman.h>
+#undef mmap
+#undef mmap64
+#include <sys/types.h>
+#include "internal.h"
+
+#define CALLER ((uintptr_t)__builtin_return_address(0))
+
+EXPORT void *mmap(void *address, size_t length, int prot, int flags, int fd, off_t offset)
+{
+	struct mapping mapping = {address, length, prot, flags, fd, offset};
+
+	if (!active)
+		return real.mmap(address, length, prot, flags, fd, offset);
+	return track_mmap(real.mmap, &mapping, CALLER);
+}
+
+EXPORT void *mmap64(void *address, size_t length, int prot, int flags, int fd, off_t offset)
+{
+	struct mapping mapping = {address, length, prot, flags, fd, offset};
+
+	if (!active)
+		return real.mmap64(address, length, prot, flags, fd, offset);
+	return track_mmap(real.mmap64, &mapping, CALLER);
+}
+
+EXPORT int munmap(void *address, size_t length)
+{
+	return active ? track_munmap(address, length) : real.munmap(address, length);
+}
+
+EXPORT void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
+{
+	struct remapping move = {old, old_size, new_size, flags, NULL};
+
+	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
+		va_list arguments;
+
+		va_start(arguments, flags);
+		move.new = va_arg(arguments, void *);
+		va_end(arguments);
+	}
+	return active ? track_mremap(&move) : real.mremap(old, old_size, new_size, flags, move.new);
+}
+
+EXPORT int mprotect(void *address, size_t length, int prot)
+{
+	if (active)
+		track_protect(address, length, prot);
+	return real.mprotect(address, length, prot);
+}
+
+EXPORT int pkey_mprotect(void *address, size_t length, int prot, int key)
+{
+	if (active)
+		track_protect(address, length, prot);
+	return real.pkey_mprotect(address, length, prot, key);
+}
+
+/* The range keeps its file and owner; only the order of its pages changes. */
+EXPORT int remap_file_pages(void *address, size_t length, int prot, size_t offset, int flags)
+{
+	return real.remap_file_pages(address, length, prot, offset, flags);
+}
+
+EXPORT void *shmat(int id, const void *address, int flags)
+{
+	return active ? track_shmat(id, address, flags, CALLER) : real.shmat(id, address, flags);
+}
+
+EXPORT int shmdt(const void *address)
+{
+	return active ? track_shmdt(address) : real.shmdt(address);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Start: from the environment to an installed handler, once, before any other constructor.
+ *
+ * Whatever fails here leaves us inert: the hooks then only pass on. One line says so.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+#include "call.h"
+#include "internal.h"
+#include "repair.h"
+#include "syscall.h"
+
+/* Weak: missing under other C libraries, where we stay inert. */
+extern int __libc_allocate_rtsig(int high) __attribute__((weak));
+
+#define AT_FDCWD_ (-100)
+
+bool active;
+const char *program_name = "?";
+const char *program_path = "?";
+struct policy policy;
+
+static char **environment;
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static void name_program(void)
+{
+	static char path[4096];
+	const char *executed = (const char *)getauxval(AT_EXECFN);
+	long length = SYS_4(SYS_readlinkat, AT_FDCWD_, "/proc/self/exe", path, sizeof(path) - 1);
+
+	if (executed)
+		program_name = base_name(executed);
+	program_path = length > 0 ? base_name(path) : program_name;
+	if (!executed)
+		program_name = program_path;
+}
+
+/* SIGBUS_ONLY: a list of globs of program names. */
+static bool is_wanted_here(const char *list)
+{
+	while (list && *list) {
+		size_t length = strcspn(list, ",");
+
+		if (glob_match(list, length, program_name) || glob_match(list, length, program_path))
+			return true;
+		list += length + (list[length] == ',');
+	}
+	return false;
+}
+
+/* The C library's own environ is not set yet: we come first. In secure mode there is none for us. */
+static const char *from_environment(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (getauxval(AT_SECURE))
+		return NULL;
+	for (char **entry = environment; entry && *entry; entry++)
+		if (!strncmp(*entry, name, length) && (*entry)[length] == '=')
+			return *entry + length + 1;
+	return NULL;
+}
+
+/* Programs write over their environment (setproctitle): keep a copy. */
+static const char *keep(const char *value)
+{
+	size_t size = value ? strlen(value) + 1 : 0;
+	char *copy = value ? arena_allocate(size) : NULL;
+
+	return copy ? memcpy(copy, value, size) : NULL;
+}
+
+static void open_log(void)
+{
+	char error[512];
+
+	if (out_open(keep(from_environment("SIGBUS_LOG")), error, sizeof(error)) == 0)
+		return;
+	out_open(NULL, NULL, 0);
+	report_note(error);
+}
+
+static void read_policy(void)
+{
+	static const struct policy_env env = {.allocate = arena_allocate, .load = policy_load};
+	const char *text = keep(from_environment("SIGBUS_POLICY"));
+	struct policy_error error;
+	char line[512];
+
+	policy_file_init(PRESET_DIR, arena_allocate);
+	if (policy_parse(text ? text : "", text ? strlen(text) : 0, &env, &policy, &error) == 0)
+		return;
+	policy_error_line(&error, line, sizeof(line));
+	report_note_always(line);
+	if (policy.strict)
+		_exit(2);
+	policy_builtin(&policy);
+}
+
+/* A SIGBUS that is pending over exec() is delivered as soon as it is no longer blocked for real. */
+static void translate_mask(void)
+{
+	uint64_t mask = mask_swap(SIG_BLOCK, 0);
+
+	if (!(mask & SIGNAL_BIT(SIGBUS)))
+		return;
+	mask_swap(SIG_BLOCK, SIGNAL_BIT(shadow_signal));
+	mask_swap(SIG_UNBLOCK, SIGNAL_BIT(SIGBUS));
+}
+
+static int start(void)
+{
+	static const struct range_env env = {.allocate = arena_allocate, .wait = repair_wait};
+	int error = process_init();
+
+	if (error)
+		return error;
+	range_init(&env);
+	open_log();
+	read_policy();
+	probe_init();
+	error = repair_init();
+	if (error)
+		return error;
+	shadow_signal = __libc_allocate_rtsig(0);
+	if (shadow_signal < 0)
+		return -EBUSY;
+	mask_init();
+	if (policy.keys & 1u << KEY_OWNER)
+		wrapper_init();
+	error = disposition_init();
+	if (error)
+		return error;
+	active = true;
+	translate_mask();
+	return 0;
+}
+
+static void say_started(void)
+{
+	char line[256];
+	struct text text = {.buffer = line, .size = sizeof(line)};
+
+	text_add(&text, "active in ");
+	text_escaped(&text, program_name);
+	text_add(&text, "[");
+	text_decimal(&text, SYS_0(SYS_getpid));
+	text_add(&text, "], rules: ");
+	text_decimal(&text, policy.rule_count);
+	report_note(line);
+}
+
+__attribute__((constructor)) static void load(int argc, char **argv, char **envp)
+{
+	const char *only;
+
+	(void)argc, (void)argv;
+	real_init();
+	if (!__libc_allocate_rtsig)
+		return;
+	environment = envp; /* given by this C library's loader only */
+	name_program();
+	only = from_environment("SIGBUS_ONLY");
+	if (only && !is_wanted_here(only))
+		return;
+	if (start() != 0)
+		report_note("inactive: the kernel or the C library lacks what is needed");
+	else if (out_start_line_wanted())
+		say_started();
+}
+
+__attribute__((destructor)) static void unload(void)
+{
+	if (active)
+		call_flush();
+}

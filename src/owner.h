@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* One entry of the owner table, for owner.c and the C API. */
+#ifndef SIGBUS_OWNER_H
+#define SIGBUS_OWNER_H
+
+#include "internal.h"
+#include "sigbus/sigbus.h"
+
+#define AT_FDCWD_ (-100)
+
+struct handler_cell;
+
+struct owner {
+	const char *name, *resolved; /* base names, never NULL for an entry in use */
+	_Atomic(struct handler_cell *) handlers;
+	/* A shared object. Another one may come to the same address after dlclose(): all must fit. */
+	uintptr_t start, end;
+	const void *link_map, *path;
+	bool is_self;    /* libsigbus */
+	bool is_system;  /* C library, loader, ourselves: not the owner of a handler */
+	bool is_wrapper; /* maps on behalf of its caller */
+	/* Registered by sigbus_owner_create(). */
+	_Atomic bool registered;
+	_Atomic(sigbus_callback) callback;
+	void *data;
+};
+
+unsigned owner_allocate(void); /* 0: the table is full */
+struct owner *owner_by_id(unsigned id);
+void owner_drop_unloaded(void); /* after dlclose() */
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* What policy-parse.c (texts and items), policy-rule.c (one rule) and policy-error.c share. */
+#ifndef SIGBUS_POLICY_PARSE_H
+#define SIGBUS_POLICY_PARSE_H
+
+#include <string.h>
+
+#include "internal.h"
+
+struct span {
+	const char *start, *end;
+};
+
+/* A text that is being read. */
+struct source {
+	struct span text, name;
+	const char *next; /* where the next item starts, NULL after the last */
+	const char *line; /* where columns count from */
+	uint32_t item;	  /* of SIGBUS_POLICY; in a file the line */
+	char before;	  /* what ended the item before next */
+	bool in_file;
+};
+
+struct parser {
+	const struct policy_env *env;
+	struct policy_error *error;
+	struct source *source; /* the one being read: value, or an included one */
+	struct source value;   /* of SIGBUS_POLICY */
+	struct span included[POLICY_INCLUDES_MAX];
+	struct rule *rule; /* the arrays are NULL while counting */
+	struct match *match;
+	struct action *action;
+	uint32_t includes, rules, matches, actions;
+	uint32_t keys;
+	bool strict;
+};
+
+static inline size_t span_length(struct span span)
+{
+	return (size_t)(span.end - span.start);
+}
+
+static inline bool span_empty(struct span span)
+{
+	return span.start == span.end;
+}
+
+static inline struct span span_of(const char *word)
+{
+	return (struct span){word, word + strlen(word)};
+}
+
+static inline bool span_is(struct span span, const char *word)
+{
+	return span_length(span) == strlen(word) && !memcmp(span.start, word, span_length(span));
+}
+
+static inline struct policy_words list_of(const char *const *values)
+{
+	return (struct policy_words){values, sizeof(*values)};
+}
+
+/* Without the blanks around it. */
+struct span span_trim(const char *start, const char *end);
+
+/* One item with an "=": 0, or -EINVAL with the error filled. */
+int policy_parse_rule(struct parser *parser, struct span item);
+
+/*
+ * These fill the error and return -EINVAL. at is in the text being read; NULL: all of it is meant.
+ */
+int policy_fail(struct parser *parser, const char *at, const char *what);
+int policy_fail_word(struct parser *parser, const char *at, const char *what, struct span word);
+int policy_fail_empty(
+	struct parser *parser, const char *at, const char *what, struct policy_words valid);
+int policy_fail_unknown(
+	struct parser *parser, const char *noun, struct span word, struct policy_words valid);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Can a page be read, or written, without touching it?
+ *
+ * MADV_POPULATE_READ/WRITE (Linux 5.14) take the fault that the access would take and say how it
+ * went. They do not know device mappings (EINVAL), are missing in older kernels, and some emulators
+ * answer 0 to everything: then a system call that reads, or adds 0 to, a word there has to tell.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include "internal.h"
+#include "syscall.h"
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+
+#define INVALID_HOW (-1)
+
+static bool populate_works;
+
+void probe_init(void)
+{
+	long page = SYS_6(SYS_mmap, 0, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page < 0)
+		return;
+	/* Where it works at all, it refuses a page that may not be read: -EINVAL or -EFAULT. */
+	if (SYS_3(SYS_madvise, page, PAGE_SIZE, MADV_POPULATE_READ) < 0) {
+		SYS_3(SYS_mprotect, page, PAGE_SIZE, PROT_READ | PROT_WRITE);
+		populate_works = SYS_3(SYS_madvise, page, PAGE_SIZE, MADV_POPULATE_READ) == 0;
+	}
+	SYS_2(SYS_munmap, page, PAGE_SIZE);
+}
+
+static int read_by_kernel(uintptr_t page)
+{
+	/* Reads the mask before it refuses the invalid "how". */
+	long error = SYS_4(SYS_rt_sigprocmask, INVALID_HOW, page, 0, 8);
+
+	return error == -EINVAL ? 0 : (int)error;
+}
+
+static int write_by_kernel(uintptr_t page)
+{
+	static uint32_t unused;
+	uint32_t add_zero = FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0);
+	long error = SYS_6(SYS_futex, &unused, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0, page, add_zero);
+
+	return error > 0 ? 0 : (int)error;
+}
+
+int probe(uintptr_t page, bool write)
+{
+	if (populate_works) {
+		int advice = write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
+		long error = SYS_3(SYS_madvise, page, PAGE_SIZE, advice);
+
+		if (error != -EINVAL)
+			return (int)error;
+	}
+	return write ? write_by_kernel(page) : read_by_kernel(page);
+}
+
+/* Where it cannot be told without touching: what the record says. */
+unsigned probe_protection(uintptr_t page, unsigned known)
+{
+	unsigned prot = known & PROT_EXEC;
+
+	if (!populate_works)
+		return known;
+	if (SYS_3(SYS_madvise, page, PAGE_SIZE, MADV_POPULATE_READ) != -EINVAL)
+		prot |= PROT_READ;
+	if (SYS_3(SYS_madvise, page, PAGE_SIZE, MADV_POPULATE_WRITE) != -EINVAL)
+		prot |= PROT_WRITE;
+	return prot;
+}

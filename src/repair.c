@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Replacing lost pages, and only them.
+ *
+ * Between "this page is lost" and mmap(MAP_FIXED) another thread may have repaired the page and
+ * written to it, or unmapped it and got something else at its address. The protocol (its model is in
+ * tests/model) makes both impossible for whoever goes through our hooks:
+ *
+ *   handler                                        writer (munmap, mremap, MAP_FIXED; range_cut)
+ *   1 look the range up                            1 publish the right piece
+ *   2 read the version (the lock word); odd: wait  2 cut the range's geometry (compare-and-swap)
+ *   3 probe; measure the lost extent               3 the lock word is odd: wait for that holder
+ *   4 lock word: version -> version + 1            4 the system call
+ *   5 the range still says the same
+ *   6 one mmap(MAP_FIXED)
+ *   7 lock word: version + 2
+ *
+ * 4 fails when anybody has repaired since 2. 5 and the writer's 2-3 are a Dekker pair: one of them
+ * sees the other. All signals but SIGBUS are blocked from before 4 to the return from the handler
+ * (also 32 and 33: asynchronous cancellation must not end the thread in between), so 4 to 7 cannot
+ * be interrupted and waiting for a holder ends. Nobody waits while holding.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include "internal.h"
+#include "repair.h"
+#include "syscall.h"
+
+#define EXTENT_MAX ((size_t)2 << 20)
+#define HUGE_PAGE ((size_t)2 << 20)
+#define COPY_MAX ((size_t)16 * PAGE_SIZE)
+#define TRIES 3
+#define SPINS 200
+
+/* What is going to be replaced. */
+struct extent {
+	uintptr_t start, end;
+	unsigned prot;
+	bool copy; /* readable pages that cannot be written: their content stays */
+};
+
+static uintptr_t scratch_area; /* one COPY_MAX for each lock word */
+
+int repair_init(void)
+{
+	long address = SYS_6(SYS_mmap, 0, RANGE_LOCKS * COPY_MAX, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (address < 0)
+		return (int)address;
+	scratch_area = (uintptr_t)address;
+	return anchor_init();
+}
+
+static bool says_lost(int error)
+{
+	return error == -EFAULT || error == -EHWPOISON;
+}
+
+static bool same_kind(const struct extent *extent, uintptr_t page, unsigned flags, bool write)
+{
+	if (extent->copy)
+		return says_lost(probe(page, true)) && probe(page, false) == 0;
+	if (!says_lost(probe(page, write && !(flags & RANGE_READ))))
+		return false;
+	return !(flags & RANGE_PROTECTED) || probe_protection(page, flags & 7) == extent->prot;
+}
+
+/* 3: neighbours that are lost too. Each is looked at: a hole in a full file system has no order. */
+static struct extent measure(const struct fault *fault, const struct range_hit *hit, size_t limit)
+{
+	uintptr_t page = fault->address & PAGE_MASK;
+	uintptr_t low = geometry_start(hit->geometry), high = geometry_end(hit->geometry);
+	unsigned flags = state_flags(hit->state);
+	struct extent extent = {.start = page, .end = page + PAGE_SIZE, .prot = flags & 7};
+
+	if (flags & RANGE_PROTECTED)
+		extent.prot = probe_protection(page, flags & 7);
+	extent.copy = fault->write && extent.prot & PROT_READ && probe(page, false) == 0;
+	if (extent.copy && limit > COPY_MAX)
+		limit = COPY_MAX;
+	while (extent.end < high && extent.end - extent.start < limit &&
+		same_kind(&extent, extent.end, flags, fault->write))
+		extent.end += PAGE_SIZE;
+	while (extent.start > low && extent.end - extent.start < limit &&
+		same_kind(&extent, extent.start - PAGE_SIZE, flags, fault->write))
+		extent.start -= PAGE_SIZE;
+	return extent;
+}
+
+static long map_zero(uintptr_t start, size_t size, unsigned prot, int sharing)
+{
+	return SYS_6(SYS_mmap, start, size, prot, sharing | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
+		-1, 0);
+}
+
+/* A huge page is lost as a whole, and only as a whole can it be replaced. */
+static bool widen_to_huge(struct extent *extent, const struct range_hit *hit)
+{
+	uintptr_t start = extent->start & ~(HUGE_PAGE - 1);
+	uintptr_t end = (extent->end + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+
+	if (start < geometry_start(hit->geometry) || end > geometry_end(hit->geometry))
+		return false;
+	extent->start = start;
+	extent->end = end;
+	return true;
+}
+
+static bool replace_with_zeros(struct extent *extent, const struct range_hit *hit)
+{
+	size_t size = extent->end - extent->start;
+	long result = map_zero(extent->start, size, extent->prot, MAP_PRIVATE);
+
+	if (result == -EINVAL && widen_to_huge(extent, hit)) {
+		size = extent->end - extent->start;
+		result = map_zero(extent->start, size, extent->prot, MAP_PRIVATE);
+	}
+	if (result == -ENOMEM) /* RLIMIT_DATA counts private memory only */
+		result = map_zero(extent->start, size, extent->prot, MAP_SHARED);
+	return result >= 0;
+}
+
+/* The kernel copies: a page that is lost meanwhile is an error then, not a fault of ours. */
+static bool replace_with_copy(const struct extent *extent, unsigned lock)
+{
+	size_t size = extent->end - extent->start;
+	uintptr_t scratch = scratch_area + lock * COPY_MAX;
+	struct iovec local = {(void *)scratch, size}, remote = {(void *)extent->start, size};
+	long pid = SYS_0(SYS_getpid);
+
+	if (SYS_6(SYS_process_vm_readv, pid, &local, 1, &remote, 1, 0) != (long)size)
+		return false;
+	return SYS_5(SYS_mremap, scratch, size, size,
+		       MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, extent->start) ==
+	       (long)extent->start;
+}
+
+static void keep_file(const struct range_hit *hit)
+{
+	unsigned flags = state_flags(hit->state);
+	uintptr_t none = atomic_load(&hit->range->anchor), anchor;
+
+	if (!(flags & RANGE_SHARED) || flags & RANGE_REPAIRED || range_anchor(hit->range))
+		return;
+	anchor = anchor_make(geometry_start(hit->geometry));
+	if (anchor && !atomic_compare_exchange_strong(&hit->range->anchor, &none, anchor))
+		anchor_free(anchor);
+}
+
+/* 5 to 7, with the lock word held. */
+static enum answer replace(struct extent *extent, const struct range_hit *hit)
+{
+	bool done;
+
+	if (!range_still(hit, extent->start, extent->end - extent->start))
+		return ANSWER_RETRY;
+	keep_file(hit);
+	if (extent->copy)
+		done = replace_with_copy(extent, state_lock(hit->state));
+	else
+		done = replace_with_zeros(extent, hit);
+	if (done)
+		range_set_flags(*hit, RANGE_REPAIRED, 0);
+	return done ? ANSWER_DONE : ANSWER_DECLINED;
+}
+
+static void wait_for_holder(_Atomic uint64_t *word, uint64_t held)
+{
+	struct {
+		int64_t seconds, nanoseconds;
+	} time = {0, 20000};
+
+	for (int i = 0; i < SPINS; i++) {
+		if (atomic_load(word) != held)
+			return;
+		__builtin_ia32_pause();
+	}
+	SYS_2(SYS_nanosleep, &time, NULL);
+}
+
+void repair_wait(unsigned lock)
+{
+	_Atomic uint64_t *word = &process_state->lock[lock].word;
+	uint64_t held = atomic_load(word);
+
+	while (held & 1 && atomic_load(word) == held)
+		wait_for_holder(word, held);
+}
+
+/* 1 to 7, once. */
+static enum answer try_repair(struct fault *fault, size_t limit)
+{
+	struct range_hit hit = range_lookup(fault->address);
+	_Atomic uint64_t *word = &process_state->lock[state_lock(hit.state)].word;
+	uint64_t version = atomic_load(word);
+	struct extent extent;
+	enum answer answer;
+	int error;
+
+	if (!hit.range)
+		return hit.unsettled ? ANSWER_RETRY : ANSWER_DECLINED;
+	if (state_flags(hit.state) & RANGE_EXEC)
+		return ANSWER_DECLINED;
+	if (version & 1) {
+		wait_for_holder(word, version);
+		return ANSWER_RETRY;
+	}
+	error = probe(fault->address & PAGE_MASK, fault->write);
+	if (!says_lost(error))
+		return error == 0 ? ANSWER_DONE : ANSWER_DECLINED;
+	extent = measure(fault, &hit, limit);
+	mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
+	if (!atomic_compare_exchange_strong(word, &version, version + 1))
+		return ANSWER_RETRY;
+	answer = replace(&extent, &hit);
+	atomic_store(word, version + 2);
+	if (answer == ANSWER_DONE)
+		fault->pages += (unsigned)((extent.end - extent.start) / PAGE_SIZE);
+	return answer;
+}
+
+static enum answer repair_at(struct fault *fault, size_t limit)
+{
+	enum answer answer = ANSWER_RETRY;
+
+	for (int i = 0; i < TRIES && answer == ANSWER_RETRY; i++)
+		answer = try_repair(fault, limit);
+	return answer;
+}
+
+static void repair_rest(struct fault *fault)
+{
+	struct fault other = *fault;
+	uintptr_t end = geometry_end(fault->range.geometry);
+
+	other.write = false;
+	for (uintptr_t page = geometry_start(fault->range.geometry); page < end; page += PAGE_SIZE) {
+		other.address = page;
+		if (says_lost(probe(page, false)))
+			repair_at(&other, EXTENT_MAX);
+	}
+	fault->pages = other.pages;
+}
+
+/* A mapping that our hooks did not see: the kernel's view of it becomes a record of nobody. */
+static bool adopt(struct fault *fault)
+{
+	struct range_attributes attributes = {.lock = -1};
+	struct vma vma, again;
+
+	if (vma_query(fault->address, &vma, NULL, 0) != 0)
+		return false;
+	attributes.flags = vma.prot | (vma.shared ? RANGE_SHARED : 0);
+	if (range_insert(vma.start, vma.end - vma.start, &attributes) != 0)
+		return false;
+	/* From here on our hooks find it. Has it changed before? */
+	if (vma_query(fault->address, &again, NULL, 0) != 0 || again.start != vma.start ||
+		again.end != vma.end || again.inode != vma.inode || again.offset != vma.offset) {
+		range_cut_release(range_cut(vma.start, vma.end - vma.start));
+		return false;
+	}
+	fault->range = range_lookup(fault->address);
+	return fault->range.range;
+}
+
+enum answer repair(struct fault *fault, enum action_extent extent)
+{
+	size_t limit = extent == EXTENT_PAGE ? PAGE_SIZE : EXTENT_MAX;
+	enum answer answer;
+
+	if (!fault->range.range && !adopt(fault))
+		return ANSWER_DECLINED;
+	answer = repair_at(fault, limit);
+	if (answer == ANSWER_DONE && fault->pages && extent == EXTENT_RANGE)
+		repair_rest(fault);
+	return answer;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A SIGBUS that was sent: kill(), raise(), sigqueue(), a forged siginfo. It is no fault: policies
+ * have no say, no owner is asked. The program's present action gets it, as from the kernel.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include "arch.h"
+#include "internal.h"
+#include "sent.h"
+#include "syscall.h"
+
+#define SYNCHRONOUS                                                                                \
+	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) |     \
+		SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
+
+static _Atomic bool keep_real; /* a signalfd reads SIGBUS: it has to be pending as such */
+
+enum { STASH_FREE, STASH_FILLING, STASH_QUEUED };
+
+static int own_pid(void)
+{
+	return (int)SYS_0(SYS_getpid);
+}
+
+static int own_tid(void)
+{
+	return (int)SYS_0(SYS_gettid);
+}
+
+/* ---- pending while virtually blocked ---- */
+
+/*
+ * A SIGBUS that comes while the shadow signal is blocked waits as a queued shadow signal. That is
+ * blocked just where SIGBUS virtually is, so the kernel delivers it at the unblock, whatever does
+ * the unblocking; and SIGBUS itself stays unblocked, so the thread stays protected meanwhile.
+ */
+static long queue_to(int target, int signo, siginfo_t *info)
+{
+	if (target)
+		return SYS_4(SYS_rt_tgsigqueueinfo, own_pid(), target, signo, info);
+	/* By thread id: with the process id the kernel refuses other threads than the first. */
+	return SYS_3(SYS_rt_sigqueueinfo, own_tid(), signo, info);
+}
+
+static bool is_queued_already(int target)
+{
+	for (int i = 0; i < STASH_SLOTS; i++)
+		if (atomic_load(&process_state->stash[i].state) == STASH_QUEUED &&
+			atomic_load(&process_state->stash[i].target) == target)
+			return true;
+	return false;
+}
+
+static struct stash *stash_take(void)
+{
+	for (int i = 0; i < STASH_SLOTS; i++) {
+		int is_free = STASH_FREE;
+		struct stash *stash = &process_state->stash[i];
+
+		if (atomic_compare_exchange_strong(&stash->state, &is_free, STASH_FILLING))
+			return stash;
+	}
+	return NULL;
+}
+
+static bool stash_and_queue(const siginfo_t *info, int target)
+{
+	struct stash *stash = stash_take();
+	siginfo_t wrapper;
+
+	if (!stash)
+		return false;
+	stash->info = *info;
+	atomic_store(&stash->target, target);
+	atomic_store(&stash->state, STASH_QUEUED);
+	memset(&wrapper, 0, sizeof(wrapper));
+	wrapper.si_signo = shadow_signal;
+	wrapper.si_code = SI_QUEUE;
+	wrapper.si_pid = own_pid();
+	wrapper.si_value.sival_ptr = stash;
+	if (queue_to(target, shadow_signal, &wrapper) == 0)
+		return true;
+	atomic_store(&stash->state, STASH_FREE);
+	return false;
+}
+
+static void pend(struct jump *jump)
+{
+	siginfo_t *info = jump->info;
+	int target = info->si_code == SI_TKILL || info->si_code > 0 ? own_tid() : 0;
+
+	if (is_queued_already(target) ||
+		(!atomic_load(&keep_real) && stash_and_queue(info, target)))
+		return;
+	/* No room, or a signalfd: SIGBUS itself waits, really blocked. Only the protection is lost. */
+	mask_swap(SIG_BLOCK, SIGNAL_BIT(SIGBUS));
+	((uint64_t *)&jump->uc->uc_sigmask)[0] |= SIGNAL_BIT(SIGBUS);
+	queue_to(target, SIGBUS, info);
+}
+
+void sent_keep_real(void)
+{
+	atomic_store(&keep_real, true);
+	mask_swap(SIG_BLOCK, SIGNAL_BIT(SIGBUS));
+	sent_unqueue();
+}
+
+bool sent_unwrap(siginfo_t *info)
+{
+	struct stash *stash = info->si_value.sival_ptr;
+
+	if (info->si_code != SI_QUEUE || info->si_pid != own_pid() ||
+		stash < process_state->stash || stash >= process_state->stash + STASH_SLOTS ||
+		atomic_load(&stash->state) != STASH_QUEUED)
+		return false;
+	memcpy(info, &stash->info, KERNEL_SIGINFO_SIZE);
+	atomic_store(&stash->state, STASH_FREE);
+	return true;
+}
+
+/* ---- taking pending ones back ---- */
+
+static bool take_pending(uint64_t signals, siginfo_t *info)
+{
+	static const struct timespec now;
+
+	return SYS_4(SYS_rt_sigtimedwait, &signals, info, &now, sizeof(signals)) > 0;
+}
+
+static uint64_t pending(void)
+{
+	uint64_t signals = 0;
+
+	SYS_2(SYS_rt_sigpending, &signals, sizeof(signals));
+	return signals;
+}
+
+void sent_unqueue(void)
+{
+	siginfo_t info;
+
+	for (int i = 0; i < STASH_SLOTS && pending() & SIGNAL_BIT(shadow_signal); i++) {
+		int signo = shadow_signal, target = 0;
+
+		if (!take_pending(SIGNAL_BIT(shadow_signal), &info))
+			return;
+		if (sent_unwrap(&info)) {
+			signo = SIGBUS;
+			target = info.si_code == SI_TKILL || info.si_code > 0 ? own_tid() : 0;
+		}
+		queue_to(target, signo, &info);
+	}
+}
+
+void sent_discard(void)
+{
+	siginfo_t info;
+
+	while (pending() & (SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(shadow_signal)) &&
+		take_pending(SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(shadow_signal), &info))
+		if (info.si_signo == shadow_signal)
+			sent_unwrap(&info);
+}
+
+/* ---- delivery ---- */
+
+static bool is_own(const siginfo_t *info)
+{
+	/* Only the process itself can forge a positive si_code. */
+	return info->si_code > 0 || info->si_pid == own_pid();
+}
+
+/*
+ * raise() in a handler that we called is its way to say no. With SA_NODEFER the signal would act at
+ * once and the handler never go on: it is left behind on the stack.
+ */
+static void decline(struct call *call)
+{
+	call->declined = true;
+	if (call->handler && call->handler->flags & SA_NODEFER)
+		__builtin_longjmp(call->unwind, 1);
+}
+
+static void report(const struct jump *jump, const char *action, uintptr_t handler)
+{
+	struct fault fault = {.info = jump->info,
+		.uc = jump->uc,
+		.sent = true,
+		.pc = frame_pc(jump->uc),
+		.action = action,
+		.handler = handler,
+		.count = 1};
+
+	if (out_wanted())
+		report_fault(&fault);
+}
+
+/* The same siginfo once more, with the default action: taken at sigreturn, at the same place. */
+static void die(int signo, struct jump *jump)
+{
+	if (signo == SIGBUS)
+		report(jump, "default", 0);
+	mask_swap(SIG_BLOCK, SIGNAL_BIT(signo));
+	disposition_die(signo);
+	((uint64_t *)&jump->uc->uc_sigmask)[0] &= ~SIGNAL_BIT(signo);
+	queue_to(own_tid(), signo, jump->info);
+}
+
+void sent_deliver(int signo, struct jump *jump)
+{
+	/* The mask at delivery; the frame's mask is another one inside sigsuspend() and ppoll(). */
+	uint64_t mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
+	struct chain_target target = {.signo = signo, .mask = mask};
+	struct call *call = call_live();
+
+	if (signo == SIGBUS && call && is_own(jump->info)) {
+		decline(call);
+		return;
+	}
+	if (signo == SIGBUS && mask & (SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(shadow_signal))) {
+		pend(jump);
+		return;
+	}
+	target.disposition = disposition_now(signo);
+	if (target.disposition->handler == SIG_IGN)
+		return;
+	if (target.disposition->handler == SIG_DFL)
+		die(signo, jump);
+	else
+		jump->handler = chain_jump(&target, jump);
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the mapping hooks tell the range table, around the system call.
+ *
+ * Before the call what is there is cut out of the table, with no repair left under way in it; after
+ * the call what is new is put in, or, when the call failed, what was cut is put back. Nothing here
+ * takes a lock or allocates with malloc: hooks run in signal handlers too.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+#include "internal.h"
+#include "syscall.h"
+
+static size_t whole_pages(size_t size)
+{
+	return (size + PAGE_SIZE - 1) & PAGE_MASK;
+}
+
+static bool is_sane(uintptr_t start, size_t size)
+{
+	uintptr_t limit = (uintptr_t)1 << ADDRESS_BITS;
+
+	return size && !(start & ~PAGE_MASK) && start < limit && size <= limit - start;
+}
+
+/* ---- taking out and putting back ---- */
+
+static struct range_cut begin(uintptr_t start, size_t size)
+{
+	struct range_cut cut = {0};
+
+	if (!is_sane(start, size))
+		return cut;
+	cut = range_cut(start, whole_pages(size));
+	return cut;
+}
+
+/* Some calls unmap before they fail: put back only what is still mapped. */
+static void undo(struct range_cut cut, uintptr_t start, size_t size)
+{
+	if (!cut.first)
+		return;
+	if (SYS_3(SYS_msync, start, whole_pages(size), MS_ASYNC) == -ENOMEM)
+		range_cut_release(cut);
+	else
+		range_cut_restore(cut);
+}
+
+static uint32_t next_piece(uint32_t id)
+{
+	return atomic_load(&range_by_id(id)->faults);
+}
+
+static uintptr_t piece_start(uint32_t id)
+{
+	return geometry_start(range_piece(range_by_id(id)));
+}
+
+/* The piece is ours alone, so nothing can come in between. */
+static uintptr_t take_anchor(struct range *range)
+{
+	uintptr_t anchor = range_anchor(range);
+
+	if (anchor)
+		atomic_store(&range->anchor, 0);
+	return anchor;
+}
+
+/* An anchor goes with the record that has it. */
+void range_cut_release(struct range_cut cut)
+{
+	for (uint32_t id = cut.first; id; id = next_piece(id))
+		anchor_free(take_anchor(range_by_id(id)));
+	range_cut_free(cut);
+}
+
+static void insert(uintptr_t start, size_t size, const struct range_attributes *attributes)
+{
+	/* What is there now was unmapped without us: it must not be found any more. */
+	range_cut_release(range_cut(start, whole_pages(size)));
+	range_insert(start, whole_pages(size), attributes);
+}
+
+/* ---- mmap, munmap ---- */
+
+static bool is_tracked(const struct mapping *mapping)
+{
+	return !(mapping->flags & MAP_ANONYMOUS) || mapping->flags & MAP_HUGETLB;
+}
+
+static unsigned flags_of(int prot, int flags)
+{
+	unsigned shared = (flags & MAP_TYPE) != MAP_PRIVATE ? RANGE_SHARED : 0;
+
+	return ((unsigned)prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) | shared | RANGE_MAPPED;
+}
+
+static size_t size_of(const struct mapping *mapping)
+{
+	size_t huge = (size_t)2 << 20;
+
+	if (mapping->flags & MAP_ANONYMOUS && mapping->flags & MAP_HUGETLB)
+		return (mapping->length + huge - 1) & ~(huge - 1);
+	return mapping->length;
+}
+
+static void track_new(uintptr_t start, const struct mapping *mapping, uintptr_t caller)
+{
+	struct range_attributes attributes = {.lock = -1};
+
+	attributes.flags = flags_of(mapping->prot, mapping->flags);
+	attributes.owner = owner_of_caller(caller, &attributes.caller);
+	insert(start, size_of(mapping), &attributes);
+}
+
+void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const struct mapping *mapping,
+	uintptr_t caller)
+{
+	bool replaces = mapping->flags & MAP_FIXED && !(mapping->flags & MAP_FIXED_NOREPLACE);
+	uintptr_t start = (uintptr_t)mapping->address;
+	struct range_cut cut = {0};
+	void *result;
+
+	if (replaces) {
+		atomic_fetch_add(&process_state->writers, 1);
+		cut = begin(start, mapping->length);
+	}
+	result = next(mapping->address, mapping->length, mapping->prot, mapping->flags, mapping->fd,
+		mapping->offset);
+	if (result == MAP_FAILED)
+		undo(cut, start, mapping->length);
+	else
+		range_cut_release(cut);
+	if (result != MAP_FAILED && is_tracked(mapping))
+		track_new((uintptr_t)result, mapping, caller);
+	if (replaces)
+		atomic_fetch_sub(&process_state->writers, 1);
+	return result;
+}
+
+int track_munmap(void *address, size_t length)
+{
+	struct range_cut cut = begin((uintptr_t)address, length);
+	int result = real.munmap(address, length);
+
+	if (unlikely(result != 0))
+		undo(cut, (uintptr_t)address, length);
+	else
+		range_cut_release(cut);
+	return result;
+}
+
+/* ---- mremap ---- */
+
+static struct range_attributes attributes_of(uint32_t id)
+{
+	struct range *range = range_by_id(id);
+	uint64_t state = atomic_load(&range->state);
+
+	return (struct range_attributes){.owner = state_owner(state),
+		.flags = state_flags(state),
+		.lock = (int)state_lock(state),
+		.caller = atomic_load(&range->caller)};
+}
+
+/* The pieces of a list that was cut are in no order. */
+static uint32_t first_piece(struct range_cut cut)
+{
+	uint32_t first = cut.first;
+
+	for (uint32_t id = cut.first; id; id = next_piece(id))
+		if (piece_start(id) < piece_start(first))
+			first = id;
+	return first;
+}
+
+static bool any_repaired(struct range_cut cut)
+{
+	for (uint32_t id = cut.first; id; id = next_piece(id))
+		if (state_flags(atomic_load(&range_by_id(id)->state)) & RANGE_REPAIRED)
+			return true;
+	return false;
+}
+
+/* mremap(old, 0, ...) and MREMAP_DONTUNMAP leave the old range where it is. */
+static void *duplicate(const struct remapping *move)
+{
+	struct range_hit hit = range_lookup((uintptr_t)move->old);
+	struct range_cut target = {0};
+	void *result;
+
+	if (move->flags & MREMAP_FIXED)
+		target = begin((uintptr_t)move->new, move->new_size);
+	result = real.mremap(move->old, move->old_size, move->new_size, move->flags, move->new);
+	if (result == MAP_FAILED) {
+		undo(target, (uintptr_t)move->new, move->new_size);
+		return result;
+	}
+	range_cut_release(target);
+	if (hit.range) {
+		struct range_attributes attributes = {.owner = state_owner(hit.state),
+			.flags = state_flags(hit.state),
+			.lock = (int)state_lock(hit.state),
+			.caller = atomic_load(&hit.range->caller)};
+
+		insert((uintptr_t)result, move->new_size, &attributes);
+	}
+	return result;
+}
+
+static void *move_range(const struct remapping *move)
+{
+	struct range_cut old = begin((uintptr_t)move->old, move->old_size);
+	struct range_cut target = {0};
+	struct range_attributes attributes = {0};
+	uint32_t first = first_piece(old);
+	void *result;
+
+	if (first) {
+		attributes = attributes_of(first);
+		attributes.anchor = range_anchor(range_by_id(first));
+	}
+	if (move->flags & MREMAP_FIXED)
+		target = begin((uintptr_t)move->new, move->new_size);
+	if (any_repaired(old))
+		result = remap_repaired(move, attributes.anchor, attributes.flags & 7);
+	else
+		result = real.mremap(move->old, move->old_size, move->new_size, move->flags, move->new);
+	if (result == MAP_FAILED) {
+		undo(old, (uintptr_t)move->old, move->old_size);
+		undo(target, (uintptr_t)move->new, move->new_size);
+		return result;
+	}
+	if (first)
+		take_anchor(range_by_id(first)); /* it goes on to the new range */
+	range_cut_release(old);
+	range_cut_release(target);
+	if (first)
+		insert((uintptr_t)result, move->new_size, &attributes);
+	return result;
+}
+
+void *track_mremap(const struct remapping *move)
+{
+	void *result;
+
+	if (!is_sane((uintptr_t)move->old, move->new_size))
+		return real.mremap(move->old, move->old_size, move->new_size, move->flags, move->new);
+	atomic_fetch_add(&process_state->writers, 1);
+	if (!move->old_size || move->flags & MREMAP_DONTUNMAP)
+		result = duplicate(move);
+	else
+		result = move_range(move);
+	atomic_fetch_sub(&process_state->writers, 1);
+	return result;
+}
+
+/* ---- mprotect ---- */
+
+static void mark_protected(struct range_hit hit, void *data)
+{
+	unsigned exec = *(const int *)data & PROT_EXEC ? RANGE_EXEC : 0;
+
+	range_set_flags(hit, RANGE_PROTECTED | exec, 0);
+	repair_wait(state_lock(hit.state)); /* one with the old flags may be under way */
+}
+
+/* Before the call: a repair must not trust the old protection from then on. */
+void track_protect(void *address, size_t length, int prot)
+{
+	if (is_sane((uintptr_t)address, length))
+		range_each((uintptr_t)address, whole_pages(length), mark_protected, &prot);
+}
+
+/* ---- System V shared memory ---- */
+
+void *track_shmat(int id, const void *address, int flags, uintptr_t caller)
+{
+	struct range_attributes attributes = {.lock = -1};
+	void *result = real.shmat(id, address, flags);
+	int saved_errno = errno;
+	struct shmid_ds segment;
+
+	if (result == MAP_FAILED)
+		return result;
+	if (shmctl(id, IPC_STAT, &segment) == 0) {
+		attributes.owner = owner_of_caller(caller, &attributes.caller);
+		attributes.flags = RANGE_READ | RANGE_SHARED | RANGE_MAPPED |
+				   (flags & SHM_RDONLY ? 0 : RANGE_WRITE) |
+				   (flags & SHM_EXEC ? RANGE_EXEC : 0);
+		insert((uintptr_t)result, segment.shm_segsz, &attributes);
+	}
+	errno = saved_errno;
+	return result;
+}
+
+int track_shmdt(const void *address)
+{
+	struct range_hit hit = range_lookup((uintptr_t)address);
+	struct range_cut cut = {0};
+	int result;
+
+	if (hit.range && geometry_start(hit.geometry) == (uintptr_t)address)
+		cut = begin((uintptr_t)address, geometry_size(hit.geometry));
+	result = real.shmdt(address);
+	if (result != 0)
+		range_cut_restore(cut);
+	else
+		range_cut_release(cut);
+	return result;
+}

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# Compositors without a screen, for the tests and for scripts/demo.
+#
+#   compositor_setup                     once, and compositor_cleanup at the end
+#   start_compositor NAME [VAR=VALUE...] cage, sway or weston, with VAR in its environment
+#   run_attack ATTACK [OPTION...]        sets SEEN, what the client saw, and OUTCOME: "alive" or the
+#                                        compositor's wait status
+#   client_content BARE                  is SEEN as good as what it saw without us, or better?
+#   stop_compositor                      sets STATUS, its wait status
+#
+# After start_compositor: COMPOSITOR_PID, COMPOSITOR_LOG (its output), WAYLAND_DISPLAY.
+# The caller sets WL_HOSTILE (the client program), SIGBUS_LIB and SIGBUS_PRESETS. With root's rights
+# the compositor runs as nobody, since sway and cage refuse root.
+
+compositor_setup() {
+    COMPOSITOR_BASE=$(mktemp -d "${TMPDIR:-/tmp}/compositor.XXXXXX") || return 1
+    COMPOSITOR_COUNT=0
+    COMPOSITOR_PID=
+    AS_NOBODY=()
+    if [ "$(id -u)" = 0 ]; then
+        AS_NOBODY=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+    fi
+    chmod 0755 "$COMPOSITOR_BASE"
+    mkdir "$COMPOSITOR_BASE/lib" "$COMPOSITOR_BASE/home"
+    printf '%s\n' 'xwayland disable' 'output HEADLESS-1 resolution 1024x640' \
+        >"$COMPOSITOR_BASE/sway.conf"
+    unset SIGBUS_POLICY SIGBUS_LOG SIGBUS_ONLY
+    trap : BUS ABRT # else bash itself reports how each compositor died
+}
+
+compositor_cleanup() {
+    stop_compositor
+    if mountpoint -q "$COMPOSITOR_BASE/full"; then
+        umount "$COMPOSITOR_BASE/full"
+    fi
+    rm -rf "$COMPOSITOR_BASE"
+}
+
+# A file system of 64 KiB for full-tmpfs, as its --directory. Root only.
+mount_small_tmpfs() {
+    mkdir "$COMPOSITOR_BASE/full" &&
+        mount -t tmpfs -o size=64k,mode=1777 none "$COMPOSITOR_BASE/full" 2>/dev/null
+}
+
+# What is missing to run it, or nothing.
+compositor_missing() { # NAME
+    command -v "$1" >/dev/null || echo "$1 is not installed"
+    if [ "$1" = cage ] && ! command -v Xwayland >/dev/null; then
+        echo "cage does not start without Xwayland, which is not installed"
+    fi
+}
+
+# A copy for all users to read, of a library or of a directory of presets: the build tree may be
+# closed to the user nobody, and a library that cannot be read is silently ignored.
+readable_copy() { # PATH
+    local copy="$COMPOSITOR_BASE/lib/${1##*/}"
+
+    if [ ! -e "$copy" ]; then
+        cp -LR "$1" "$copy" && chmod -R a+rX "$copy"
+    fi
+    printf '%s\n' "$copy"
+}
+
+compositor_policy() {
+    printf '@%s/compositor\n' "$(readable_copy "$SIGBUS_PRESETS")"
+}
+
+compositor_command() { # NAME
+    case $1 in
+    sway) COMMAND=(sway --config "$COMPOSITOR_BASE/sway.conf") ;;
+    cage) COMMAND=(cage -- sleep 600) ;;
+    weston)
+        COMMAND=(weston --backend=headless-backend.so --use-pixman --no-config --idle-time=0
+            --socket=wayland-1 --log="$XDG_RUNTIME_DIR/weston.log")
+        ;;
+    *) return 1 ;;
+    esac
+}
+
+start_compositor() { # NAME [VAR=VALUE...]
+    local directory socket tries
+    local -a COMMAND
+
+    COMPOSITOR_COUNT=$((COMPOSITOR_COUNT + 1))
+    directory="$COMPOSITOR_BASE/run-$BASHPID-$COMPOSITOR_COUNT"
+    COMPOSITOR_LOG="$COMPOSITOR_BASE/log-$BASHPID-$COMPOSITOR_COUNT"
+    mkdir -m 0700 "$directory" && : >"$COMPOSITOR_LOG"
+    if [ ${#AS_NOBODY[@]} -gt 0 ]; then
+        chown 65534:65534 "$directory"
+    fi
+    unset WAYLAND_DISPLAY WAYLAND_SOCKET DISPLAY
+    export XDG_RUNTIME_DIR=$directory HOME=$COMPOSITOR_BASE/home
+    compositor_command "$1" || return 1
+    shift
+    (
+        ulimit -c 0
+        exec "${AS_NOBODY[@]}" env WLR_BACKENDS=headless WLR_RENDERER=pixman \
+            WLR_LIBINPUT_NO_DEVICES=1 "$@" "${COMMAND[@]}"
+    ) >>"$COMPOSITOR_LOG" 2>&1 </dev/null 3>&- &
+    COMPOSITOR_PID=$!
+    for ((tries = 0; tries < 250; tries++)); do
+        for socket in "$directory"/wayland-[0-9]; do
+            if [ -S "$socket" ]; then
+                export WAYLAND_DISPLAY=${socket##*/}
+                return 0
+            fi
+        done
+        compositor_alive || break
+        sleep 0.02
+    done
+    return 1
+}
+
+compositor_alive() {
+    [ -n "$COMPOSITOR_PID" ] && [ -d "/proc/$COMPOSITOR_PID" ] &&
+        ! grep -q '^State:.Z' "/proc/$COMPOSITOR_PID/status" 2>/dev/null
+}
+
+# Is libsigbus in the compositor?
+compositor_loaded() {
+    grep -q /libsigbus "/proc/$COMPOSITOR_PID/maps"
+}
+
+# Waits a moment for its end, which the client can see before we do.
+compositor_ended() {
+    local tries
+
+    for ((tries = 0; tries < 100; tries++)); do
+        compositor_alive || return 0
+        sleep 0.01
+    done
+    return 1
+}
+
+compositor_status() {
+    STATUS=0
+    wait "$COMPOSITOR_PID" 2>/dev/null || STATUS=$?
+    COMPOSITOR_PID=
+}
+
+stop_compositor() {
+    [ -n "$COMPOSITOR_PID" ] || return 0
+    kill -TERM "$COMPOSITOR_PID" 2>/dev/null || :
+    compositor_ended || kill -KILL "$COMPOSITOR_PID" 2>/dev/null || :
+    compositor_status
+}
+
+run_attack() { # ATTACK [OPTION...]
+    local attack=$1
+
+    shift
+    SEEN=$(timeout -k 1 20 "$WL_HOSTILE" "$@" "$attack" 2>&1) || SEEN="failed: $SEEN"
+    if [ "$SEEN" = "connection closed" ]; then
+        compositor_ended || :
+    fi
+    if compositor_alive; then
+        OUTCOME=alive
+    else
+        compositor_status
+        # shellcheck disable=SC2034 # for the caller
+        OUTCOME=$STATUS
+    fi
+}
+
+# The error that it gets without us, or, where the bare compositor dies of it, its connection kept
+# or the reason why it was lost.
+client_content() { # BARE
+    if [ "$1" = "connection closed" ]; then
+        [[ $SEEN = alive || $SEEN = "protocol error "* ]]
+    else
+        [ "$SEEN" = "$1" ]
+    fi
+}

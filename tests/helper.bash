@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# What every bats file loads. make check sets top_srcdir and top_builddir; by hand, with
+# "bats tests/NAME.bats", the build tree is the source tree, or _build in it.
+# make installcheck sets SIGBUS_INSTALLED (the directory of sigbus-run), SIGBUS_LIB and
+# SIGBUS_PRESETS to what is installed.
+#
+# LD_PRELOAD is set only for the program under test, never for bats.
+
+bats_load_library bats-support
+bats_load_library bats-assert
+bats_require_minimum_version 1.5.0
+
+: "${top_srcdir:=$(cd "$BATS_TEST_DIRNAME/.." && pwd)}"
+if [ -z "${top_builddir:-}" ]; then
+    top_builddir=$top_srcdir
+    [ -e "$top_srcdir/Makefile" ] || top_builddir=$top_srcdir/_build
+fi
+: "${SIGBUS_LIB:=$top_builddir/.libs/libsigbus.so}"
+: "${SIGBUS_PRESETS:=$top_srcdir/data}"
+: "${CC:=cc}"
+SIGBUS_RUN=${SIGBUS_INSTALLED:-$top_builddir}/sigbus-run
+PROGS=$top_builddir/tests/progs
+LIBS=$top_builddir/tests/libs
+export PROGS LIBS SIGBUS_LIB SIGBUS_PRESETS SIGBUS_RUN
+
+# The caller's own settings are not part of a test.
+unset LD_PRELOAD SIGBUS_POLICY SIGBUS_LOG SIGBUS_ONLY
+
+# A test program by its name, any other by its path or through PATH.
+prog_path() { # PROG
+    if [ -x "$PROGS/$1" ]; then
+        printf '%s\n' "$PROGS/$1"
+    else
+        printf '%s\n' "$1"
+    fi
+}
+
+with_us() { # PROG [ARG...]
+    local prog
+    prog=$(prog_path "$1")
+    shift
+    env LD_PRELOAD="$SIGBUS_LIB" "$prog" "$@"
+}
+
+bare() { # PROG [ARG...]
+    local prog
+    prog=$(prog_path "$1")
+    shift
+    env -u LD_PRELOAD "$prog" "$@"
+}
+
+# A library that cannot be read is ignored with status 0: without this a test may prove nothing.
+assert_loaded() {
+    run with_us cat /proc/self/maps
+    assert_success
+    assert_output --partial "$(readlink -f "$SIGBUS_LIB")"
+}
+
+# Our lines of $output, or of a file.
+reports() { # [FILE]
+    if [ $# -gt 0 ]; then
+        grep '^libsigbus: ' "$1"
+    else
+        grep '^libsigbus: ' <<<"$output"
+    fi
+}
+
+skip_unless_root() {
+    [ "$(id -u)" = 0 ] || skip "needs root"
+}
+
+skip_without() { # COMMAND
+    command -v "$1" >/dev/null || skip "$1 is not installed"
+}

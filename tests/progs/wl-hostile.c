@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wl-hostile [--socket NAME] [--file KIND] [--directory DIR] [--hold SECONDS] ATTACK
+ *
+ * A client that takes away memory from under a compositor. Prints one line, what it saw of it:
+ * "alive", "connection closed" or "protocol error N on INTERFACE: TEXT". Status 0 for any of them,
+ * 1 if the attack could not be made, 2 for bad usage, 77 if the compositor lacks what it needs.
+ * --hold keeps the windows on the screen for a while after the attack.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "wl-client.h"
+#include "wl-virtual.h"
+
+#define WIDTH 256
+#define HEIGHT 256
+#define BUFFER_SIZE (WIDTH * HEIGHT * 4)
+#define HUGE_SIZE (2 << 20)
+#define CURSOR_WIDTH 64
+#define SKIPPED 77
+
+static struct client client;
+static enum pool_file file_kind = FILE_MEMFD;
+static const char *file_directory;
+
+static void fill(int fd, size_t size, int byte)
+{
+	void *pixels = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (pixels == MAP_FAILED)
+		finish(1, "cannot map the file: %s", strerror(errno));
+	memset(pixels, byte, size);
+	munmap(pixels, size);
+}
+
+/* A good pool with one buffer at its start. */
+static void open_pool(struct pool *pool, int width, int height)
+{
+	size_t size = file_kind == FILE_HUGETLB ? HUGE_SIZE : BUFFER_SIZE;
+	int fd = file_create(file_kind, file_directory, size);
+
+	fill(fd, size, 0xc0);
+	pool_create(&client, pool, fd, (int)size);
+	pool_add_buffer(pool, 0, width, height);
+}
+
+static void truncate_pool(const struct pool *pool)
+{
+	if (ftruncate(pool->fd, 0) < 0)
+		finish(1, "cannot truncate the pool: %s", strerror(errno));
+}
+
+/* A window with a good buffer on the screen. */
+static void show_window(struct window *window, struct pool *pool)
+{
+	window_open(&client, window);
+	open_pool(pool, WIDTH, HEIGHT);
+	if (!window_show(&client, window, pool->buffer))
+		finish(1, "the window was not shown");
+}
+
+/* A second window comes, is painted a few times and goes: what lies around it is painted too. */
+static void repaint(struct wl_surface *surface)
+{
+	struct window witness;
+	struct pool pool;
+
+	surface_show(&client, surface, NULL);
+	file_kind = FILE_MEMFD;
+	show_window(&witness, &pool);
+	for (int i = 0; i < 2; i++) {
+		surface_commit(surface, NULL);
+		surface_show(&client, witness.surface, NULL);
+	}
+	xdg_toplevel_destroy(witness.toplevel);
+	xdg_surface_destroy(witness.xdg_surface);
+	wl_surface_destroy(witness.surface);
+	surface_show(&client, surface, NULL);
+}
+
+static void good(void)
+{
+	struct window window;
+	struct pool pool;
+
+	show_window(&window, &pool);
+}
+
+static void truncate_after_commit(void)
+{
+	struct window window;
+	struct pool pool;
+
+	show_window(&window, &pool);
+	truncate_pool(&pool);
+	repaint(window.surface);
+}
+
+static void truncate_after_destroy(void)
+{
+	struct window window;
+	struct pool pool;
+
+	show_window(&window, &pool);
+	wl_buffer_destroy(pool.buffer);
+	truncate_pool(&pool);
+	repaint(window.surface);
+}
+
+static void short_fd(void)
+{
+	size_t size = file_kind == FILE_HUGETLB ? HUGE_SIZE : BUFFER_SIZE;
+	struct window window;
+	struct pool pool;
+
+	window_open(&client, &window);
+	pool_create(&client, &pool, file_create(file_kind, file_directory, 0), (int)size);
+	pool_add_buffer(&pool, 0, WIDTH, HEIGHT);
+	surface_show(&client, window.surface, pool.buffer);
+	repaint(window.surface);
+}
+
+static void resize_beyond(void)
+{
+	struct window window;
+	struct pool pool;
+	int size;
+
+	show_window(&window, &pool);
+	size = pool.size;
+	wl_shm_pool_resize(pool.proxy, 2 * size);
+	pool_add_buffer(&pool, size, WIDTH, HEIGHT);
+	surface_show(&client, window.surface, pool.buffer);
+	repaint(window.surface);
+}
+
+static void two_pools(void)
+{
+	struct pool pool, subpool;
+	struct wl_surface *subsurface;
+	struct window window;
+
+	if (!client.subcompositor)
+		finish(SKIPPED, "no subsurfaces here");
+	show_window(&window, &pool);
+	open_pool(&subpool, WIDTH / 2, HEIGHT / 2);
+	subsurface = wl_compositor_create_surface(client.compositor);
+	wl_subcompositor_get_subsurface(client.subcompositor, subsurface, window.surface);
+	surface_commit(subsurface, subpool.buffer);
+	surface_show(&client, window.surface, NULL);
+
+	truncate_pool(&pool);
+	truncate_pool(&subpool);
+	surface_commit(subsurface, NULL);
+	repaint(window.surface);
+}
+
+static void cursor(void)
+{
+	struct wl_proxy *mouse;
+	struct wl_surface *surface;
+	struct pool pool, image;
+	struct window window;
+
+	if (!client.virtual_pointer_manager || !client.seat)
+		finish(SKIPPED, "no virtual pointer here");
+	mouse = virtual_pointer_create(client.virtual_pointer_manager, client.seat);
+	show_window(&window, &pool);
+	virtual_pointer_move(mouse, 1, 1, 2);
+	if (!client_wait(&client, &client.entered, 2000))
+		finish(1, "the pointer did not enter the window");
+	surface = wl_compositor_create_surface(client.compositor);
+	open_pool(&image, CURSOR_WIDTH, CURSOR_WIDTH);
+	wl_pointer_set_cursor(client.pointer, client.enter_serial, surface, 0, 0);
+	surface_commit(surface, image.buffer);
+	surface_show(&client, window.surface, NULL);
+
+	wl_buffer_destroy(image.buffer);
+	truncate_pool(&image);
+	for (unsigned i = 0; i < 4; i++) {
+		virtual_pointer_move(mouse, 48 + i, 50, 100);
+		surface_show(&client, window.surface, NULL);
+	}
+	repaint(window.surface);
+}
+
+static void short_keymap(void)
+{
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	struct wl_proxy *keyboard;
+	int fd;
+
+	if (!client.virtual_keyboard_manager || !client.seat)
+		finish(SKIPPED, "no virtual keyboard here");
+	fd = file_create(file_kind, file_directory, size);
+	fill(fd, size, ' ');
+	keyboard = virtual_keyboard_create(client.virtual_keyboard_manager, client.seat);
+	virtual_keyboard_keymap(keyboard, fd, (uint32_t)(4 * size));
+}
+
+/* The pool is a hole in a file, and the file system has no page left to fill it with. */
+static void full_tmpfs(void)
+{
+	struct window window;
+	struct pool pool;
+	char page[4096] = {0};
+	int filler;
+
+	if (!file_directory)
+		finish(2, "full-tmpfs needs --directory");
+	window_open(&client, &window);
+	filler = file_create(FILE_DIRECTORY, file_directory, 0);
+	while (write(filler, page, sizeof(page)) > 0)
+		;
+	pool_create(&client, &pool, file_create(FILE_DIRECTORY, file_directory, BUFFER_SIZE),
+		BUFFER_SIZE);
+	pool_add_buffer(&pool, 0, WIDTH, HEIGHT);
+	surface_show(&client, window.surface, pool.buffer);
+	repaint(window.surface);
+}
+
+static const struct attack {
+	const char *name;
+	void (*run)(void);
+} attacks[] = {
+	{"good", good},
+	{"truncate-after-commit", truncate_after_commit},
+	{"truncate-after-destroy", truncate_after_destroy},
+	{"short-fd", short_fd},
+	{"resize-beyond", resize_beyond},
+	{"two-pools", two_pools},
+	{"cursor", cursor},
+	{"short-keymap", short_keymap},
+	{"full-tmpfs", full_tmpfs},
+};
+
+static const char *const file_kinds[] = {
+	[FILE_MEMFD] = "memfd",
+	[FILE_RUNTIME] = "runtime",
+	[FILE_HOME] = "home",
+	[FILE_SHM] = "shm",
+	[FILE_HUGETLB] = "hugetlb",
+	[FILE_DIRECTORY] = "directory",
+};
+
+static _Noreturn void usage(void)
+{
+	fputs("usage: wl-hostile [--socket NAME] [--file KIND] [--directory DIR] [--hold SECONDS] "
+	      "ATTACK\nkinds:",
+		stderr);
+	for (size_t i = 0; i < sizeof(file_kinds) / sizeof(file_kinds[0]); i++)
+		fprintf(stderr, " %s", file_kinds[i]);
+	fputs("\nattacks:", stderr);
+	for (size_t i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++)
+		fprintf(stderr, " %s", attacks[i].name);
+	fputc('\n', stderr);
+	exit(2);
+}
+
+static enum pool_file find_file_kind(const char *name)
+{
+	for (size_t i = 0; i < sizeof(file_kinds) / sizeof(file_kinds[0]); i++)
+		if (strcmp(name, file_kinds[i]) == 0)
+			return (enum pool_file)i;
+	usage();
+}
+
+static const struct attack *find_attack(const char *name)
+{
+	for (size_t i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++)
+		if (strcmp(name, attacks[i].name) == 0)
+			return &attacks[i];
+	usage();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"socket", required_argument, NULL, 's'},
+		{"file", required_argument, NULL, 'f'},
+		{"directory", required_argument, NULL, 'd'},
+		{"hold", required_argument, NULL, 'h'},
+		{0},
+	};
+	const struct attack *attack;
+	const char *socket = NULL;
+	bool never = false;
+	int hold = 0, option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 's')
+			socket = optarg;
+		else if (option == 'f')
+			file_kind = find_file_kind(optarg);
+		else if (option == 'd')
+			file_directory = optarg;
+		else if (option == 'h')
+			hold = atoi(optarg);
+		else
+			usage();
+	}
+	if (optind != argc - 1)
+		usage();
+	attack = find_attack(argv[optind]);
+	client.title = attack->name;
+	client_connect(&client, socket);
+	attack->run();
+	client_wait(&client, &never, 1000 * hold);
+	if (!client_sync(&client))
+		finish(1, "the compositor does not answer");
+	finish(0, "alive");
+}

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# Running one test program bare and with us, bounded in time, and comparing what came out.
+
+bus_error=135 # what a shell says of a process that SIGBUS killed
+segv=139
+
+# The policy of the next us; unset: the built-in one.
+unset policy
+
+# Runs a test program with us: $status, $output (without our reports) and $stderr.
+us() { # PROG [ARG...]
+    local prog
+    prog=$(prog_path "$1")
+    shift
+    run --separate-stderr timeout -k 1 "${limit:-10}" env LD_PRELOAD="$SIGBUS_LIB" \
+        ${policy+SIGBUS_POLICY="$policy"} "$prog" "$@"
+}
+
+without_us() { # PROG [ARG...]
+    local prog
+    prog=$(prog_path "$1")
+    shift
+    run --separate-stderr timeout -k 1 "${limit:-10}" "$prog" "$@"
+}
+
+# The same program both ways: status and output have to be the same.
+same_as_bare() { # PROG [ARG...]
+    local bare_status bare_output
+
+    without_us "$@"
+    bare_status=$status bare_output=$output
+    us "$@"
+    assert_equal "$output" "$bare_output"
+    assert_equal "$status" "$bare_status"
+}
+
+# $output is these lines and no others.
+assert_lines() { # LINE...
+    assert_equal "$output" "$(printf '%s\n' "$@")"
+}
+
+# How many lines of $stderr are ours, and whether all of $stderr is.
+assert_reports() { # COUNT
+    assert_equal "$(grep -c '^libsigbus: ' <<<"$stderr")" "$1"
+}

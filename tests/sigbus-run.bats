@@ -1,0 +1,445 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The launcher, as sigbus-run(1) describes it.
+
+load helper
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return
+}
+
+sigbus_run() {
+    "$SIGBUS_RUN" "$@"
+}
+
+preload_of() { # PRELOAD: what the program gets as LD_PRELOAD
+    LD_PRELOAD=$1 "$SIGBUS_RUN" printenv LD_PRELOAD
+}
+
+our_path() {
+    sigbus_run printenv LD_PRELOAD
+}
+
+# A program that prints whether it has us, linked with the given options.
+compile_probe() { # FILE COMPILER [OPTION...]
+    local file=$1
+    shift
+    cat >probe.c <<'END'
+#include <stdio.h>
+#include <string.h>
+int main(void)
+{
+	char line[4096];
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	while (fgets(line, sizeof(line), maps))
+		if (strstr(line, "libsigbus"))
+			return puts("loaded") < 0;
+	return puts("absent") < 0;
+}
+END
+    "$@" -o "$file" probe.c
+}
+
+# ---- running ----
+
+@test "the program runs with the library loaded" {
+    run sigbus_run cat /proc/self/maps
+    assert_success
+    assert_output --partial libsigbus.so
+}
+
+@test "the process id stays the same" {
+    run bash -c "echo \$\$; exec '$SIGBUS_RUN' sh -c 'echo \$\$'"
+    assert_success
+    assert_equal "${lines[0]}" "${lines[1]}"
+}
+
+@test "the program's status is the status" {
+    run sigbus_run sh -c 'exit 42'
+    assert_failure 42
+    run sigbus_run sh -c 'kill -TERM $$'
+    assert_failure 143
+}
+
+@test "arguments arrive as they are" {
+    run sigbus_run printf '<%s>' 'a b' '' '*' "it's" '"$x"' '\n' -- --policy 'new
+line'
+    assert_success
+    assert_output "<a b><><*><it's><\"\$x\"><\\n><--><--policy><new
+line>"
+}
+
+@test "options end at the command and at --" {
+    run sigbus_run printf '%s.' --help --policy
+    assert_output -- '--help.--policy.'
+    run sigbus_run --log off -- printf '%s.' --log x
+    assert_output -- '--log.x.'
+}
+
+@test "standard input and output are the program's" {
+    run bash -c "echo text | '$SIGBUS_RUN' cat"
+    assert_output text
+}
+
+@test "the environment stays as it is but for what was asked" {
+    env -i PATH="$PATH" status=1 found=2 library=3 IFS=x option=4 CDPATH=/ PWD="$PWD" _=x \
+        sh -c env | grep -v -e '^_=' -e '^OLDPWD=' | sort >bare
+    env -i PATH="$PATH" status=1 found=2 library=3 IFS=x option=4 CDPATH=/ PWD="$PWD" _=x \
+        "$SIGBUS_RUN" sh -c env | grep -v -e '^_=' -e '^OLDPWD=' | sort >with_us
+    run diff bare with_us
+    assert_output --regexp $'^[0-9a]+\n> LD_PRELOAD=[^\n]*$'
+}
+
+@test "the program has its environment and its name under every kind of rule" {
+    cat >name.c <<'END'
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+int main(void)
+{
+	return printf("%s %s\n", program_invocation_short_name, getenv("NAME")) < 0;
+}
+END
+    "$CC" -o name name.c
+    for policy in '*=owner|chain' 'owner:x=zero' 'path:/x=zero' @compositor; do
+        NAME=value run sigbus_run --policy "$policy" ./name
+        assert_output 'name value'
+    done
+}
+
+@test "--policy, --log and --only become variables, in both forms" {
+    show='echo "$SIGBUS_POLICY|$SIGBUS_LOG|$SIGBUS_ONLY"'
+    run sigbus_run --policy 'path:/x y/*=zero' --log off --only 'a*,b' sh -c "$show"
+    assert_output 'path:/x y/*=zero|off|a*,b'
+    run sigbus_run --policy='*=chain' --log=off --only='a,b' sh -c "$show"
+    assert_output '*=chain|off|a,b'
+}
+
+@test "options that are not given leave their variables alone" {
+    run env SIGBUS_POLICY='*=chain' SIGBUS_LOG=off SIGBUS_ONLY=x "$SIGBUS_RUN" env
+    assert_line 'SIGBUS_POLICY=*=chain'
+    assert_line 'SIGBUS_LOG=off'
+    assert_line 'SIGBUS_ONLY=x'
+    run env -i PATH="$PATH" "$SIGBUS_RUN" env
+    assert_line --partial LD_PRELOAD=
+    refute_output --partial SIGBUS_
+}
+
+@test "a preset is found" {
+    run sigbus_run --policy @compositor sh -c 'echo started'
+    assert_success
+    assert_output started
+}
+
+# ---- LD_PRELOAD ----
+
+@test "LD_PRELOAD of the caller is kept, behind us" {
+    run preload_of 'libm.so.6 libdl.so.2'
+    assert_output "$(our_path):libm.so.6:libdl.so.2"
+}
+
+@test "a pattern in LD_PRELOAD is not expanded" {
+    touch one.so two.so
+    run --separate-stderr preload_of './*.so'
+    assert_output "$(our_path):./*.so"
+}
+
+@test "what checks the policy runs without the preloads of the caller" {
+    cat >name.c <<'END'
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+__attribute__((constructor)) static void name(void)
+{
+	fprintf(fopen("names", "a"), "%s\n", program_invocation_short_name);
+}
+END
+    "$CC" -shared -fPIC -o name.so name.c
+    LD_PRELOAD=$PWD/name.so run sigbus_run --policy '*=chain' true
+    assert_success
+    run cat names
+    assert_line true
+    refute_line policy-check
+}
+
+@test "we are in LD_PRELOAD once" {
+    run preload_of "$(our_path)"
+    assert_output "$(our_path)"
+    run preload_of "libm.so.6:$(our_path)"
+    assert_output "$(our_path):libm.so.6"
+    run sigbus_run "$SIGBUS_RUN" printenv LD_PRELOAD
+    assert_output "$(our_path)"
+}
+
+@test "a sanitizer's library stays first" {
+    echo >empty.c
+    for name in asan lsan tsan ubsan; do # the real ones stop the shell
+        "$CC" -shared -fPIC -o lib$name.so.8 empty.c
+        run preload_of "$PWD/lib$name.so.8:libm.so.6"
+        assert_output "$PWD/lib$name.so.8:libm.so.6:$(our_path)"
+    done
+}
+
+@test "an ASan program runs with us behind libasan" {
+    asan=$("$CC" -print-file-name=libasan.so)
+    [ "$asan" != libasan.so ] || skip 'libasan is not installed'
+    compile_probe probe "$CC" -fsanitize=address || skip 'no -fsanitize=address'
+    run env ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$(readlink -f "$asan")" "$SIGBUS_RUN" ./probe
+    assert_success
+    assert_output loaded
+}
+
+# ---- refusing ----
+
+@test "127: the command is not found" {
+    run -127 sigbus_run no-such-command
+    assert_output 'sigbus-run: no-such-command: not found'
+    run -127 sigbus_run ./no-such-command
+}
+
+@test "126: the command cannot be executed" {
+    echo data >data
+    run sigbus_run ./data
+    assert_failure 126
+    assert_output 'sigbus-run: ./data: cannot be executed'
+    run sigbus_run /
+    assert_failure 126
+}
+
+@test "2: usage" {
+    run sigbus_run
+    assert_failure 2
+    assert_line --index 0 --partial usage:
+    run sigbus_run --no-such-option true
+    assert_failure 2
+    assert_output 'sigbus-run: --no-such-option: unknown option (see sigbus-run --help)'
+    for option in --policy --log --only; do
+        run sigbus_run $option
+        assert_failure 2
+        assert_output --partial "$option needs a value"
+    done
+}
+
+@test "2: a bad policy gives one line and nothing starts" {
+    run sigbus_run --policy '*=nonsense' touch started
+    assert_failure 2
+    assert_equal "${#lines[@]}" 1
+    assert_output --partial nonsense
+    run env SIGBUS_POLICY='*=nonsense' "$SIGBUS_RUN" touch started
+    assert_failure 2
+    run sigbus_run --policy @no-such-preset touch started
+    assert_failure 2
+    [ ! -e started ]
+}
+
+@test "2: the library is missing" {
+    [ -z "${SIGBUS_INSTALLED:-}" ] || skip 'moves the build tree'
+    sed 's|^sr_library=.*|sr_library=/no/such/libsigbus.so.0|' "$SIGBUS_RUN" >sigbus-run
+    run sh ./sigbus-run touch started
+    assert_failure 2
+    assert_output 'sigbus-run: /no/such/libsigbus.so.0: the library is missing or cannot be read'
+    [ ! -e started ]
+}
+
+# ---- telling ----
+
+@test "--help, --version and --list" {
+    run sigbus_run --help
+    assert_success
+    for option in policy log only check list help version; do
+        assert_output --partial " --$option"
+    done
+    run sigbus_run --version
+    assert_success
+    assert_output --regexp '^sigbus-run \(libsigbus\) [0-9.]+$'
+    run sigbus_run --list
+    assert_success
+    for word in owner zero chain abort path kind compositor; do
+        assert_output --partial "$word"
+    done
+}
+
+@test "every option is in the manual page" {
+    for option in $("$SIGBUS_RUN" --help | grep -o -- '--[a-z]*' | sort -u); do
+        grep -q "Fl Fl ${option#--}" "$top_srcdir/man/sigbus-run.1"
+    done
+}
+
+@test "the manual pages have no warnings" {
+    skip_without mandoc
+    run mandoc -T lint -W warning "$top_srcdir"/man/*.[1-8]
+    assert_output ''
+    skip_without man
+    for page in "$top_srcdir"/man/*.[1-8]; do
+        run env LC_ALL=C.UTF-8 MANROFFSEQ='' man --warnings -E UTF-8 -l -Tutf8 -Z "$page"
+        assert_success
+        refute_output --partial warning
+    done
+}
+
+# ---- --check ----
+
+@test "--check: a policy alone" {
+    run sigbus_run --check --policy '*=owner|zero'
+    assert_success
+    assert_output ''
+    run sigbus_run --check --policy '*=nonsense'
+    assert_failure 2
+}
+
+@test "--check: all is well, and nothing is run" {
+    run sigbus_run --check touch started
+    assert_success
+    assert_output --regexp '^/.*/touch: libsigbus can work in it$'
+    [ ! -e started ]
+}
+
+@test "--check: not found, not executable" {
+    run -127 sigbus_run --check no-such-command
+    echo data >data
+    run sigbus_run --check ./data
+    assert_failure 126
+}
+
+# What --check says is what happens: the named program, run, does not have us.
+assert_ineffective() { # PROGRAM REGEXP
+    run "${as_user[@]}" "$SIGBUS_RUN" --check "$1"
+    assert_failure 1
+    assert_equal "${#lines[@]}" 1
+    assert_output --regexp "$2"
+    assert_output --regexp 'ways? out'
+    run "${as_user[@]}" "$SIGBUS_RUN" "$1"
+    assert_line absent
+}
+
+assert_effective() { # PROGRAM
+    run "${as_user[@]}" "$SIGBUS_RUN" --check "$1"
+    assert_success
+    run "${as_user[@]}" "$SIGBUS_RUN" "$1"
+    assert_output loaded
+}
+
+# Where another user can reach our files: those below /tmp and the library.
+as_nobody() {
+    skip_unless_root
+    as_user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+    "${as_user[@]}" test -r "$(our_path)" || skip 'another user cannot read the build tree'
+    "${as_user[@]}" test -x "$PWD" || chmod a+x . .. ../.. 2>/dev/null
+    "${as_user[@]}" test -x "$PWD" || skip 'another user cannot reach the test directory'
+}
+
+@test "--check: a plain program" {
+    compile_probe probe "$CC"
+    assert_effective ./probe
+}
+
+@test "--check: setuid, and not for its owner" {
+    skip_unless_root
+    compile_probe probe "$CC"
+    chmod 4755 probe
+    run sigbus_run --check ./probe
+    assert_success
+    assert_output --partial 'note: not for this user, but for others: setuid'
+    chown 65534 probe
+    chmod 4755 probe
+    assert_ineffective ./probe ': setuid: .*mode 4755'
+}
+
+@test "--check: setgid" {
+    skip_unless_root
+    compile_probe probe "$CC"
+    chgrp 65534 probe
+    chmod 2755 probe
+    assert_ineffective ./probe ': setgid: .*mode 4755'
+}
+
+@test "--check: file capabilities, and not for root" {
+    as_nobody
+    skip_without setcap
+    compile_probe probe "$CC"
+    setcap cap_chown=ep probe || skip 'no file capabilities here'
+    assert_ineffective ./probe ': file capabilities \(setcap -r.*mode 4755'
+    as_user=()
+    run sigbus_run --check ./probe
+    assert_success
+    assert_output --partial 'note: not for this user, but for others: file capabilities '
+    run sigbus_run ./probe
+    assert_output loaded
+}
+
+@test "--check: statically linked" {
+    compile_probe probe "$CC" -static || skip 'no static libc'
+    assert_ineffective ./probe 'statically linked'
+    compile_probe probe "$CC" -static-pie
+    assert_ineffective ./probe 'statically linked'
+}
+
+@test "--check: musl" {
+    skip_without musl-gcc
+    compile_probe probe musl-gcc
+    run sigbus_run --check ./probe
+    assert_failure 1
+    assert_output --regexp 'linked with musl.*way out'
+}
+
+@test "--check: another class, another machine" {
+    compile_probe probe "$CC"
+    printf '\001' | dd of=probe bs=1 seek=4 conv=notrunc status=none
+    run sigbus_run --check ./probe
+    assert_failure 1
+    assert_output --regexp 'a 32-bit program, and libsigbus is 64-bit; way out'
+    printf '\002' | dd of=probe bs=1 seek=4 conv=notrunc status=none
+    printf '\363\000' | dd of=probe bs=1 seek=18 conv=notrunc status=none
+    run sigbus_run --check ./probe
+    assert_failure 1
+    assert_output --regexp 'for another machine \(ELF number 243, .*way out'
+}
+
+@test "--check: a missing dynamic linker" {
+    compile_probe probe "$CC" -Wl,--dynamic-linker=/no/such/ld.so
+    run sigbus_run --check ./probe
+    assert_failure 1
+    assert_output --regexp 'its dynamic linker /no/such/ld.so is missing; way out'
+}
+
+@test "--check: a script's interpreter is looked at" {
+    printf '#!/bin/sh\n' >script
+    chmod +x script
+    run sigbus_run --check ./script
+    assert_success
+    assert_output '/bin/sh: libsigbus can work in it'
+    compile_probe probe "$CC" -static || skip 'no static libc'
+    printf '#! %s -x\n' "$PWD/probe" >script
+    assert_ineffective ./script '/probe: statically linked'
+    printf '#!/usr/bin/env -S A=1 probe -x\n' >script
+    PATH=$PWD:$PATH run sigbus_run --check ./script
+    assert_failure 1
+    assert_output --partial 'probe: statically linked'
+}
+
+@test "--check: neither ELF nor script" {
+    echo data >data
+    chmod +x data
+    run sigbus_run --check ./data
+    assert_failure 1
+    assert_output './data: neither an ELF program nor a script with #!'
+}
+
+@test "--check: a file that cannot be read" {
+    as_nobody
+    compile_probe probe "$CC"
+    chmod 711 probe
+    run "${as_user[@]}" "$SIGBUS_RUN" --check ./probe
+    assert_failure 1
+    assert_output --partial 'cannot be read, so it was not checked'
+}
+
+@test "a POSIX shell is enough" {
+    skip_without dash
+    run dash -n "$SIGBUS_RUN"
+    assert_success
+    run dash "$SIGBUS_RUN" echo text
+    assert_output text
+}

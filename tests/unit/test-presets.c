@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* The presets: each is right, and what @compositor does with whose mapping of what. */
+#include <stdlib.h>
+
+#include "internal.h"
+#include "tap.h"
+
+static struct policy parsed;
+
+static void *allocate(size_t size)
+{
+	return calloc(1, size);
+}
+
+static bool parse(const char *text)
+{
+	static const struct policy_env env = {allocate, policy_load, policy_presets};
+	struct policy_error error;
+	char line[512];
+
+	if (!policy_parse(text, strlen(text), &env, &parsed, &error))
+		return true;
+	policy_error_line(&error, line, sizeof(line));
+	printf("# %s\n", line);
+	return false;
+}
+
+struct mapping {
+	const char *program, *owner, *path;
+};
+
+static const char *fact(void *context, enum policy_key key, unsigned i)
+{
+	const struct mapping *mapping = context;
+
+	if (i > 0)
+		return NULL;
+	switch (key) {
+	case KEY_OWNER:
+		return mapping->owner;
+	case KEY_PATH:
+		return mapping->path;
+	case KEY_PROGRAM:
+		return mapping->program;
+	case KEY_KIND:
+		return "file";
+	default:
+		return NULL;
+	}
+}
+
+/* The actions as words: "owner zero ". */
+static const char *actions(struct mapping mapping)
+{
+	static char words[128];
+	const struct rule *rule = policy_match(&parsed, fact, &mapping);
+
+	words[0] = '\0';
+	for (unsigned i = 0; i < rule->action_count; i++) {
+		strcat(words, action_name(rule->action[i].kind));
+		strcat(words, " ");
+	}
+	return words;
+}
+
+static void does(const char *program, const char *owner, const char *path, const char *expected)
+{
+	char name[256];
+
+	snprintf(name, sizeof(name), "%s in %s, %s: %s", owner, program, path, expected);
+	is_string(actions((struct mapping){program, owner, path}), expected, name);
+}
+
+static void test_clients(void)
+{
+	static const char *const paths[] = {"/memfd:pool", "/run/user/1000/pool", "/home/me/x.db",
+		"/dev/shm/x-shm", "/usr/share/faked", "/etc/faked", "/var/lib/faked",
+		"/var/tmp/pool", "/x.sqlite"};
+	static const char *const owners[] = {"libwayland-server.so.0",
+		"libwayland-server.so.0.21.0", "libwlroots.so.10", "libwlroots-0.18.so",
+		"libweston-10.so.0", "libmutter-11.so.0", "libkwin.so.5", "libmirserver.so.59",
+		"Hyprland", "niri"};
+
+	for (size_t i = 0; i < sizeof(owners) / sizeof(owners[0]); i++)
+		for (size_t j = 0; j < sizeof(paths) / sizeof(paths[0]); j++)
+			does("any", owners[i], paths[j], "owner zero ");
+}
+
+static void test_compositors(void)
+{
+	static const char *const names[] = {"sway", "cage", "phoc", "weston", "labwc", "wayfire",
+		"river", "Hyprland", "mutter", "gnome-shell", "kwin_wayland"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		does(names[i], names[i], "/memfd:pool", "owner zero ");
+		does(names[i], names[i], "/home/me/x.db", "owner zero ");
+		does(names[i], names[i], "/var/tmp/pool", "owner zero ");
+	}
+	does("weston", "desktop-shell.so", "/memfd:pool", "owner zero ");
+	does("weston", "libexec_weston.so.0", "/memfd:pool", "owner zero ");
+	does("other", "desktop-shell.so", "/memfd:pool", "owner chain ");
+	does("sway", "sway", "/usr/share/icons/x", "chain ");
+	does("sway", "sway", "/etc/sway/config", "chain ");
+	does("gnome-shell", "gnome-shell", "/var/cache/x", "chain ");
+}
+
+static void test_others(void)
+{
+	does("sway", "libfontconfig.so.1", "/var/cache/fontconfig/x.cache-7", "chain ");
+	does("sway", "libxkbcommon.so.0", "/usr/share/X11/xkb/x", "chain ");
+	does("sway", "libfontconfig.so.1", "/home/me/.cache/fontconfig/x", "owner chain ");
+	does("gnome-shell", "libsqlite3.so.0", "/home/me/x.sqlite-shm", "chain ");
+	does("gnome-shell", "liblmdb.so.0", "/home/me/data.mdb", "chain ");
+	does("swaybg", "swaybg", "/memfd:buffer", "owner chain ");
+	does("foot", "libwayland-client.so.0", "/memfd:keymap", "owner chain ");
+}
+
+int main(void)
+{
+	const char *top = getenv("top_srcdir");
+	struct policy_words presets;
+	const char *name;
+	char dir[4096], text[300];
+
+	snprintf(dir, sizeof(dir), "%s/data", top ? top : ".");
+	policy_file_init(dir, allocate);
+	presets = policy_presets();
+	for (size_t i = 0; (name = policy_words_at(presets, i)); i++) {
+		snprintf(text, sizeof(text), "@%s", name);
+		ok(parse(text) && parsed.rule_count > 1, "@%s is right", name);
+	}
+	if (!ok(parse("@compositor"), "@compositor"))
+		return tap_done();
+	test_clients();
+	test_compositors();
+	test_others();
+	if (ok(parse("@diagnose"), "@diagnose"))
+		does("any", "libx.so.1", "/x", "owner chain ");
+	return tap_done();
+}
