@@ -6,6 +6,9 @@
 #include <string.h>
 #include "internal.h"
 
+/* A frame is not further above the stack pointer, unless it was left by siglongjmp(). */
+#define STACK_NEAR ((uintptr_t)1 << 20)
+
 #if defined(__x86_64__)
 
 #define TRAP_ALIGNMENT_CHECK 17
@@ -51,6 +54,11 @@ static inline uintptr_t frame_pc(const ucontext_t *uc)
 static inline uintptr_t frame_sp(const ucontext_t *uc)
 {
 	return (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
+}
+
+static inline bool stack_holds(const stack_t *stack, uintptr_t address)
+{
+	return address - (uintptr_t)stack->ss_sp < stack->ss_size;
 }
 
 static inline bool frame_is_write(const ucontext_t *uc)

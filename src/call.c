@@ -14,7 +14,6 @@
 #include "syscall.h"
 
 #define COOKIE 0x7369676275732e21ull
-#define STACK_NEAR ((uintptr_t)1 << 20)
 
 /* Apart from the frame, which is gone when a handler has left. */
 struct live {
@@ -26,18 +25,13 @@ struct live {
 };
 TLS struct live live;
 
-static bool lies_in(const void *address, const stack_t *stack)
-{
-	return (uintptr_t)address - (uintptr_t)stack->ss_sp < stack->ss_size;
-}
-
 static bool is_on_stack(const struct call *call)
 {
-	const char *sp = __builtin_frame_address(0);
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0), at = (uintptr_t)call;
 
-	return sp < (const char *)call && (uintptr_t)call - (uintptr_t)sp <= STACK_NEAR &&
-	       lies_in(sp, &live.stack) == lies_in(call, &live.stack) &&
-	       call->cookie == (COOKIE ^ (uintptr_t)call);
+	return sp < at && at - sp <= STACK_NEAR &&
+	       stack_holds(&live.stack, sp) == stack_holds(&live.stack, at) &&
+	       call->cookie == (COOKIE ^ at);
 }
 
 /* The handler left by siglongjmp(): it answered, and what it did to SIGBUS counts from now on. */

@@ -16,18 +16,13 @@
 #define FXSAVE_SIZE 512
 #define XSTATE_ALIGNMENT 64
 
-static bool lies_in(uintptr_t address, const stack_t *stack)
-{
-	return address - (uintptr_t)stack->ss_sp < stack->ss_size;
-}
-
 /* The frame is on the alternate stack, where the handler did not ask to run. */
 static bool needs_move(const struct disposition *handler, const struct jump *jump)
 {
 	const stack_t *alternate = &jump->uc->uc_stack;
 
-	return !(handler->flags & SA_ONSTACK) && lies_in(jump->frame, alternate) &&
-	       !lies_in(frame_sp(jump->uc), alternate);
+	return !(handler->flags & SA_ONSTACK) && stack_holds(alternate, jump->frame) &&
+	       !stack_holds(alternate, frame_sp(jump->uc));
 }
 
 static size_t xstate_size(const void *xstate)
@@ -66,8 +61,6 @@ bool frame_move(const struct disposition *handler, struct jump *jump)
 
 /* ---- is a handler that we jumped to still on this thread's stack? ---- */
 
-#define STACK_NEAR ((uintptr_t)1 << 20)
-
 /* Nothing of ours runs when the handler returns or leaves by siglongjmp(): believe it while it fits. */
 struct chained {
 	uintptr_t frame; /* 0: none */
@@ -102,7 +95,7 @@ bool chained_handler_is_live(void)
 	if (!chained.frame)
 		return false;
 	if (sp < chained.frame && chained.frame - sp <= STACK_NEAR &&
-		lies_in(sp, &chained.stack) == lies_in(chained.frame, &chained.stack) &&
+		stack_holds(&chained.stack, sp) == stack_holds(&chained.stack, chained.frame) &&
 		frame_is_intact())
 		return true;
 	chained.frame = 0;

@@ -329,15 +329,6 @@ static void match_rule(struct fault *fault)
 		scratch_put(facts.scratch);
 }
 
-static void nap(void)
-{
-	struct {
-		int64_t seconds, nanoseconds;
-	} time = {0, NAP_NANOSECONDS};
-
-	SYS_2(SYS_nanosleep, &time, NULL);
-}
-
 /*
  * False: the table is changing under us; the access is tried again. Between cutting a range and
  * the system call's return its pages are nobody's: wait a little before calling them unknown.
@@ -350,7 +341,7 @@ static bool find_range(struct fault *fault)
 			return false;
 		if (fault->range.range || !atomic_load(&process_state->writers))
 			break;
-		nap();
+		sys_nap(NAP_NANOSECONDS);
 	}
 	if (fault->range.range)
 		fault->count = 1 + atomic_fetch_add(&fault->range.range->faults, 1);

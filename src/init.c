@@ -5,6 +5,7 @@
  * Whatever fails here leaves us inert: the hooks then only pass on. One line says so.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
@@ -16,27 +17,19 @@
 /* Weak: missing under other C libraries, where we stay inert. */
 extern int __libc_allocate_rtsig(int high) __attribute__((weak));
 
-#define AT_FDCWD_ (-100)
-
 bool active;
 const char *program_name = "?";
 const char *program_path = "?";
 struct policy policy;
 
 static char **environment;
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
+extern char **environ;
 
 static void name_program(void)
 {
 	static char path[4096];
 	const char *executed = (const char *)getauxval(AT_EXECFN);
-	long length = SYS_4(SYS_readlinkat, AT_FDCWD_, "/proc/self/exe", path, sizeof(path) - 1);
+	long length = SYS_4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, sizeof(path) - 1);
 
 	if (executed)
 		program_name = base_name(executed);
@@ -169,6 +162,9 @@ __attribute__((constructor)) static void load(int argc, char **argv, char **envp
 	if (!__libc_allocate_rtsig)
 		return;
 	environment = envp; /* given by this C library's loader only */
+	/* We come before the C library's own start, and a dlopen() of ours would start it with this. */
+	if (!environ)
+		environ = envp;
 	name_program();
 	only = from_environment("SIGBUS_ONLY");
 	if (only && !is_wanted_here(only))

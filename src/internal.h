@@ -140,7 +140,7 @@ struct scratch {
 struct scratch *scratch_get(void); /* [H] NULL when all are in use */
 void scratch_put(struct scratch *scratch); /* [H] */
 
-/* ---- policy.c, policy-parse.c, policy-error.c, glob.c: text -> rules, facts -> rule. Pure: no
+/* ---- policy.c, policy-parse.c, policy-rule.c, policy-error.c, glob.c: text -> rules -> rule. Pure: no
  * system call, and no state but the hit counter of the built-in rule. ---- */
 
 enum policy_key {
@@ -402,6 +402,7 @@ struct disposition;
 unsigned owner_at(uintptr_t address);
 /* The same for the caller of a mapping function, past objects that only wrap mmap(). */
 unsigned owner_of_caller(uintptr_t caller, uint32_t *offset);
+const char *base_name(const char *path);
 bool object_at(uintptr_t address, const char **name, uintptr_t *offset); /* [H] */
 const char *owner_name(unsigned owner);                                  /* [H] */
 /* The i-th name by which rules know the owner; NULL when there are no more. [H] */
@@ -431,6 +432,9 @@ struct disposition {
 };
 
 extern int shadow_signal; /* its blocked bit is "SIGBUS is virtually blocked" */
+#define SYNCHRONOUS                                                                                \
+	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) |     \
+		SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
 #define SIGNAL_BIT(signo) ((uint64_t)1 << ((signo)-1))
 #define SA_RESTORER_ ((uint64_t)0x04000000) /* the kernel's, not in the C library's headers */
 

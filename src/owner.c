@@ -11,6 +11,7 @@
  * frame) needs no memory for it.
  */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <link.h>
 #include <string.h>
 #include "internal.h"
@@ -31,7 +32,7 @@ static struct owner owners[OWNERS_MAX];
 static _Atomic uint32_t owner_count = 1; /* 0 is "unknown" */
 static _Atomic uint16_t slots[SLOTS];    /* by start address, open addressing */
 
-static const char *base_name(const char *path)
+const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
@@ -62,7 +63,7 @@ static const char *resolve_name(const char *path)
 
 		if (directory >= NAME_BYTES - 1)
 			break;
-		length = SYS_4(SYS_readlinkat, AT_FDCWD_, path, target + directory,
+		length = SYS_4(SYS_readlinkat, AT_FDCWD, path, target + directory,
 			NAME_BYTES - 1 - directory);
 		if (length < 0)
 			break;

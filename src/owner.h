@@ -6,8 +6,6 @@
 #include "internal.h"
 #include "sigbus/sigbus.h"
 
-#define AT_FDCWD_ (-100)
-
 struct handler_cell;
 
 struct owner {

@@ -610,8 +610,9 @@ bool range_set_owner(struct range_hit hit, unsigned owner)
 struct walk {
 	uint64_t from, to; /* pages */
 	void (*visit)(struct walk *walk, uint32_t id);
-	/* range_cut() */
-	bool cutting, again;
+	bool again; /* something changed: walk once more */
+	bool held;  /* a visited record held the first page */
+	bool cutting;
 	struct range_cut cut;
 	/* range_each() */
 	void (*each)(struct range_hit hit, void *data);
@@ -664,6 +665,33 @@ static bool walk_at(struct walk *walk, uint32_t id)
 	return false;
 }
 
+/* Who may hold a page, besides records that a cut is about to take off the index. */
+struct candidates {
+	int at; /* start in the leaf, or NONE */
+	uint32_t started, carried, crossing;
+};
+
+static struct candidates candidates_of(uint64_t page)
+{
+	const struct gib *gib = gib_of(page);
+	const struct leaf *leaf = gib ? leaf_of(gib, page) : NULL;
+	struct candidates candidates = {.at = NONE, .crossing = get(&top[page >> GIB_SHIFT].carry)};
+
+	if (leaf)
+		candidates.at = start_before(leaf, page % FANOUT);
+	if (candidates.at != NONE)
+		candidates.started = leaf_id(leaf, candidates.at);
+	if (gib)
+		candidates.carried = get(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT]);
+	return candidates;
+}
+
+static bool candidates_equal(const struct candidates *a, const struct candidates *b)
+{
+	return a->at == b->at && a->started == b->started && a->carried == b->carried &&
+	       a->crossing == b->crossing;
+}
+
 /* An old carry may point at a record that begins later: that one comes with its start. */
 static void walk_carry(struct walk *walk, uint32_t id)
 {
@@ -671,18 +699,37 @@ static void walk_carry(struct walk *walk, uint32_t id)
 		walk_at(walk, id);
 }
 
-/* What holds the first page. */
+static void walk_starts_back(struct walk *walk, const struct candidates *candidates)
+{
+	const struct leaf *leaf = leaf_of(gib_of(walk->from), walk->from);
+	int at = candidates->at;
+
+	if (walk_at(walk, candidates->started))
+		return;
+	do {
+		at = at ? start_before(leaf, at - 1) : NONE;
+	} while (at != NONE && !walk_at(walk, leaf_id(leaf, at)));
+}
+
+/*
+ * What holds the first page. If nothing does, the index must still be the one that was read before
+ * the records: else the page may have gone from a record to its right part in between.
+ */
 static void walk_back(struct walk *walk)
 {
-	const struct gib *gib = gib_of(walk->from);
-	const struct leaf *leaf = gib ? leaf_of(gib, walk->from) : NULL;
-	int at = leaf ? start_before(leaf, walk->from % FANOUT) : NONE;
+	struct candidates next = candidates_of(walk->from), now;
 
-	while (at != NONE && !walk_at(walk, leaf_id(leaf, at)))
-		at = at ? start_before(leaf, at - 1) : NONE;
-	if (gib)
-		walk_carry(walk, get(&gib->carry[(walk->from >> BLOCK_SHIFT) % FANOUT]));
-	walk_carry(walk, get(&top[walk->from >> GIB_SHIFT].carry));
+	walk->held = false;
+	do {
+		now = next;
+		if (now.at != NONE)
+			walk_starts_back(walk, &now);
+		walk_carry(walk, now.carried);
+		walk_carry(walk, now.crossing);
+		if (walk->held)
+			return;
+		next = candidates_of(walk->from);
+	} while (!candidates_equal(&now, &next));
 }
 
 /* Which of 64 units of size 1 << shift, the first at page base, does (from, to) touch? */
@@ -706,23 +753,25 @@ static void walk_leaf(struct walk *walk, const struct leaf *leaf, uint64_t base)
 	for (unsigned i = 0; i < FANOUT / 64; i++)
 		any |= get(&leaf->starts[i]);
 	for (unsigned i = 0; any && i < FANOUT / 64; i++) {
-		uint64_t starts = get(&leaf->starts[i]) & touched(walk, base + i * 64, 0);
+		uint64_t left = touched(walk, base + i * 64, 0), starts;
 
-		for (; starts; starts &= starts - 1)
+		/* Read again each time: a record may have got a right part. */
+		while (left && (starts = get(&leaf->starts[i]) & left)) {
+			left &= ~(starts ^ (starts - 1));
 			walk_at(walk, leaf_id(leaf, i * 64 + __builtin_ctzll(starts)));
+		}
 	}
 }
 
 static void walk_gib(struct walk *walk, const struct gib *gib, uint64_t base)
 {
 	for (unsigned i = 0; i < FANOUT / 64; i++, base += 64 * FANOUT) {
-		uint64_t leaves = touched(walk, base, BLOCK_SHIFT);
+		uint64_t left = touched(walk, base, BLOCK_SHIFT), leaves;
 
-		if (leaves)
-			leaves &= get(&gib->present[i]);
-		for (; leaves; leaves &= leaves - 1) {
+		while (left && (leaves = get(&gib->present[i]) & left)) {
 			uint64_t page = base + (uint64_t)__builtin_ctzll(leaves) * FANOUT;
 
+			left &= ~(leaves ^ (leaves - 1));
 			walk_leaf(walk, leaf_of(gib, page), page);
 		}
 	}
@@ -763,8 +812,8 @@ static bool walk_set(struct walk *walk, uintptr_t start, size_t size)
 	return size && walk->from < walk->to;
 }
 
-/* Of one incarnation; false: it does not overlap. */
-static bool snapshot(const struct walk *walk, uint32_t id, struct range_hit *hit)
+/* Of one incarnation. False: it does not overlap any more, its right part may. */
+static bool snapshot(struct walk *walk, uint32_t id, struct range_hit *hit)
 {
 	struct range *range = record(id);
 
@@ -773,7 +822,12 @@ static bool snapshot(const struct walk *walk, uint32_t id, struct range_hit *hit
 		hit->geometry = atomic_load(&range->geometry);
 	} while (get(&range->state) != hit->state);
 	hit->range = range;
-	return !(hit->geometry & RANGE_HIDDEN) && overlaps(walk, hit->geometry);
+	if ((hit->geometry & RANGE_HIDDEN) || !overlaps(walk, hit->geometry)) {
+		walk->again = true;
+		return false;
+	}
+	walk->held |= first(hit->geometry) <= walk->from;
+	return true;
 }
 
 /* A split that was committed before the visit changed the record did not see the change. */

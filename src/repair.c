@@ -33,6 +33,7 @@
 #define COPY_MAX ((size_t)16 * PAGE_SIZE)
 #define TRIES 3
 #define SPINS 200
+#define NAP_NANOSECONDS 20000
 
 /* What is going to be replaced. */
 struct extent {
@@ -169,16 +170,12 @@ static enum answer replace(struct extent *extent, const struct range_hit *hit)
 
 static void wait_for_holder(_Atomic uint64_t *word, uint64_t held)
 {
-	struct {
-		int64_t seconds, nanoseconds;
-	} time = {0, 20000};
-
 	for (int i = 0; i < SPINS; i++) {
 		if (atomic_load(word) != held)
 			return;
 		__builtin_ia32_pause();
 	}
-	SYS_2(SYS_nanosleep, &time, NULL);
+	sys_nap(NAP_NANOSECONDS);
 }
 
 void repair_wait(unsigned lock)

@@ -17,9 +17,6 @@
 #define RULE_MAX_SHOWN 1024
 
 /* While a buffer is held, nothing may run on this thread that could leave by siglongjmp(). */
-#define SYNCHRONOUS                                                                           \
-	(SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGFPE) | \
-		SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGSYS))
 
 static struct scratch *hold_scratch(uint64_t *mask)
 {

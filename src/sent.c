@@ -11,10 +11,6 @@
 #include "sent.h"
 #include "syscall.h"
 
-#define SYNCHRONOUS                                                                                \
-	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) |     \
-		SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
-
 static _Atomic bool keep_real; /* a signalfd reads SIGBUS: it has to be pending as such */
 
 enum { STASH_FREE, STASH_FILLING, STASH_QUEUED };

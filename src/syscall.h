@@ -6,6 +6,7 @@
 #ifndef SIGBUS_SYSCALL_H
 #define SIGBUS_SYSCALL_H
 
+#include <stdint.h>
 #include <sys/syscall.h>
 
 #if defined(__x86_64__)
@@ -52,5 +53,12 @@ static inline long sys_call(long number, long a, long b, long c, long d, long e,
 	sys_call(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
 #define SYS_6(n, a, b, c, d, e, f)                                                                 \
 	sys_call(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+static inline void sys_nap(int64_t nanoseconds)
+{
+	int64_t time[2] = {0, nanoseconds}; /* struct timespec */
+
+	SYS_2(SYS_nanosleep, time, 0);
+}
 
 #endif

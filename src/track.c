@@ -29,12 +29,11 @@ static bool is_sane(uintptr_t start, size_t size)
 
 static struct range_cut begin(uintptr_t start, size_t size)
 {
-	struct range_cut cut = {0};
-
+	if (unlikely(atomic_load_explicit(&disposition_disarmed, memory_order_relaxed)))
+		disposition_rearm(); /* a page came back just before its loss was fatal */
 	if (!is_sane(start, size))
-		return cut;
-	cut = range_cut(start, whole_pages(size));
-	return cut;
+		return (struct range_cut){0};
+	return range_cut(start, whole_pages(size));
 }
 
 /* Some calls unmap before they fail: put back only what is still mapped. */

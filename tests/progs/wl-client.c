@@ -47,13 +47,11 @@ static _Noreturn void connection_lost(struct client *client)
 {
 	const struct wl_interface *interface = NULL;
 	int error = wl_display_get_error(client->display);
-	uint32_t code, id;
+	uint32_t id, code = wl_display_get_protocol_error(client->display, &interface, &id);
 
-	if (error == EPROTO) {
-		code = wl_display_get_protocol_error(client->display, &interface, &id);
-		finish(0, "protocol error %u on %s: %s", code, interface ? interface->name : "?",
-			error_text());
-	}
+	/* Not only for EPROTO: wl_display's own errors come with an errno value of their own. */
+	if (interface)
+		finish(0, "protocol error %u on %s: %s", code, interface->name, error_text());
 	if (error == EPIPE || error == ECONNRESET)
 		finish(0, "connection closed");
 	finish(0, "connection lost: %s", strerror(error));

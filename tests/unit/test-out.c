@@ -9,7 +9,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -96,17 +95,13 @@ static void test_words(void)
 		{"", true, false},
 		{"stderr", true, false},
 		{"stderr+start", true, true},
-		{"+start", true, true},
 		{"off", false, false},
-		{"off+start", false, false},
-		{"fd:2", true, false},
 		{"fd:2+start", true, true},
 		{"/tmp/x", true, false},
 		{"/tmp/c++", true, false},
 		{"./x+start", true, true},
 		{"dir/x%p%%", true, false},
 	};
-
 	static const char *const wrong[] = {"Stderr", "stderr+star", "stderr+start+start",
 		"fd:", "fd:x", "fd:-1", "fd:99999999999999999999", "journal", "json:/tmp/x", "file",
 		"/tmp/%d", "/tmp/%"};
@@ -143,9 +138,8 @@ static void test_path(void)
 
 	out_open("./log%p-%%", error, sizeof(error));
 	snprintf(name, sizeof(name), "log%d-%%", getpid());
-	mkdir("elsewhere", 0700);
-	need(chdir("elsewhere") == 0);
 	umask(0);
+	need(mkdir("elsewhere", 0700) == 0 && chdir("elsewhere") == 0);
 	line("one\n");
 	line("two\n");
 	need(chdir("..") == 0);
@@ -179,13 +173,11 @@ static void test_fifo(void)
 
 	mkfifo("fifo", 0600);
 	out_open("./fifo", error, sizeof(error));
-	alarm(5);
 	line("one\n");
-	alarm(0);
-	ok(true, "a FIFO without a reader does not block");
 	reader = open("fifo", O_RDONLY | O_NONBLOCK);
 	line("two\n");
-	is_string(drain(reader), "libsigbus: 1 line lost\ntwo\n", "with a reader it is used");
+	is_string(drain(reader), "libsigbus: 1 line lost\ntwo\n",
+		"a FIFO without a reader loses the line, with one it is used");
 	close(reader);
 	unlink("fifo");
 }
@@ -200,10 +192,8 @@ static void test_full_pipe(void)
 	line("one\n");
 	is_string(drain(pipes[0]), "one\n", "a pipe gets the line");
 	fill(pipes[1]);
-	alarm(5);
 	line("two\n");
 	line("three\n");
-	alarm(0);
 	ok(out_lost() == lost + 2, "a full pipe does not block, the lines are lost");
 	drain(pipes[0]);
 	line("four\n");
@@ -252,7 +242,7 @@ static void test_closed_reader(void)
 	raise(SIGPIPE);
 	line("three\n");
 	ok(is_pending(SIGPIPE), "but one of the program's stays pending");
-	signal(SIGPIPE, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN); /* drops it */
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_UNBLOCK, &mask, NULL);
 	close(pipes[1]);
@@ -269,9 +259,7 @@ static void test_socket(int type, const char *name)
 	line("one\n");
 	is_string(drain(sockets[0]), "one\n", name);
 	fill(sockets[1]);
-	alarm(5);
 	line("two\n");
-	alarm(0);
 	ok(out_lost() == lost + 1, "which does not block when it is full");
 	drain(sockets[0]);
 	close(sockets[0]);
@@ -326,7 +314,6 @@ static void test_terminal(void)
 {
 	static char longer[4096];
 	int master, slave, saved = dup(2);
-	struct pollfd poll_slave;
 
 	need(openpty(&master, &slave, NULL, NULL, NULL) == 0);
 	dup2(slave, 2);
@@ -334,12 +321,10 @@ static void test_terminal(void)
 	line("one\n");
 	is_string(drain(master), "one\r\n", "a terminal gets the line");
 	memset(longer, 'x', sizeof(longer) - 2);
-	alarm(5);
 	for (int i = 0; i < 100; i++)
 		line(longer);
-	alarm(0);
-	poll_slave = (struct pollfd){.fd = slave, .events = POLLOUT};
-	ok(poll(&poll_slave, 1, 0) == 0, "a stopped terminal does not block");
+	ok(poll(&(struct pollfd){slave, POLLOUT, 0}, 1, 0) == 0,
+		"a stopped terminal does not block");
 	ok(!(fcntl(slave, F_GETFL) & O_NONBLOCK), "nor is it made non-blocking for the program");
 	drain(master);
 	line("two\n");
@@ -392,6 +377,7 @@ int main(void)
 {
 	char directory[] = "/tmp/test-out-XXXXXX";
 
+	alarm(30); /* what blocks is killed */
 	if (!mkdtemp(directory) || chdir(directory) < 0)
 		return 99;
 	test_words();

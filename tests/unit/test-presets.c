@@ -25,23 +25,23 @@ static bool parse(const char *text)
 	return false;
 }
 
-struct mapping {
+struct lost_page {
 	const char *program, *owner, *path;
 };
 
 static const char *fact(void *context, enum policy_key key, unsigned i)
 {
-	const struct mapping *mapping = context;
+	const struct lost_page *lost = context;
 
 	if (i > 0)
 		return NULL;
 	switch (key) {
 	case KEY_OWNER:
-		return mapping->owner;
+		return lost->owner;
 	case KEY_PATH:
-		return mapping->path;
+		return lost->path;
 	case KEY_PROGRAM:
-		return mapping->program;
+		return lost->program;
 	case KEY_KIND:
 		return "file";
 	default:
@@ -50,10 +50,10 @@ static const char *fact(void *context, enum policy_key key, unsigned i)
 }
 
 /* The actions as words: "owner zero ". */
-static const char *actions(struct mapping mapping)
+static const char *actions(struct lost_page lost)
 {
 	static char words[128];
-	const struct rule *rule = policy_match(&parsed, fact, &mapping);
+	const struct rule *rule = policy_match(&parsed, fact, &lost);
 
 	words[0] = '\0';
 	for (unsigned i = 0; i < rule->action_count; i++) {
@@ -68,7 +68,7 @@ static void does(const char *program, const char *owner, const char *path, const
 	char name[256];
 
 	snprintf(name, sizeof(name), "%s in %s, %s: %s", owner, program, path, expected);
-	is_string(actions((struct mapping){program, owner, path}), expected, name);
+	is_string(actions((struct lost_page){program, owner, path}), expected, name);
 }
 
 static void test_clients(void)

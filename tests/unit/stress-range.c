@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The range table with writers that interrupt each other: at each instruction of an operation (by
+ * single-stepping it), and in threads with signals on top. Argument: seconds, default 2.
+ */
+#include "internal.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <ucontext.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define GIB ((uintptr_t)1 << 30)
+
+static unsigned number, failures;
+static double seconds = 2;
+
+static void result(bool good, const char *name)
+{
+	printf("%sok %u - %s\n", good ? "" : "not ", ++number, name);
+	failures += !good;
+}
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+static void *allocate(size_t size)
+{
+	static _Atomic size_t used;
+	static _Alignas(64) char memory[64 << 20];
+	size_t at = atomic_fetch_add(&used, size);
+
+	return at + size <= sizeof(memory) ? memory + at : NULL;
+}
+
+static void no_wait(unsigned lock)
+{
+	(void)lock;
+}
+
+static int insert(uintptr_t start, size_t pages, unsigned owner, uint32_t caller)
+{
+	struct range_attributes attributes = {.owner = owner, .lock = -1, .caller = caller};
+
+	return range_insert(start, pages * PAGE_SIZE, &attributes);
+}
+
+static void drop(uintptr_t start, size_t pages)
+{
+	range_cut_free(range_cut(start, pages * PAGE_SIZE));
+}
+
+/* ---- one operation, interrupted once, at each of its instructions ---- */
+
+#define PAGES 1400
+#define BASE (50 * GIB - 300 * PAGE_SIZE) /* a GiB ends and blocks end in the record */
+
+enum kind { CUT, RESTORED, INSERT, FLAG, LOOKUP };
+struct operation {
+	enum kind kind;
+	unsigned from, to;
+};
+
+static const struct operation outer[] = {
+	{CUT, 500, 520},
+	{CUT, 0, 20},
+	{CUT, 1180, 1200},
+	{RESTORED, 500, 520},
+	{INSERT, 1300, 1340},
+	{FLAG, 90, 540},
+};
+static const struct operation inner[] = {
+	{LOOKUP, 0, 0},
+	{CUT, 520, 525},
+	{CUT, 495, 500},
+	{CUT, 100, 110},
+	{CUT, 600, 1100},
+	{RESTORED, 600, 640},
+	{FLAG, 530, 540},
+	{INSERT, 1342, 1345},
+};
+
+static volatile bool there[PAGES], flagged[PAGES], in_work[PAGES];
+static volatile bool step_on, step_done, step_bad;
+static volatile long step_left;
+static const struct operation *step_inner;
+
+static void set_flag(struct range_hit hit, void *data)
+{
+	(void)data;
+	if (!range_set_flags(hit, RANGE_PROTECTED, 0))
+		step_bad = true;
+}
+
+static void mark(const struct operation *operation, volatile bool *what, bool value)
+{
+	for (unsigned i = operation->from; i < operation->to; i++)
+		what[i] = value;
+}
+
+static void operate(const struct operation *operation)
+{
+	uintptr_t start = BASE + operation->from * PAGE_SIZE;
+	unsigned pages = operation->to - operation->from;
+	struct range_cut cut;
+
+	if (operation->kind == CUT || operation->kind == RESTORED) {
+		cut = range_cut(start, pages * PAGE_SIZE);
+		if (cut.lost)
+			step_bad = true;
+		if (operation->kind == CUT)
+			range_cut_free(cut);
+		else
+			range_cut_restore(cut);
+	}
+	if (operation->kind == INSERT && insert(start, pages, 1, 1))
+		step_bad = true;
+	if (operation->kind == FLAG)
+		range_each(start, pages * PAGE_SIZE, set_flag, NULL);
+}
+
+/* What is not being worked on is there, or is not there, at any time. */
+static void check_pages(void)
+{
+	for (unsigned i = 0; i < PAGES; i++) {
+		struct range_hit hit;
+
+		if (in_work[i])
+			continue;
+		hit = range_lookup(BASE + i * PAGE_SIZE);
+		if (!hit.range == there[i] || hit.unsettled ||
+			(there[i] && flagged[i] && !(state_flags(hit.state) & RANGE_PROTECTED)))
+			step_bad = true;
+	}
+}
+
+static void apply(const struct operation *operation)
+{
+	if (operation->kind == CUT)
+		mark(operation, there, false);
+	if (operation->kind == INSERT)
+		mark(operation, there, true);
+	if (operation->kind == FLAG)
+		mark(operation, flagged, true);
+}
+
+#if defined(__x86_64__)
+#define TRAP_FLAG 0x100
+
+static void on_trap(int signo, siginfo_t *info, void *context)
+{
+	greg_t *flags = &((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
+
+	(void)signo;
+	(void)info;
+	*flags |= TRAP_FLAG;
+	if (step_on && step_left-- > 0)
+		return;
+	*flags &= ~TRAP_FLAG;
+	if (!step_on)
+		return;
+	step_done = true;
+	if (step_inner->kind == LOOKUP)
+		check_pages();
+	operate(step_inner);
+}
+
+/* False: the operation had fewer instructions. */
+static bool interrupt_at(const struct operation *first, const struct operation *second, long at)
+{
+	mark(&(struct operation){.to = PAGES}, there, false);
+	mark(&(struct operation){.to = PAGES}, flagged, false);
+	mark(&(struct operation){.to = 1200}, there, true);
+	mark(first, in_work, first->kind != FLAG);
+	insert(BASE, 1200, 1, 1);
+	step_inner = second;
+	step_left = at;
+	step_done = false;
+	step_on = true;
+	raise(SIGTRAP);
+	operate(first);
+	step_on = false;
+	if (!step_done)
+		operate(second);
+	apply(first);
+	apply(second);
+	mark(first, in_work, false);
+	check_pages();
+	drop(BASE, PAGES);
+	return step_done;
+}
+
+/* Random points: each costs as many traps as there are instructions before it. */
+static void test_each_instruction(void)
+{
+	struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};
+	unsigned points = 0;
+
+	sigaction(SIGTRAP, &action, NULL);
+	srandom((unsigned)(seconds * 1000));
+	for (double end = now() + seconds; now() < end && !step_bad;) {
+		unsigned i = random() % COUNT(outer), j = random() % COUNT(inner);
+		long at = random() % (random() % 4 ? 500 : 2500);
+
+		points += interrupt_at(&outer[i], &inner[j], at);
+		if (step_bad)
+			printf("# operation %u interrupted by %u at instruction %ld\n", i, j, at);
+	}
+	printf("# %u points\n", points);
+	result(!step_bad && points > 10, "an operation interrupted at any instruction by another");
+}
+#else
+static void test_each_instruction(void)
+{
+	result(true, "an operation interrupted at any instruction # SKIP needs x86-64");
+}
+#endif
+
+/* ---- threads: each writer in its own addresses, a signal handler that writes on top ---- */
+
+#define WRITERS 4
+#define READERS 4
+#define SPAN 3000
+#define HANDLER_PAGES 8 /* at the end of each mapping: the handler's to cut */
+
+struct worker {
+	pthread_t thread;
+	unsigned owner;
+	uintptr_t base;
+	uint64_t seed;
+	volatile uintptr_t kept, handlers; /* pages of the mapping; 0: none now */
+	_Atomic uint64_t rounds, signals, bad, unsettled;
+};
+static struct worker worker[WRITERS + READERS];
+static __thread struct worker *self;
+static _Atomic bool stop;
+
+static unsigned random_below(uint64_t *seed, unsigned limit)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return (unsigned)((*seed >> 11) % limit);
+}
+
+static void check(struct worker *me, uintptr_t address, bool expected)
+{
+	struct range_hit hit = range_lookup(address);
+
+	if (hit.unsettled)
+		me->unsettled++;
+	else if (!hit.range == expected || (hit.range && state_owner(hit.state) != me->owner))
+		me->bad++;
+}
+
+static void one_mapping(struct worker *me, uintptr_t base, uint64_t *seed)
+{
+	unsigned at = random_below(seed, SPAN / 2), pages = 20 + random_below(seed, SPAN / 2 - 20);
+	uintptr_t start = base + at * PAGE_SIZE;
+
+	me->bad += insert(start, pages, me->owner, me->owner) != 0;
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned from = 1 + random_below(seed, pages - HANDLER_PAGES - 2);
+		unsigned size = 1 + random_below(seed, pages - HANDLER_PAGES - 1 - from);
+		struct range_cut cut = range_cut(start + from * PAGE_SIZE, size * PAGE_SIZE);
+		bool back = random_below(seed, 4) == 0;
+
+		check(me, start + from * PAGE_SIZE, false);
+		check(me, start + (from + size - 1) * PAGE_SIZE, false);
+		check(me, start, true);
+		check(me, start + (pages - 1) * PAGE_SIZE, true);
+		(back ? range_cut_restore : range_cut_free)(cut);
+	}
+	if (base == me->base) {
+		me->kept = start;
+		me->handlers = start + (pages - HANDLER_PAGES) * PAGE_SIZE;
+		for (unsigned i = 0; i < 20; i++)
+			drop(start + (1 + random_below(seed, pages - HANDLER_PAGES - 1)) *
+						PAGE_SIZE,
+				1);
+		me->kept = me->handlers = 0;
+	}
+	drop(start, pages);
+	check(me, start, false);
+	check(me, start + (pages - 1) * PAGE_SIZE, false);
+}
+
+static void on_signal(int signo)
+{
+	struct worker *me = self;
+	uint64_t seed;
+
+	(void)signo;
+	if (!me)
+		return;
+	seed = me->signals++ * 2654435761u + 1;
+	if (me->kept) {
+		uintptr_t page = me->handlers + random_below(&seed, HANDLER_PAGES) * PAGE_SIZE;
+
+		check(me, me->kept, true);
+		drop(page, 1);
+		check(me, page, false);
+	}
+	one_mapping(me, me->base + SPAN * PAGE_SIZE, &seed);
+}
+
+static void *writer(void *data)
+{
+	self = data;
+	for (; !stop; self->rounds++)
+		one_mapping(self, self->base, &self->seed);
+	self = NULL;
+	return NULL;
+}
+
+static void *reader(void *data)
+{
+	struct worker *me = data;
+
+	for (; !stop; me->rounds++) {
+		struct worker *other = &worker[random_below(&me->seed, WRITERS)];
+		uintptr_t address = other->base + random_below(&me->seed, 2 * SPAN) * PAGE_SIZE;
+		struct range_hit hit = range_lookup(address);
+		uint32_t caller = hit.range ? hit.range->caller : 0;
+
+		me->unsettled += hit.unsettled;
+		if (!hit.range || hit.range->state != hit.state)
+			continue;
+		me->bad += state_owner(hit.state) != other->owner || caller != other->owner ||
+			   address - geometry_start(hit.geometry) >= geometry_size(hit.geometry);
+	}
+	return NULL;
+}
+
+/* ---- threads: all cut the same record, each its own pages ---- */
+
+#define SHARED (500 * GIB - 200 * PAGE_SIZE)
+#define GROUPS 64
+#define GROUP_PAGES 16
+
+static pthread_barrier_t barrier;
+static _Atomic bool shared_stop, shared_lost;
+static volatile bool handler_may_cut[WRITERS];
+
+/* Page 0 of a group stays, page 15 is its thread's signal handler's, the others are cut. */
+static void cut_group(struct worker *me, unsigned group)
+{
+	uintptr_t start = SHARED + group * GROUP_PAGES * PAGE_SIZE;
+	unsigned from = 1 + random_below(&me->seed, 13),
+		 size = 1 + random_below(&me->seed, 15 - from);
+	struct range_cut cut = range_cut(start + from * PAGE_SIZE, size * PAGE_SIZE);
+
+	if (cut.lost)
+		shared_lost = true;
+	range_cut_free(cut);
+	check(me, start + from * PAGE_SIZE, false);
+	check(me, start + (from + size - 1) * PAGE_SIZE, false);
+	if (!shared_lost)
+		check(me, SHARED + random_below(&me->seed, GROUPS) * GROUP_PAGES * PAGE_SIZE, true);
+}
+
+static void on_signal_shared(int signo)
+{
+	struct worker *me = self;
+	uint64_t seed;
+
+	(void)signo;
+	if (!me || !handler_may_cut[me - worker])
+		return;
+	seed = me->signals++ * 2654435761u + 1;
+	if (range_cut(SHARED + ((random_below(&seed, GROUPS / WRITERS) * WRITERS + (me - worker)) *
+					       GROUP_PAGES +
+				       15) *
+				       PAGE_SIZE,
+		    PAGE_SIZE)
+			.lost)
+		shared_lost = true;
+}
+
+static void shared_round(struct worker *me, unsigned index)
+{
+	if (index == 0) {
+		shared_lost = false;
+		me->bad += insert(SHARED, GROUPS * GROUP_PAGES, me->owner, 1) != 0;
+	}
+	pthread_barrier_wait(&barrier);
+	handler_may_cut[index] = true;
+	for (unsigned i = 0; i < 12; i++)
+		cut_group(me, random_below(&me->seed, GROUPS / WRITERS) * WRITERS + index);
+	handler_may_cut[index] = false;
+	pthread_barrier_wait(&barrier);
+	for (unsigned i = index; !shared_lost && i < GROUPS; i += WRITERS)
+		check(me, SHARED + i * GROUP_PAGES * PAGE_SIZE, true);
+	pthread_barrier_wait(&barrier);
+	if (index == 0)
+		drop(SHARED, GROUPS * GROUP_PAGES);
+	for (unsigned i = 0; index == 0 && i < GROUPS * GROUP_PAGES; i++)
+		check(me, SHARED + i * PAGE_SIZE, false);
+}
+
+static void *sharer(void *data)
+{
+	unsigned index = (unsigned)((struct worker *)data - worker);
+	bool last;
+
+	self = data;
+	do {
+		shared_round(self, index);
+		self->rounds++;
+		pthread_barrier_wait(&barrier);
+		last = shared_stop;
+		pthread_barrier_wait(&barrier);
+	} while (!last);
+	self = NULL;
+	return NULL;
+}
+
+/* ---- both ---- */
+
+static void start(unsigned i, void *(*function)(void *), bool shared)
+{
+	worker[i].owner = shared ? 1 : i + 1;
+	worker[i].base = (100 + 10 * i) * GIB - 1000 * PAGE_SIZE;
+	worker[i].seed = i * 7919 + 1;
+	worker[i].rounds = worker[i].signals = worker[i].bad = worker[i].unsettled = 0;
+	pthread_create(&worker[i].thread, NULL, function, &worker[i]);
+}
+
+static void signal_for(double time)
+{
+	struct timespec pause = {.tv_nsec = 50000};
+
+	for (double end = now() + time; now() < end; nanosleep(&pause, NULL))
+		for (unsigned i = 0; i < WRITERS; i++)
+			pthread_kill(worker[i].thread, SIGUSR1);
+}
+
+static void finish(unsigned count, const char *name)
+{
+	uint64_t rounds[2] = {0}, signals = 0, bad = 0, unsettled = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		pthread_join(worker[i].thread, NULL);
+		rounds[i >= WRITERS] += worker[i].rounds;
+		signals += worker[i].signals;
+		bad += worker[i].bad;
+		unsettled += worker[i].unsettled;
+	}
+	printf("# %lu rounds, %lu lookups of readers, %lu signals, %lu bad, %lu unsettled\n",
+		rounds[0], rounds[1], signals, bad, unsettled);
+	result(!bad && rounds[0] > 10 && signals > 10 && range_count() == 0, name);
+}
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 1)
+		seconds = atof(argv[1]);
+	range_init(&(struct range_env){.allocate = allocate, .wait = no_wait});
+	puts("1..4");
+	test_each_instruction();
+	signal(SIGUSR1, on_signal);
+	for (unsigned i = 0; i < WRITERS + READERS; i++)
+		start(i, i < WRITERS ? writer : reader, false);
+	signal_for(seconds / 2);
+	stop = true;
+	finish(WRITERS + READERS, "writers with signals on top, readers: no wrong answer");
+	signal(SIGUSR1, on_signal_shared);
+	pthread_barrier_init(&barrier, NULL, WRITERS);
+	for (unsigned i = 0; i < WRITERS; i++)
+		start(i, sharer, true);
+	signal_for(seconds / 2);
+	shared_stop = true;
+	finish(WRITERS, "one record cut by all at once: no page missing, none too many");
+	result(!range_by_id(50000), "records are used again");
+	return failures != 0;
+}
