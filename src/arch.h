@@ -20,7 +20,8 @@
 #define KERNEL_UCONTEXT_SIZE (offsetof(ucontext_t, uc_sigmask) + 8)
 #define KERNEL_SIGINFO_SIZE 128
 /* Return address, ucontext, siginfo: the extended registers lie above. */
-#define KERNEL_FRAME_SIZE (8 + KERNEL_UCONTEXT_SIZE + KERNEL_SIGINFO_SIZE)
+#define KERNEL_UCONTEXT_OFFSET 8
+#define KERNEL_FRAME_SIZE (KERNEL_UCONTEXT_OFFSET + KERNEL_UCONTEXT_SIZE + KERNEL_SIGINFO_SIZE)
 #define RED_ZONE 128
 
 struct registers {

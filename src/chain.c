@@ -21,6 +21,9 @@ static bool needs_move(const struct disposition *handler, const struct jump *jum
 {
 	const stack_t *alternate = &jump->uc->uc_stack;
 
+	/* Somebody who displaced us may forward by calling our handler: then there is no frame. */
+	if ((uintptr_t)jump->uc != jump->frame + KERNEL_UCONTEXT_OFFSET)
+		return false;
 	return !(handler->flags & SA_ONSTACK) && stack_holds(alternate, jump->frame) &&
 	       !stack_holds(alternate, frame_sp(jump->uc));
 }
@@ -51,8 +54,8 @@ bool frame_move(const struct disposition *handler, struct jump *jump)
 		return false;
 	memcpy((void *)new_xstate, xstate, size);
 	memcpy((void *)frame, (void *)jump->frame, KERNEL_FRAME_SIZE);
-	jump->uc = (ucontext_t *)(frame + 8);
-	jump->info = (siginfo_t *)(frame + 8 + KERNEL_UCONTEXT_SIZE);
+	jump->uc = (ucontext_t *)(frame + KERNEL_UCONTEXT_OFFSET);
+	jump->info = (siginfo_t *)(frame + KERNEL_UCONTEXT_OFFSET + KERNEL_UCONTEXT_SIZE);
 	if (xstate)
 		jump->uc->uc_mcontext.fpregs = (void *)new_xstate;
 	jump->frame = frame;

@@ -85,7 +85,9 @@ static void open_log(void)
 
 static void read_policy(void)
 {
-	static const struct policy_env env = {.allocate = arena_allocate, .load = policy_load};
+	static const struct policy_env env = {.allocate = arena_allocate,
+		.load = policy_load,
+		.presets = policy_presets};
 	const char *text = keep(from_environment("SIGBUS_POLICY"));
 	struct policy_error error;
 	char line[512];

@@ -242,21 +242,41 @@ static void repair_rest(struct fault *fault)
 	fault->pages = other.pages;
 }
 
+/* What lies between the records around an address. */
+struct gap {
+	uintptr_t address, start, end;
+};
+
+static void narrow_gap(struct range_hit hit, void *data)
+{
+	struct gap *gap = data;
+	uintptr_t start = geometry_start(hit.geometry), end = geometry_end(hit.geometry);
+
+	if (end <= gap->address && end > gap->start)
+		gap->start = end;
+	if (start > gap->address && start < gap->end)
+		gap->end = start;
+}
+
 /* A mapping that our hooks did not see: the kernel's view of it becomes a record of nobody. */
 static bool adopt(struct fault *fault)
 {
 	struct range_attributes attributes = {.lock = -1};
+	struct gap gap = {.address = fault->address};
 	struct vma vma, again;
 
 	if (vma_query(fault->address, &vma, NULL, 0) != 0)
 		return false;
 	attributes.flags = vma.prot | (vma.shared ? RANGE_SHARED : 0);
-	if (range_insert(vma.start, vma.end - vma.start, &attributes) != 0)
+	gap.start = vma.start;
+	gap.end = vma.end;
+	range_each(vma.start, vma.end - vma.start, narrow_gap, &gap);
+	if (range_insert(gap.start, gap.end - gap.start, &attributes) != 0)
 		return false;
 	/* From here on our hooks find it. Has it changed before? */
 	if (vma_query(fault->address, &again, NULL, 0) != 0 || again.start != vma.start ||
 		again.end != vma.end || again.inode != vma.inode || again.offset != vma.offset) {
-		range_cut_release(range_cut(vma.start, vma.end - vma.start));
+		range_cut_release(range_cut(gap.start, gap.end - gap.start));
 		return false;
 	}
 	fault->range = range_lookup(fault->address);
