@@ -19,10 +19,11 @@
 
 /*
  * A handler that we chained to may return without having changed anything, and so for ever: without
- * us that program spins. It is ended when nothing at all has changed for so many times; fewer could be
- * a loop of the program that loses its page anew in each round.
+ * us that program spins. With us it ends. But the same fault again may as well come from a loop that
+ * loses its page anew in each round, and a handler may wait for something a little each time.
  */
-#define CHAIN_REPEATS 1000000
+#define CHAIN_REPEATS 1000 /* then the handler is called, to see whether it answers ... */
+#define CALL_REPEATS 10000 /* ... and after so many times that it did not, that is the end */
 #define NAPS_MAX 50
 #define NAP_NANOSECONDS 20000
 
@@ -130,25 +131,6 @@ static const struct disposition *next_in_chain(const struct fault *fault)
 	return now == fault->declined ? fault->placed : now;
 }
 
-static void chain(struct fault *fault, uint32_t step, struct jump *jump)
-{
-	struct chain_target target = {.disposition = next_in_chain(fault),
-		.signo = SIGBUS,
-		.mask = interrupted_mask(fault)};
-	const struct disposition *next = target.disposition;
-
-	note_attempt(fault, step);
-	if (!next || next->handler == SIG_DFL || next->handler == SIG_IGN || is_blocked(fault) ||
-		last.repeats >= CHAIN_REPEATS) {
-		die(fault, "default");
-		return;
-	}
-	fault->action = "chain";
-	fault->handler = (uintptr_t)next->handler;
-	fault_report(fault);
-	jump->handler = chain_jump(&target, jump);
-}
-
 /* What a handler that answered did to SIGBUS was no declining: it counts as its own statement. */
 static void owner_answered(struct fault *fault, const struct disposition *placed)
 {
@@ -158,7 +140,7 @@ static void owner_answered(struct fault *fault, const struct disposition *placed
 	fault_report(fault);
 }
 
-static bool call_owner_handler(struct fault *fault, const struct disposition *handler)
+static bool call_handler_of(struct fault *fault, const struct disposition *handler)
 {
 	const struct disposition *placed = NULL;
 	struct registers before;
@@ -179,6 +161,41 @@ static bool call_owner_handler(struct fault *fault, const struct disposition *ha
 	fault->declined = handler;
 	fault->placed = placed;
 	return false;
+}
+
+/* Called instead of jumped to: the only way to learn that it helped nothing. */
+static void chain_watched(struct fault *fault, const struct disposition *handler, struct jump *jump)
+{
+	fault->action = "chain";
+	if (frame_move(handler, jump)) {
+		jump->handler = (void *)sigbus_entry;
+		return;
+	}
+	if (!call_handler_of(fault, handler) && fault->placed)
+		disposition_set(SIGBUS, fault->placed, fault->handler);
+}
+
+static void chain(struct fault *fault, uint32_t step, struct jump *jump)
+{
+	struct chain_target target = {.disposition = next_in_chain(fault),
+		.signo = SIGBUS,
+		.mask = interrupted_mask(fault)};
+	const struct disposition *next = target.disposition;
+
+	note_attempt(fault, step);
+	if (!next || next->handler == SIG_DFL || next->handler == SIG_IGN || is_blocked(fault) ||
+		last.repeats >= CALL_REPEATS) {
+		die(fault, "default");
+		return;
+	}
+	if (last.repeats >= CHAIN_REPEATS) {
+		chain_watched(fault, next, jump);
+		return;
+	}
+	fault->action = "chain";
+	fault->handler = (uintptr_t)next->handler;
+	fault_report(fault);
+	jump->handler = chain_jump(&target, jump);
 }
 
 static bool call_owner_callback(struct fault *fault, const struct owner *owner)
@@ -215,7 +232,7 @@ static bool ask_owner(struct fault *fault, uint32_t step, struct jump *jump)
 		jump->handler = (void *)sigbus_entry; /* once more, on the right stack */
 		return true;
 	}
-	return call_owner_handler(fault, handler);
+	return call_handler_of(fault, handler);
 }
 
 static bool zero(struct fault *fault, uint32_t step)

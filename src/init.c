@@ -23,7 +23,6 @@ const char *program_path = "?";
 struct policy policy;
 
 static char **environment;
-extern char **environ;
 
 static void name_program(void)
 {
@@ -131,8 +130,6 @@ static int start(void)
 	if (shadow_signal < 0)
 		return -EBUSY;
 	mask_init();
-	if (policy.keys & 1u << KEY_OWNER)
-		wrapper_init();
 	error = disposition_init();
 	if (error)
 		return error;
@@ -164,9 +161,6 @@ __attribute__((constructor)) static void load(int argc, char **argv, char **envp
 	if (!__libc_allocate_rtsig)
 		return;
 	environment = envp; /* given by this C library's loader only */
-	/* We come before the C library's own start, and a dlopen() of ours would start it with this. */
-	if (!environ)
-		environ = envp;
 	name_program();
 	only = from_environment("SIGBUS_ONLY");
 	if (only && !is_wanted_here(only))
@@ -175,6 +169,18 @@ __attribute__((constructor)) static void load(int argc, char **argv, char **envp
 		report_note("inactive: the kernel or the C library lacks what is needed");
 	else if (out_start_line_wanted())
 		say_started();
+}
+
+/*
+ * The last moment before the program runs. Our constructor is too early for dlopen(): the C library
+ * has not been started then, and would be, without its arguments, as a dependency of libunwind.
+ */
+EXPORT int __libc_start_main(int (*program)(int, char **, char **), int argc, char **argv,
+	void (*init)(void), void (*fini)(void), void (*loader_fini)(void), void *stack_end)
+{
+	if (active && policy.keys & 1u << KEY_OWNER)
+		wrapper_init();
+	return real.__libc_start_main(program, argc, argv, init, fini, loader_fini, stack_end);
 }
 
 __attribute__((destructor)) static void unload(void)

@@ -122,7 +122,10 @@ struct epoll_event;
 	X(int, posix_spawnp, SPAWN_PARAMETERS)                                                     \
 	X(int, system, (const char *))                                                             \
 	X(FILE *, popen, (const char *, const char *))                                             \
-	X(int, dlclose, (void *))
+	X(int, dlclose, (void *))                                                                  \
+	X(int, __libc_start_main,                                                                  \
+		(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void),     \
+			void (*)(void), void *))
 
 struct real {
 #define REAL_MEMBER(type, name, parameters) type(*name) parameters;

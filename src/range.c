@@ -50,6 +50,7 @@
 #define CHUNK_RECORDS (CHUNK_SIZE / sizeof(struct range))
 #define ID_BITS 24
 #define NONE (-1)
+#define TAKEN_AWAY RANGE_HIDDEN /* geometry of a right part that a cut took from its writer */
 
 #define get(object) atomic_load_explicit(object, memory_order_acquire)
 #define put(object, value) atomic_store_explicit(object, value, memory_order_release)
@@ -229,6 +230,12 @@ static inline uint64_t first(uint64_t geometry)
 static inline uint64_t behind(uint64_t geometry)
 {
 	return first(geometry) + (geometry & PAGES_MASK);
+}
+
+/* A hidden geometry begins behind every page. */
+static inline bool holds(uint64_t geometry, uint64_t page)
+{
+	return page - first(geometry) < (geometry & PAGES_MASK);
 }
 
 /* What a record is, is going to be, or was when it was cut. */
@@ -417,7 +424,7 @@ static bool rest_show(struct range *rest, uint64_t state, uint64_t geometry, uin
 
 	state_change(rest, state, OWNER_MASK, parent & (OWNER_MASK | RANGE_FLAGS));
 	shown = swap(&rest->geometry, &geometry, geometry & ~RANGE_HIDDEN);
-	if (shown || geometry)
+	if (geometry != TAKEN_AWAY)
 		swap(&rest->anchor, &note, 0);
 	return shown;
 }
@@ -444,8 +451,10 @@ static bool rest_settle(uint32_t id)
 struct look {
 	uint64_t seen[LOOK_MAX][3];
 	unsigned count;
-	bool unsettled;
-	uint32_t id; /* of the hit */
+	bool unsettled; /* saw a right part that is not shown */
+	bool moved;	/* did not agree with the look before */
+	bool empty;	/* there is nothing that could change */
+	uint32_t id;	/* of the hit */
 	struct range_hit hit;
 };
 
@@ -454,8 +463,7 @@ static inline bool take(uint32_t id, uint64_t page, struct range_hit *hit)
 	struct range *range = record(id);
 	uint64_t state = get(&range->state), geometry = get(&range->geometry);
 
-	/* A hidden geometry begins behind every page. */
-	if (page - first(geometry) >= (geometry & PAGES_MASK) || get(&range->state) != state)
+	if (!holds(geometry, page) || get(&range->state) != state)
 		return false;
 	*hit = (struct range_hit){.range = range, .geometry = geometry, .state = state};
 	return true;
@@ -470,10 +478,8 @@ static bool look_take(struct look *look, uint32_t id, uint64_t page)
 /* May page belong to a right part that is not shown (or that a cut took away meanwhile)? */
 static bool is_rest(uint64_t geometry, uintptr_t note, uint64_t page)
 {
-	if (!(note & 1))
-		return false;
-	return geometry == 0 ||
-	       ((geometry & RANGE_HIDDEN) && page < behind(geometry & ~RANGE_HIDDEN));
+	return (note & 1) && (geometry & RANGE_HIDDEN) &&
+	       (geometry == TAKEN_AWAY || holds(geometry & ~RANGE_HIDDEN, page));
 }
 
 /* If so: itself, or the record that it is split from. */
@@ -530,31 +536,46 @@ static bool look_once(struct look *look, uint64_t page)
 	uint32_t id;
 
 	look->count = 0;
-	look->unsettled = false;
+	look->unsettled = look->moved = false;
+	look->hit.range = NULL;
 	if (leaf && look_leaf(look, leaf, page))
 		return true;
 	if (gib && (id = get(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT])) &&
 		look_at(look, id, page))
 		return true;
 	id = get(&top[page >> GIB_SHIFT].carry);
-	return id && look_at(look, id, page);
+	if (id && look_at(look, id, page))
+		return true;
+	look->empty = !leaf && look->count == 0;
+	return false;
 }
 
-/* One look may read the index before, and the record after, a split; two that agree did not. */
+static bool look_agrees(const struct look *a, const struct look *b)
+{
+	return a->count == b->count && memcmp(a->seen, b->seen, a->count * sizeof(a->seen[0])) == 0;
+}
+
+/*
+ * Returns the last of up to three looks, with a hit, or with nothing. One look may read the index
+ * before, and the record after, a split; two that agree did not.
+ */
+static struct look *look_settled(struct look look[2], uint64_t page)
+{
+	if (look_once(&look[0], page) || look[0].empty)
+		return &look[0];
+	if (look_once(&look[1], page) || look_agrees(&look[1], &look[0]))
+		return &look[1];
+	look[0].moved = !look_once(&look[0], page) && !look_agrees(&look[0], &look[1]);
+	return &look[0];
+}
+
 static struct range_hit look_again(uint64_t page)
 {
-	struct look look[2];
+	struct look look[2], *last = look_settled(look, page);
 
-	for (unsigned i = 0; i < 3; i++) {
-		struct look *now = &look[i % 2], *last = &look[!(i % 2)];
-
-		if (look_once(now, page))
-			return now->hit;
-		if (i && !now->unsettled && now->count == last->count &&
-			memcmp(now->seen, last->seen, now->count * sizeof(now->seen[0])) == 0)
-			return (struct range_hit){0};
-	}
-	return (struct range_hit){.unsettled = true};
+	if (last->hit.range)
+		return last->hit;
+	return (struct range_hit){.unsettled = last->unsettled || last->moved};
 }
 
 struct range_hit range_lookup(uintptr_t address)
@@ -611,7 +632,6 @@ struct walk {
 	uint64_t from, to; /* pages */
 	void (*visit)(struct walk *walk, uint32_t id);
 	bool again; /* something changed: walk once more */
-	bool held;  /* a visited record held the first page */
 	bool cutting;
 	struct range_cut cut;
 	/* range_each() */
@@ -643,7 +663,7 @@ static void walk_rest(struct walk *walk, uint32_t id, uint64_t geometry, uintptr
 	walk_live(walk, note >> 40);
 	if (rest_settle(id))
 		walk_live(walk, id);
-	else if (walk->cutting && !swap(&record(id)->geometry, &geometry, 0))
+	else if (walk->cutting && !swap(&record(id)->geometry, &geometry, TAKEN_AWAY))
 		walk->again = true;
 }
 
@@ -665,71 +685,21 @@ static bool walk_at(struct walk *walk, uint32_t id)
 	return false;
 }
 
-/* Who may hold a page, besides records that a cut is about to take off the index. */
-struct candidates {
-	int at; /* start in the leaf, or NONE */
-	uint32_t started, carried, crossing;
-};
-
-static struct candidates candidates_of(uint64_t page)
-{
-	const struct gib *gib = gib_of(page);
-	const struct leaf *leaf = gib ? leaf_of(gib, page) : NULL;
-	struct candidates candidates = {.at = NONE, .crossing = get(&top[page >> GIB_SHIFT].carry)};
-
-	if (leaf)
-		candidates.at = start_before(leaf, page % FANOUT);
-	if (candidates.at != NONE)
-		candidates.started = leaf_id(leaf, candidates.at);
-	if (gib)
-		candidates.carried = get(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT]);
-	return candidates;
-}
-
-static bool candidates_equal(const struct candidates *a, const struct candidates *b)
-{
-	return a->at == b->at && a->started == b->started && a->carried == b->carried &&
-	       a->crossing == b->crossing;
-}
-
-/* An old carry may point at a record that begins later: that one comes with its start. */
-static void walk_carry(struct walk *walk, uint32_t id)
-{
-	if (id && first(extent(record(id))) <= walk->from)
-		walk_at(walk, id);
-}
-
-static void walk_starts_back(struct walk *walk, const struct candidates *candidates)
-{
-	const struct leaf *leaf = leaf_of(gib_of(walk->from), walk->from);
-	int at = candidates->at;
-
-	if (walk_at(walk, candidates->started))
-		return;
-	do {
-		at = at ? start_before(leaf, at - 1) : NONE;
-	} while (at != NONE && !walk_at(walk, leaf_id(leaf, at)));
-}
-
 /*
- * What holds the first page. If nothing does, the index must still be the one that was read before
- * the records: else the page may have gone from a record to its right part in between.
+ * What holds the first page. A part that a cut took from its writer is nothing any more; one that
+ * is neither shown nor void yet is for walk_rest() to decide.
  */
 static void walk_back(struct walk *walk)
 {
-	struct candidates next = candidates_of(walk->from), now;
+	struct look look[2], *last = look_settled(look, walk->from);
 
-	walk->held = false;
-	do {
-		now = next;
-		if (now.at != NONE)
-			walk_starts_back(walk, &now);
-		walk_carry(walk, now.carried);
-		walk_carry(walk, now.crossing);
-		if (walk->held)
-			return;
-		next = candidates_of(walk->from);
-	} while (!candidates_equal(&now, &next));
+	if (last->hit.range) {
+		walk->visit(walk, last->id);
+		return;
+	}
+	walk->again |= last->moved;
+	for (unsigned i = 0; last->unsettled && i < last->count; i++)
+		walk_at(walk, last->seen[i][0]);
 }
 
 /* Which of 64 units of size 1 << shift, the first at page base, does (from, to) touch? */
@@ -826,7 +796,6 @@ static bool snapshot(struct walk *walk, uint32_t id, struct range_hit *hit)
 		walk->again = true;
 		return false;
 	}
-	walk->held |= first(hit->geometry) <= walk->from;
 	return true;
 }
 
@@ -913,8 +882,8 @@ static bool rest_commit(uint32_t id, uint64_t state, uint64_t geometry, uintptr_
 {
 	struct range *rest = record(id);
 
-	if (rest_show(rest, state, geometry | RANGE_HIDDEN, note) || get(&rest->geometry) ||
-		get(&rest->anchor) != note)
+	if (rest_show(rest, state, geometry | RANGE_HIDDEN, note) ||
+		get(&rest->geometry) != TAKEN_AWAY || get(&rest->anchor) != note)
 		return true;
 	start_clear(first(geometry), id);
 	record_free(id);

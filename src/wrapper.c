@@ -2,8 +2,8 @@
 /*
  * Objects that map on behalf of their caller: for them the return address names the wrong owner.
  *
- * libunwind walks to the first frame outside. It is only loaded when a rule asks for owners, and only
- * here, in our constructor, with RTLD_LOCAL: linked in, its _Unwind_RaiseException would take the
+ * libunwind walks to the first frame outside. It is only loaded when a rule asks for owners, before
+ * the program starts, with RTLD_LOCAL: linked in, its _Unwind_RaiseException would take the
  * place of libgcc's for every C++ throw, and it takes the loader's lock.
  */
 #include <dlfcn.h>

@@ -137,7 +137,20 @@ compositor_ended() {
 compositor_status() {
     STATUS=0
     wait "$COMPOSITOR_PID" 2>/dev/null || STATUS=$?
+    remove_x_display "$COMPOSITOR_PID"
     COMPOSITOR_PID=
+}
+
+# cage takes an X display for Xwayland, and does not give it back when it dies.
+remove_x_display() { # PID
+    local lock display
+
+    for lock in /tmp/.X*-lock; do
+        if grep -qw "$1" "$lock" 2>/dev/null; then
+            display=${lock#/tmp/.X}
+            rm -f "$lock" "/tmp/.X11-unix/X${display%-lock}"
+        fi
+    done
 }
 
 stop_compositor() {

@@ -136,3 +136,13 @@ assert_each_own() { # ORDER POOLS
     assert_reports 1
     [[ $stderr == *actor-b.so* && $stderr == */memfd:actor* && $stderr == *zero* ]]
 }
+
+@test "owners: a handler answers a fault of its owner while SIGBUS is blocked" {
+    local steps=(a.install:repair block a.map a.truncate a.touch a.calls:repair)
+
+    without_us scenario "$LIBS" "${steps[@]}"
+    assert_equal "$status" "$bus_error"
+    us scenario "$LIBS" "${steps[@]}"
+    assert_success
+    assert_lines "a.touch a1" "a.calls:repair 1"
+}

@@ -187,7 +187,6 @@ teardown() {
     mkdir small
     cat >in-mount <<'END'
 mount -t tmpfs -o size=32k none small || exit 77
-shift 0
 "$PROGS/pages" open:small/file size:4 fill size:8 || exit 77
 dd if=/dev/zero of=small/rest bs=4k 2>/dev/null
 exec env ${preload:+LD_PRELOAD="$preload"} SIGBUS_POLICY=program:pages=zero \
@@ -210,13 +209,12 @@ END
     truncate -s 2M image
     mkfs.ext4 -q -b 1024 -m 0 -O ^has_journal image || skip "mkfs.ext4 failed"
     cat >in-mount <<'END'
-mount -o loop image disk || exit 77
+mount -o loop,nodelalloc image disk || exit 77
 head -c 1024 /dev/zero | tr '\0' A >disk/file
 truncate -s 8192 disk/file
-sync
 cat /dev/zero >disk/rest 2>/dev/null
-sync
-cat /dev/zero >>disk/rest 2>/dev/null
+# A fault may take what the file system keeps in reserve: use that up too.
+"$PROGS/pages" open:disk/reserve size:256 map:256,shared,rw $(seq -f write:%.0f 0 255) >/dev/null 2>&1
 env ${preload:+LD_PRELOAD="$preload"} SIGBUS_POLICY=program:pages=zero \
     "$PROGS/pages" open:disk/file map:2,shared,rw read:0 read:1 write:0 peek:0 write:1 peek:1
 status=$?
@@ -329,7 +327,7 @@ END
     unset policy
     same_as_bare pages open:memfd "${lost_half[@]}" block:pthread read:5
     assert_equal "$status" "$bus_error"
-    same_as_bare pages open:memfd "${lost_half[@]}" handler:note block:sigprocmask read:5
+    policy="*=chain" same_as_bare pages open:memfd "${lost_half[@]}" handler:note block:sigprocmask read:5
     assert_equal "$status" "$bus_error"
     assert_lines ""
 }

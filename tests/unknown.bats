@@ -108,12 +108,12 @@ core_limit() {
     assert_lines "read 1 42"
     assert_reports 1
     assert_equal "$(wc -l <<<"$stderr")" 1
-    [[ $stderr == *"item 2"* && $stderr == *"column 14"* && $stderr == *zreo* ]]
+    [[ $stderr == *"item 2"* && $stderr == *"column 27"* && $stderr == *zreo* ]]
     [[ ${stderr/zreo/} == *zero* ]]
 
     policy="*=owner|zero,kidn:memfd=zero" us pages open:memfd size:4 map:4,shared,rw size:0 read:1
     assert_equal "$status" "$bus_error"
-    [[ $stderr == *"item 2"* && $stderr == *"column 1"* && $stderr == *kidn* ]]
+    [[ $stderr == *"item 2"* && $stderr == *"column 14"* && $stderr == *kidn* ]]
     [[ ${stderr/kidn/} == *kind* ]]
 }
 

@@ -249,7 +249,7 @@ static int mode_find(const char *name)
 static int actor_install(const char *name, const char *flags)
 {
 	struct sigaction action = {0};
-	int mode = mode_find(name), result;
+	int mode = mode_find(name);
 
 	if (mode < 0)
 		return -1;
@@ -268,13 +268,13 @@ static int actor_install(const char *name, const char *flags)
 		action.sa_flags |= SA_NODEFER;
 	if (strstr(flags, "resethand"))
 		action.sa_flags |= SA_RESETHAND;
-	result = sigaction(SIGBUS, &action, &saved[mode]);
-	return result;
+	return sigaction(SIGBUS, &action, &saved[mode]);
 }
 
 static int actor_uninstall(const char *what, const char *name)
 {
-	int mode = mode_find(name), result;
+	int mode = mode_find(name);
+	volatile int result; /* no tail call: we are the caller that counts */
 
 	if (strcmp(what, "old") == 0)
 		result = mode < 0 ? -1 : sigaction(SIGBUS, &saved[mode], NULL);

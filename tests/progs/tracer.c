@@ -80,7 +80,8 @@ int main(int argc, char **argv)
 		ptrace(PTRACE_CONT, pid, NULL, (void *)(long)deliver);
 		if (waitpid(pid, &status, 0) < 0)
 			return 1;
-		deliver = WIFSTOPPED(status) ? WSTOPSIG(status) : 0;
+		/* SIGTRAP: another exec. */
+		deliver = WIFSTOPPED(status) && WSTOPSIG(status) != SIGTRAP ? WSTOPSIG(status) : 0;
 		if (deliver == SIGBUS)
 			note(pid);
 	}

@@ -333,7 +333,9 @@ static void *reader(void *data)
 		uint32_t caller = hit.range ? hit.range->caller : 0;
 
 		me->unsettled += hit.unsettled;
-		if (!hit.range || hit.range->state != hit.state)
+		/* A free record has its link in caller. */
+		if (!hit.range || hit.range->geometry != hit.geometry ||
+			hit.range->state != hit.state)
 			continue;
 		me->bad += state_owner(hit.state) != other->owner || caller != other->owner ||
 			   address - geometry_start(hit.geometry) >= geometry_size(hit.geometry);
@@ -348,7 +350,7 @@ static void *reader(void *data)
 #define GROUP_PAGES 16
 
 static pthread_barrier_t barrier;
-static _Atomic bool shared_stop, shared_lost;
+static _Atomic bool shared_stop, shared_last, shared_lost;
 static volatile bool handler_may_cut[WRITERS];
 
 /* Page 0 of a group stays, page 15 is its thread's signal handler's, the others are cut. */
@@ -416,9 +418,10 @@ static void *sharer(void *data)
 	do {
 		shared_round(self, index);
 		self->rounds++;
+		if (index == 0)
+			shared_last = shared_stop;
 		pthread_barrier_wait(&barrier);
-		last = shared_stop;
-		pthread_barrier_wait(&barrier);
+		last = shared_last;
 	} while (!last);
 	self = NULL;
 	return NULL;
