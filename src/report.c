@@ -164,7 +164,7 @@ static void add_cause(struct text *text, const struct loss *loss)
 	text_add(text, cause_name(loss->cause));
 	if (loss->cause != CAUSE_TRUNCATED)
 		return;
-	text_add(text, loss->size_is_bound ? ", file size at most " : ", file size ");
+	text_add(text, loss->size_is_bound && loss->file_size ? ", file size at most " : ", file size ");
 	text_decimal(text, (int64_t)loss->file_size);
 }
 

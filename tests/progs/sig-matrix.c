@@ -126,8 +126,11 @@ static void note(struct call *call, int signo, const siginfo_t *info, const ucon
 
 	call->errno_kept = errno == 77;
 	call->signo = signo;
-	call->code = info->si_code;
-	call->about = is_about(info);
+	if (signo != SIGBUS ||
+		cell.flags & SA_SIGINFO) { /* else the kernel leaves info as it was */
+		call->code = info->si_code;
+		call->about = is_about(info);
+	}
 	call->alternate = here >= alternate && here < alternate + sizeof(alternate);
 	call->right_thread = gettid() == actor;
 	call->mask = mask_now();
@@ -207,7 +210,7 @@ static void on_other(int signo, siginfo_t *info, void *uc)
 
 static void on_bus(int signo, siginfo_t *info, void *uc)
 {
-	int saved_errno = errno, first = notes->calls == 0;
+	int saved_errno = errno, page = notes->calls, first = page == 0;
 
 	if (notes->calls < CALLS_MAX)
 		note(&notes->call[notes->calls], signo, info, uc);
@@ -216,7 +219,9 @@ static void on_bus(int signo, siginfo_t *info, void *uc)
 		act(1);
 	if (first && cell.nested == OTHER)
 		raise(SIGUSR2);
-	repair(info);
+	if (notes->calls > CALLS_MAX)
+		_exit(4);
+	repair(page);
 	errno = saved_errno;
 }
 
