@@ -186,8 +186,6 @@ EXPORT sighandler_t sigset(int signo, sighandler_t handler)
 		set_ours(signo, NULL, &action, CALLER);
 		return action.sa_handler;
 	}
-	if (handler == SIG_ERR)
-		return invalid();
 	old = install(signo, handler, 0, 0, CALLER);
 	return block_virtually(SIG_UNBLOCK, signo, &before) ? SIG_HOLD : old;
 }

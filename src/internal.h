@@ -574,11 +574,21 @@ void maps_scan_result(const struct maps_scan *scan, struct vma *vma); /* [H] */
 
 /* ---- cause.c ---- */
 
-enum cause { CAUSE_UNKNOWN, CAUSE_TRUNCATED, CAUSE_HWPOISON, CAUSE_COUNT };
+enum cause {
+	CAUSE_UNKNOWN,
+	CAUSE_TRUNCATED,
+	CAUSE_NOSPACE,
+	CAUSE_DEVICE,
+	CAUSE_HWPOISON,
+	CAUSE_COUNT
+};
 struct loss {
 	enum cause cause;
-	uint64_t file_size; /* where the cause is CAUSE_TRUNCATED */
+	uint64_t file_size; /* CAUSE_TRUNCATED: the file's size now */
 	bool size_is_bound; /* the file may be smaller: only the first lost page is known */
+	bool free_known;    /* the file system's free space was asked for */
+	uint64_t free_bytes, free_inodes;
+	char fs[16]; /* file system type, "" where not known */
 };
 struct loss cause_find(const siginfo_t *info, const struct vma *vma); /* [H] */
 const char *cause_name(enum cause cause);                             /* [H] */

@@ -54,6 +54,7 @@
 
 #define get(object) atomic_load_explicit(object, memory_order_acquire)
 #define put(object, value) atomic_store_explicit(object, value, memory_order_release)
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define swap(object, old, new) atomic_compare_exchange_strong(object, old, new)
 
 /* The ids of 64 starts. */
@@ -263,15 +264,16 @@ static inline struct leaf *leaf_of(const struct gib *gib, uint64_t page)
 /* The last start at or before at, or NONE. */
 static inline int start_before(const struct leaf *leaf, unsigned at)
 {
-	unsigned i = at / 64;
-	uint64_t starts = get(&leaf->starts[i]) & (((uint64_t)2 << at % 64) - 1);
+	uint64_t starts = get(&leaf->starts[at / 64]) << (~at % 64);
 
-	while (!starts) {
-		if (i == 0)
-			return NONE;
-		starts = get(&leaf->starts[--i]);
+	if (likely(starts))
+		return (int)at - __builtin_clzll(starts);
+	for (unsigned i = at / 64; i--;) {
+		starts = get(&leaf->starts[i]);
+		if (starts)
+			return (int)(i * 64) + (63 ^ __builtin_clzll(starts));
 	}
-	return (int)(i * 64 + 63 - (unsigned)__builtin_clzll(starts));
+	return NONE;
 }
 
 static inline uint64_t inline_id(uint32_t id, unsigned at)
@@ -458,14 +460,17 @@ struct look {
 	struct range_hit hit;
 };
 
-static inline bool take(uint32_t id, uint64_t page, struct range_hit *hit)
+ALWAYS_INLINE bool take(uint32_t id, uint64_t page, struct range_hit *hit)
 {
 	struct range *range = record(id);
 	uint64_t state = get(&range->state), geometry = get(&range->geometry);
 
 	if (!holds(geometry, page) || get(&range->state) != state)
 		return false;
-	*hit = (struct range_hit){.range = range, .geometry = geometry, .state = state};
+	hit->range = range;
+	hit->geometry = geometry;
+	hit->state = state;
+	hit->unsettled = false;
 	return true;
 }
 
@@ -578,33 +583,38 @@ static struct range_hit look_again(uint64_t page)
 	return (struct range_hit){.unsettled = last->unsettled || last->moved};
 }
 
-struct range_hit range_lookup(uintptr_t address)
+/* One look without a second thought: the id if it is a hit, else 0. */
+ALWAYS_INLINE uint32_t find(uint64_t page, struct range_hit *hit)
 {
-	uint64_t page = address >> PAGE_SHIFT;
-	const struct gib *gib;
+	const struct gib *gib = gib_of(page);
 	const struct leaf *leaf;
-	struct range_hit hit;
 	uint32_t id;
+	int at;
 
-	if (unlikely(page >= PAGES_END))
-		return (struct range_hit){0};
-	gib = gib_of(page);
 	if (likely(gib)) {
 		leaf = leaf_of(gib, page);
-		if (likely(leaf)) {
-			int at = start_before(leaf, page % FANOUT);
-
-			if (at != NONE && take(leaf_id(leaf, at), page, &hit))
-				return hit;
+		if (likely(leaf) && likely((at = start_before(leaf, page % FANOUT)) != NONE)) {
+			id = leaf_id(leaf, at);
+			if (likely(take(id, page, hit)))
+				return id;
 		}
 		id = get(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT]);
-		if (id && take(id, page, &hit))
-			return hit;
+		if (id && take(id, page, hit))
+			return id;
 	}
 	id = get(&top[page >> GIB_SHIFT].carry);
-	if (id && take(id, page, &hit))
-		return hit;
-	return look_again(page);
+	return id && take(id, page, hit) ? id : 0;
+}
+
+struct range_hit range_lookup(uintptr_t address)
+{
+	struct range_hit hit;
+
+	if (unlikely(address >> ADDRESS_BITS))
+		return (struct range_hit){0};
+	if (unlikely(!find(address >> PAGE_SHIFT, &hit)))
+		return look_again(address >> PAGE_SHIFT);
+	return (struct range_hit){hit.range, hit.geometry, hit.state, false};
 }
 
 bool range_still(const struct range_hit *hit, uintptr_t start, size_t size)
@@ -685,11 +695,52 @@ static bool walk_at(struct walk *walk, uint32_t id)
 	return false;
 }
 
+/* The usual candidates for a page. Enough for most misses, and cheaper than struct look. */
+struct glance {
+	uint64_t id[3], state[3], geometry[3];
+};
+
+/* False: it holds the page, or only a whole look can tell. */
+static inline bool glance_at(struct glance *glance, unsigned i, uint32_t id, uint64_t page)
+{
+	const struct range *range;
+
+	glance->id[i] = id;
+	glance->state[i] = glance->geometry[i] = 0;
+	if (id == 0)
+		return true;
+	range = record(id);
+	glance->state[i] = get(&range->state);
+	glance->geometry[i] = get(&range->geometry);
+	return !(glance->geometry[i] & RANGE_HIDDEN) && !holds(glance->geometry[i], page);
+}
+
+static inline bool glance_misses(struct glance *glance, uint64_t page)
+{
+	const struct gib *gib = gib_of(page);
+	const struct leaf *leaf = gib ? leaf_of(gib, page) : NULL;
+	int at = leaf ? start_before(leaf, page % FANOUT) : NONE;
+	uint32_t carry = gib ? get(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT]) : 0;
+
+	if (!glance_at(glance, 0, at == NONE ? 0 : leaf_id(leaf, at), page) ||
+		(glance->id[0] && !glance->geometry[0]))
+		return false;
+	return glance_at(glance, 1, carry, page) &&
+	       glance_at(glance, 2, get(&top[page >> GIB_SHIFT].carry), page);
+}
+
+static bool misses(uint64_t page)
+{
+	struct glance a, b;
+
+	return glance_misses(&a, page) && glance_misses(&b, page) && !memcmp(&a, &b, sizeof(a));
+}
+
 /*
  * What holds the first page. A part that a cut took from its writer is nothing any more; one that
  * is neither shown nor void yet is for walk_rest() to decide.
  */
-static void walk_back(struct walk *walk)
+static void walk_unusual(struct walk *walk)
 {
 	struct look look[2], *last = look_settled(look, walk->from);
 
@@ -700,6 +751,20 @@ static void walk_back(struct walk *walk)
 	walk->again |= last->moved;
 	for (unsigned i = 0; last->unsettled && i < last->count; i++)
 		walk_at(walk, last->seen[i][0]);
+}
+
+static void walk_back(struct walk *walk)
+{
+	struct range_hit hit;
+	uint32_t id;
+
+	if (!gib_of(walk->from) && !get(&top[walk->from >> GIB_SHIFT].carry))
+		return;
+	id = find(walk->from, &hit);
+	if (id)
+		walk->visit(walk, id);
+	else if (!misses(walk->from))
+		walk_unusual(walk);
 }
 
 /* Which of 64 units of size 1 << shift, the first at page base, does (from, to) touch? */
@@ -716,14 +781,20 @@ static uint64_t touched(const struct walk *walk, uint64_t base, unsigned shift)
 	return to - base < 63 ? units & (((uint64_t)2 << (to - base)) - 1) : units;
 }
 
+/* The first and the last page that (from, to) has in size pages at base. */
+static inline void clip(const struct walk *walk, uint64_t base, uint64_t size, uint64_t limit[2])
+{
+	limit[0] = walk->from + 1 > base ? walk->from + 1 - base : 0;
+	limit[1] = walk->to < base + size ? walk->to - 1 - base : size - 1;
+}
+
 static void walk_leaf(struct walk *walk, const struct leaf *leaf, uint64_t base)
 {
-	uint64_t any = 0;
+	uint64_t limit[2], starts;
 
-	for (unsigned i = 0; i < FANOUT / 64; i++)
-		any |= get(&leaf->starts[i]);
-	for (unsigned i = 0; any && i < FANOUT / 64; i++) {
-		uint64_t left = touched(walk, base + i * 64, 0), starts;
+	clip(walk, base, FANOUT, limit);
+	for (uint64_t i = limit[0] / 64; i <= limit[1] / 64; i++) {
+		uint64_t left = get(&leaf->starts[i]) ? touched(walk, base + i * 64, 0) : 0;
 
 		/* Read again each time: a record may have got a right part. */
 		while (left && (starts = get(&leaf->starts[i]) & left)) {
@@ -735,11 +806,15 @@ static void walk_leaf(struct walk *walk, const struct leaf *leaf, uint64_t base)
 
 static void walk_gib(struct walk *walk, const struct gib *gib, uint64_t base)
 {
-	for (unsigned i = 0; i < FANOUT / 64; i++, base += 64 * FANOUT) {
-		uint64_t left = touched(walk, base, BLOCK_SHIFT), leaves;
+	uint64_t limit[2], leaves;
+
+	clip(walk, base, (uint64_t)1 << GIB_SHIFT, limit);
+	for (uint64_t i = limit[0] / FANOUT / 64; i <= limit[1] / FANOUT / 64; i++) {
+		uint64_t start = base + i * 64 * FANOUT;
+		uint64_t left = touched(walk, start, BLOCK_SHIFT);
 
 		while (left && (leaves = get(&gib->present[i]) & left)) {
-			uint64_t page = base + (uint64_t)__builtin_ctzll(leaves) * FANOUT;
+			uint64_t page = start + (uint64_t)__builtin_ctzll(leaves) * FANOUT;
 
 			left &= ~(leaves ^ (leaves - 1));
 			walk_leaf(walk, leaf_of(gib, page), page);
@@ -749,7 +824,7 @@ static void walk_gib(struct walk *walk, const struct gib *gib, uint64_t base)
 
 static void walk_all(struct walk *walk)
 {
-	uint64_t base = walk->from >> GIB_SHIFT << GIB_SHIFT;
+	uint64_t base = (walk->from + 1) >> GIB_SHIFT << GIB_SHIFT;
 
 	walk_back(walk);
 	if (walk->to - walk->from == 1)

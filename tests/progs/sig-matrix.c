@@ -159,12 +159,15 @@ static int goes_to_process(void)
  */
 static void settle(int calls_before)
 {
+	int saved_errno = errno;
+
 	if (cell.context != THREAD || !goes_to_process())
 		return;
 	if (cell.disposition == IGNORED && !cell.blocked)
 		return;
 	for (int i = 0; i < SETTLE_ROUNDS && notes->calls == calls_before && !is_pending(); i++)
 		usleep(SETTLE_MICROSECONDS);
+	errno = saved_errno;
 }
 
 static void act(int page)
@@ -193,11 +196,11 @@ static void act(int page)
 	settle(calls_before);
 }
 
-static void repair(const siginfo_t *info)
+static void repair(int page)
 {
 	if (cell.send == FAULT)
-		mmap(info->si_addr, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-			0);
+		mmap(LOST + page * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+			-1, 0);
 }
 
 static void on_other(int signo, siginfo_t *info, void *uc)
