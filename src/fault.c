@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include "arch.h"
 #include "call.h"
 #include "internal.h"
@@ -25,6 +26,7 @@
 #define CHAIN_REPEATS 1000 /* then the handler is called, to see whether it answers ... */
 #define CALL_REPEATS 10000 /* ... and after so many times that it did not, that is the end */
 #define NAPS_MAX 50
+#define WAIT_PAUSE_MAX 128 /* milliseconds between two looks */
 #define NAP_NANOSECONDS 20000
 
 static uint64_t interrupted_mask(const struct fault *fault)
@@ -235,12 +237,12 @@ static bool ask_owner(struct fault *fault, uint32_t step, struct jump *jump)
 	return call_handler_of(fault, handler);
 }
 
-static bool zero(struct fault *fault, uint32_t step)
+static bool replace_pages(struct fault *fault, uint32_t step)
 {
-	enum action_extent extent = fault->rule->action[step].extent;
+	const struct action *action = &fault->rule->action[step];
 
-	fault->action = "zero";
-	switch (repair(fault, extent)) {
+	fault->action = action_name(action->kind);
+	switch (repair(fault, action)) {
 	case ANSWER_DECLINED:
 		return false;
 	case ANSWER_RETRY:
@@ -257,13 +259,46 @@ static bool zero(struct fault *fault, uint32_t step)
 	return true;
 }
 
+static int64_t milliseconds_now(void)
+{
+	int64_t time[2]; /* struct timespec */
+
+	SYS_2(SYS_clock_gettime, CLOCK_MONOTONIC, time);
+	return time[0] * 1000 + time[1] / 1000000;
+}
+
+/* With the interrupted mask: other signals are delivered meanwhile, and may leave by siglongjmp(). */
+static bool wait_for_page(struct fault *fault, uint32_t seconds)
+{
+	int64_t end = milliseconds_now() + (int64_t)seconds * 1000;
+	int64_t pause = 1;
+
+	if (!is_lost(fault))
+		return true;
+	fault->action = "wait";
+	fault_report(fault);
+	do {
+		sys_nap(pause * 1000000);
+		if (!is_lost(fault)) {
+			forget_attempt();
+			return true;
+		}
+		pause = pause < WAIT_PAUSE_MAX ? pause * 2 : pause;
+	} while (milliseconds_now() < end);
+	fault->reported = false; /* what comes now is another answer */
+	return false;
+}
+
 static bool perform(struct fault *fault, uint32_t step, struct jump *jump)
 {
 	switch (fault->rule->action[step].kind) {
 	case ACTION_OWNER:
 		return ask_owner(fault, step, jump);
 	case ACTION_ZERO:
-		return zero(fault, step);
+	case ACTION_ONES:
+		return replace_pages(fault, step);
+	case ACTION_WAIT:
+		return wait_for_page(fault, fault->rule->action[step].seconds);
 	case ACTION_ABORT:
 		die(fault, "abort");
 		return true;

@@ -85,15 +85,16 @@ EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int count,
 
 /* ---- sigwait and friends: a pending SIGBUS waits as a shadow signal ---- */
 
-static int wait_without_sigbus(const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
+static int wait_without_sigbus(const sigset_t *set, siginfo_t *info, const struct timespec *timeout,
+	bool blocks)
 {
-	uint64_t before = mask_swap(SIG_BLOCK, 0);
-	bool blocks = before & SIGNAL_BIT(shadow_signal) && !(before & SIGNAL_BIT(SIGBUS));
+	sigset_t copy = *set;
 	int result, saved_errno;
 
+	mask_set_word(&copy, mask_word(set) & ~SIGNAL_BIT(SIGBUS));
 	if (blocks)
 		mask_swap(SIG_BLOCK, SIGNAL_BIT(SIGBUS));
-	result = real.sigtimedwait(set, info, timeout);
+	result = real.sigtimedwait(&copy, info, timeout);
 	saved_errno = errno;
 	if (blocks)
 		mask_swap(SIG_UNBLOCK, SIGNAL_BIT(SIGBUS));
@@ -115,11 +116,16 @@ static int wait_for(const sigset_t *set, siginfo_t *info, const struct timespec 
 {
 	siginfo_t own;
 	sigset_t copy;
+	uint64_t mask = mask_swap(SIG_BLOCK, 0);
+	bool blocked = mask & SIGNAL_BIT(shadow_signal), ignored;
 
 	if (!active || !is_readable(set))
 		return real.sigtimedwait(set, info, timeout);
-	if (!(mask_word(set) & SIGNAL_BIT(SIGBUS)))
-		return wait_without_sigbus(set, info, timeout);
+	/* What is ignored and not blocked is never pending, so nobody gets it. */
+	ignored = !blocked && disposition_now(SIGBUS)->handler == SIG_IGN;
+	if (ignored || !(mask_word(set) & SIGNAL_BIT(SIGBUS)))
+		return wait_without_sigbus(set, info, timeout,
+			(blocked || ignored) && !(mask & SIGNAL_BIT(SIGBUS)));
 	memset(&copy, 0, sizeof(copy));
 	mask_set_word(&copy, mask_word(set) | SIGNAL_BIT(shadow_signal));
 	if (!info)

@@ -90,12 +90,14 @@ static void read_policy(void)
 	const char *text = keep(from_environment("SIGBUS_POLICY"));
 	struct policy_error error;
 	char line[512];
+	size_t length;
 
 	policy_file_init(PRESET_DIR, arena_allocate);
 	if (policy_parse(text ? text : "", text ? strlen(text) : 0, &env, &policy, &error) == 0)
 		return;
-	policy_error_line(&error, line, sizeof(line));
-	report_note_always(line);
+	length = policy_error_line(&error, line, sizeof(line) - 1);
+	line[length] = '\n';
+	out_stderr_line(line, length + 1);
 	if (policy.strict)
 		_exit(2);
 	policy_builtin(&policy);

@@ -151,20 +151,33 @@ enum policy_key {
 	KEY_OWNER,
 	KEY_PATH,
 	KEY_KIND,
-	KEY_PROGRAM,
+	KEY_FS,
 	KEY_MAP,
+	KEY_CAUSE,
+	KEY_PROGRAM,
 	KEY_COUNT
 };
 
-enum action_kind { ACTION_OWNER, ACTION_ZERO, ACTION_CHAIN, ACTION_ABORT, ACTION_COUNT };
+enum action_kind {
+	ACTION_OWNER,
+	ACTION_ZERO,
+	ACTION_ONES,
+	ACTION_WAIT,
+	ACTION_RESERVE,
+	ACTION_CHAIN,
+	ACTION_ABORT,
+	ACTION_COUNT
+};
 
-/* In the order of zero's arguments in policy_actions. */
+/* In the order of the arguments of zero and ones in policy_actions. */
 enum action_extent { EXTENT_LOST, EXTENT_PAGE, EXTENT_RANGE };
 
 struct action {
 	uint8_t kind;   /* enum action_kind */
-	uint8_t extent; /* enum action_extent, of zero */
+	uint8_t extent; /* enum action_extent, of zero and ones */
+	uint32_t seconds; /* of wait: 1 to WAIT_SECONDS_MAX */
 };
+#define WAIT_SECONDS_MAX 86400
 
 struct match {
 	const char *glob; /* still escaped: the matcher knows the escapes */
@@ -194,7 +207,8 @@ struct policy {
 	struct rule *rule; /* the last one is the built-in *=owner|chain */
 	uint32_t rule_count;
 	bool strict;   /* right even if the rest of the text is not */
-	uint32_t keys; /* 1 << key for each key that some rule uses */
+	/* 1 << key and 1 << kind for each that some rule but the built-in one uses. */
+	uint32_t keys, actions;
 };
 
 /* A row of the tables from which the parser, its messages and --list are made. */
@@ -202,7 +216,8 @@ struct policy_word {
 	const char *word;
 	const char *const *values; /* all of them, NULL-terminated; NULL: any glob, or no argument */
 	const char *help;
-	bool final; /* an action that never declines */
+	bool final;    /* an action that never declines */
+	bool seconds;  /* an action whose argument is a number of seconds, which it must have */
 };
 extern const struct policy_word policy_keys[], policy_actions[]; /* in enum order; word NULL ends */
 
@@ -495,7 +510,7 @@ void call_place(const struct disposition *disposition); /* [H] */
 bool chained_handler_is_live(void); /* [H] a handler that chain jumped into is still on the stack */
 
 enum answer { ANSWER_DONE, ANSWER_DECLINED, ANSWER_RETRY };
-enum answer repair(struct fault *fault, enum action_extent extent); /* [H] */
+enum answer repair(struct fault *fault, const struct action *action); /* [H] zero, ones */
 /* Can the page not be read (or written)? 0: it can; -EFAULT/-EHWPOISON: lost; else: no telling. [H] */
 int probe(uintptr_t page, bool write);
 void probe_init(void);
@@ -572,6 +587,36 @@ struct maps_scan {
 bool maps_scan(struct maps_scan *scan, const char *bytes, size_t length);
 void maps_scan_result(const struct maps_scan *scan, struct vma *vma); /* [H] */
 
+/* ---- fs.c: the file system of a mapping ---- */
+
+#define FS_TYPE_MAX 64 /* bytes of a type's name that are kept, its end included */
+
+/*
+ * The type as mountinfo names it, in buffer, or NULL: not known. Neither the file nor its server is
+ * asked. [H]
+ */
+const char *fs_type(const struct vma *vma, char *buffer, size_t size);
+/* The i-th name by which rules know the type, or NULL when there are no more. [H] */
+const char *fs_alias(const char *type, unsigned i);
+/* What this process can still get there: local file systems with a limit only, else false. [H] */
+bool fs_space(const struct vma *vma, uint64_t *free_bytes, uint64_t *free_inodes);
+
+/* The text of /proc/PID/mountinfo, fed in pieces. Pure; here for its tests. */
+struct mount_scan {
+	uint32_t dev_major, dev_minor; /* the caller sets these; all else is zero at first */
+	uint64_t id, major, minor;
+	char type[FS_TYPE_MAX], point[256];
+	size_t type_length, point_length; /* also of what did not fit */
+	unsigned field, octal;            /* octal: digits of an escape that are still to come */
+	unsigned char byte;
+	bool behind_dash, dash, skip;
+};
+/*
+ * True: a line of the device is complete, type and point are terminated; *length is how much was
+ * read of bytes. Go on with the rest for the next one. [H]
+ */
+bool mount_scan(struct mount_scan *scan, const char *bytes, size_t *length);
+
 /* ---- cause.c ---- */
 
 enum cause {
@@ -590,7 +635,8 @@ struct loss {
 	uint64_t free_bytes, free_inodes;
 	char fs[16]; /* file system type, "" where not known */
 };
-struct loss cause_find(const siginfo_t *info, const struct vma *vma); /* [H] */
+/* write: what the access was. [H] */
+struct loss cause_find(const siginfo_t *info, const struct vma *vma, bool write);
 const char *cause_name(enum cause cause);                             /* [H] */
 
 /* ---- report.c, out.c ---- */

@@ -69,8 +69,8 @@ struct leaf {
 };
 
 struct gib {
-	_Atomic uint64_t present[FANOUT / 64];
 	_Atomic(void *) leaf[FANOUT];
+	_Atomic uint64_t present[FANOUT / 64];
 	_Atomic uint32_t carry[FANOUT];
 };
 
@@ -80,9 +80,9 @@ struct arena {
 };
 
 static struct {
-	_Atomic(void *) gib;
-	_Atomic uint32_t carry;
-} top[PAGES_END >> GIB_SHIFT];
+	_Atomic(void *) gib[PAGES_END >> GIB_SHIFT];
+	_Atomic uint32_t carry[PAGES_END >> GIB_SHIFT];
+} top;
 
 static struct {
 	_Atomic(void *) chunk[((size_t)1 << ID_BITS) / CHUNK_RECORDS];
@@ -253,7 +253,7 @@ static uint64_t extent(const struct range *range)
 
 static inline struct gib *gib_of(uint64_t page)
 {
-	return get(&top[page >> GIB_SHIFT].gib);
+	return get(&top.gib[page >> GIB_SHIFT]);
 }
 
 static inline struct leaf *leaf_of(const struct gib *gib, uint64_t page)
@@ -281,14 +281,22 @@ static inline uint64_t inline_id(uint32_t id, unsigned at)
 	return (uint64_t)id << 8 | (at % 64) << 1 | 1;
 }
 
-/* Of a start whose bit was seen; 0: it changed since. */
-static inline uint32_t leaf_id(const struct leaf *leaf, unsigned at)
+/*
+ * Of a start whose bit was seen. If it changed since, this may be the id of another start nearby;
+ * the record's geometry decides in any case.
+ */
+static inline uint32_t leaf_id(const struct leaf *leaf, unsigned word, unsigned at)
 {
-	uint64_t ids = get(&leaf->ids[at / 64]);
+	uint64_t ids = get(&leaf->ids[word]);
 
-	if (!(ids & 1))
-		return get(&((struct group *)ids)->id[at % 64]);
-	return (uint8_t)ids == (uint8_t)inline_id(0, at) ? (uint32_t)ids >> 8 : 0;
+	if (ids & 1)
+		return (uint32_t)ids >> 8;
+	return get(&((struct group *)ids)->id[at % 64]);
+}
+
+static inline uint32_t start_id(const struct leaf *leaf, unsigned at)
+{
+	return leaf_id(leaf, at / 64, at);
 }
 
 /* An inline id may be replaced if no record, published or about to be, has that start. */
@@ -344,7 +352,7 @@ static inline uint64_t border_next(uint64_t start, uint64_t border)
 static inline _Atomic uint32_t *carry_at(uint64_t start, uint64_t border)
 {
 	if ((start ^ border) >> GIB_SHIFT)
-		return &top[border >> GIB_SHIFT].carry;
+		return &top.carry[border >> GIB_SHIFT];
 	return &gib_of(border)->carry[(border >> BLOCK_SHIFT) % FANOUT];
 }
 
@@ -352,7 +360,7 @@ static inline _Atomic uint32_t *carry_at(uint64_t start, uint64_t border)
 static bool publish(uint32_t id)
 {
 	uint64_t geometry = extent(record(id)), page = first(geometry), border;
-	struct gib *gib = node_get(&top[page >> GIB_SHIFT].gib, sizeof(*gib));
+	struct gib *gib = node_get(&top.gib[page >> GIB_SHIFT], sizeof(*gib));
 	unsigned block = (page >> BLOCK_SHIFT) % FANOUT;
 	uint64_t present = (uint64_t)1 << block % 64;
 	struct leaf *leaf = gib ? node_get(&gib->leaf[block], sizeof(*leaf)) : NULL;
@@ -375,10 +383,10 @@ static void start_clear(uint64_t page, uint32_t id)
 	_Atomic uint64_t *starts = &leaf->starts[page % FANOUT / 64];
 	uint64_t bit = (uint64_t)1 << page % 64;
 
-	if (leaf_id(leaf, page % FANOUT) != id)
+	if (start_id(leaf, page % FANOUT) != id)
 		return;
 	atomic_fetch_and(starts, ~bit);
-	if (unlikely(leaf_id(leaf, page % FANOUT) != id))
+	if (unlikely(start_id(leaf, page % FANOUT) != id))
 		atomic_fetch_or(starts, bit);
 }
 
@@ -522,7 +530,7 @@ static bool look_leaf(struct look *look, const struct leaf *leaf, uint64_t page)
 	int at = start_before(leaf, page % FANOUT);
 
 	while (at != NONE && look->count < LOOK_MAX) {
-		uint32_t id = leaf_id(leaf, at);
+		uint32_t id = start_id(leaf, at);
 		uint64_t geometry = get(&record(id)->geometry);
 
 		if (look_at(look, id, page))
@@ -548,7 +556,7 @@ static bool look_once(struct look *look, uint64_t page)
 	if (gib && (id = get(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT])) &&
 		look_at(look, id, page))
 		return true;
-	id = get(&top[page >> GIB_SHIFT].carry);
+	id = get(&top.carry[page >> GIB_SHIFT]);
 	if (id && look_at(look, id, page))
 		return true;
 	look->empty = !leaf && look->count == 0;
@@ -583,37 +591,63 @@ static struct range_hit look_again(uint64_t page)
 	return (struct range_hit){.unsettled = last->unsettled || last->moved};
 }
 
-/* One look without a second thought: the id if it is a hit, else 0. */
-ALWAYS_INLINE uint32_t find(uint64_t page, struct range_hit *hit)
+/* The record of the nearest start at or before page in its leaf, or 0. */
+ALWAYS_INLINE uint32_t id_before(const struct leaf *leaf, uint64_t page)
+{
+	unsigned at = page % FANOUT, word = at / 64;
+	uint64_t starts = get(&leaf->starts[word]) << (~at % 64);
+	int before;
+
+	if (likely(starts))
+		return leaf_id(leaf, word, at - __builtin_clzll(starts));
+	before = word ? start_before(leaf, word * 64 - 1) : NONE;
+	return before == NONE ? 0 : start_id(leaf, before);
+}
+
+ALWAYS_INLINE bool find_start(uint64_t page, uint32_t *id, struct range_hit *hit)
 {
 	const struct gib *gib = gib_of(page);
 	const struct leaf *leaf;
-	uint32_t id;
-	int at;
 
-	if (likely(gib)) {
-		leaf = leaf_of(gib, page);
-		if (likely(leaf) && likely((at = start_before(leaf, page % FANOUT)) != NONE)) {
-			id = leaf_id(leaf, at);
-			if (likely(take(id, page, hit)))
-				return id;
-		}
-		id = get(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT]);
-		if (id && take(id, page, hit))
-			return id;
-	}
-	id = get(&top[page >> GIB_SHIFT].carry);
+	if (unlikely(!gib))
+		return false;
+	leaf = leaf_of(gib, page);
+	if (unlikely(!leaf))
+		return false;
+	*id = id_before(leaf, page);
+	return take(*id, page, hit);
+}
+
+static uint32_t find_carry(uint64_t page, struct range_hit *hit)
+{
+	const struct gib *gib = gib_of(page);
+	uint32_t id = gib ? get(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT]) : 0;
+
+	if (id && take(id, page, hit))
+		return id;
+	id = get(&top.carry[page >> GIB_SHIFT]);
 	return id && take(id, page, hit) ? id : 0;
+}
+
+static __attribute__((noinline)) struct range_hit lookup_carry(uint64_t page)
+{
+	struct range_hit hit;
+
+	if (unlikely(page >= PAGES_END))
+		return (struct range_hit){0};
+	if (likely(find_carry(page, &hit)))
+		return hit;
+	return look_again(page);
 }
 
 struct range_hit range_lookup(uintptr_t address)
 {
+	uint64_t page = address >> PAGE_SHIFT;
 	struct range_hit hit;
+	uint32_t id;
 
-	if (unlikely(address >> ADDRESS_BITS))
-		return (struct range_hit){0};
-	if (unlikely(!find(address >> PAGE_SHIFT, &hit)))
-		return look_again(address >> PAGE_SHIFT);
+	if (unlikely(page >> GIB_SHIFT >= PAGES_END >> GIB_SHIFT || !find_start(page, &id, &hit)))
+		return lookup_carry(page);
 	return (struct range_hit){hit.range, hit.geometry, hit.state, false};
 }
 
@@ -695,45 +729,52 @@ static bool walk_at(struct walk *walk, uint32_t id)
 	return false;
 }
 
-/* The usual candidates for a page. Enough for most misses, and cheaper than struct look. */
+/* The usual candidates for a page. Enough for most answers, and cheaper than struct look. */
 struct glance {
-	uint64_t id[3], state[3], geometry[3];
+	uint64_t state[3], geometry[3];
+	uint32_t id[3], hit;
 };
 
 /* False: it holds the page, or only a whole look can tell. */
-static inline bool glance_at(struct glance *glance, unsigned i, uint32_t id, uint64_t page)
+ALWAYS_INLINE bool glance_at(struct glance *glance, unsigned i, uint32_t id, uint64_t page)
 {
-	const struct range *range;
+	const struct range *range = record(id);
 
 	glance->id[i] = id;
 	glance->state[i] = glance->geometry[i] = 0;
 	if (id == 0)
 		return true;
-	range = record(id);
 	glance->state[i] = get(&range->state);
 	glance->geometry[i] = get(&range->geometry);
-	return !(glance->geometry[i] & RANGE_HIDDEN) && !holds(glance->geometry[i], page);
+	if (unlikely(holds(glance->geometry[i], page))) {
+		glance->hit = id;
+		return false;
+	}
+	return !(glance->geometry[i] & RANGE_HIDDEN);
 }
 
-static inline bool glance_misses(struct glance *glance, uint64_t page)
+ALWAYS_INLINE bool glance_misses(struct glance *glance, uint64_t page)
 {
 	const struct gib *gib = gib_of(page);
 	const struct leaf *leaf = gib ? leaf_of(gib, page) : NULL;
-	int at = leaf ? start_before(leaf, page % FANOUT) : NONE;
-	uint32_t carry = gib ? get(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT]) : 0;
 
-	if (!glance_at(glance, 0, at == NONE ? 0 : leaf_id(leaf, at), page) ||
+	glance->hit = 0;
+	if (!glance_at(glance, 0, leaf ? id_before(leaf, page) : 0, page) ||
 		(glance->id[0] && !glance->geometry[0]))
 		return false;
-	return glance_at(glance, 1, carry, page) &&
-	       glance_at(glance, 2, get(&top[page >> GIB_SHIFT].carry), page);
+	return glance_at(glance, 1, gib ? get(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT]) : 0,
+		       page) &&
+	       glance_at(glance, 2, get(&top.carry[page >> GIB_SHIFT]), page);
 }
 
-static bool misses(uint64_t page)
+ALWAYS_INLINE bool glances_agree(const struct glance *a, const struct glance *b)
 {
-	struct glance a, b;
+	uint64_t differ = 0;
 
-	return glance_misses(&a, page) && glance_misses(&b, page) && !memcmp(&a, &b, sizeof(a));
+	for (unsigned i = 0; i < 3; i++)
+		differ |= (a->state[i] ^ b->state[i]) | (a->geometry[i] ^ b->geometry[i]) |
+			  (a->id[i] ^ b->id[i]);
+	return !differ;
 }
 
 /*
@@ -755,15 +796,15 @@ static void walk_unusual(struct walk *walk)
 
 static void walk_back(struct walk *walk)
 {
-	struct range_hit hit;
-	uint32_t id;
+	struct glance a, b;
 
-	if (!gib_of(walk->from) && !get(&top[walk->from >> GIB_SHIFT].carry))
+	if (!gib_of(walk->from) && !get(&top.carry[walk->from >> GIB_SHIFT]))
 		return;
-	id = find(walk->from, &hit);
-	if (id)
-		walk->visit(walk, id);
-	else if (!misses(walk->from))
+	if (glance_misses(&a, walk->from) && glance_misses(&b, walk->from) && glances_agree(&a, &b))
+		return;
+	if (a.hit)
+		walk->visit(walk, a.hit);
+	else
 		walk_unusual(walk);
 }
 
@@ -799,7 +840,7 @@ static void walk_leaf(struct walk *walk, const struct leaf *leaf, uint64_t base)
 		/* Read again each time: a record may have got a right part. */
 		while (left && (starts = get(&leaf->starts[i]) & left)) {
 			left &= ~(starts ^ (starts - 1));
-			walk_at(walk, leaf_id(leaf, i * 64 + __builtin_ctzll(starts)));
+			walk_at(walk, start_id(leaf, i * 64 + __builtin_ctzll(starts)));
 		}
 	}
 }

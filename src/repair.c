@@ -30,23 +30,32 @@
 
 #define EXTENT_MAX ((size_t)2 << 20)
 #define HUGE_PAGE ((size_t)2 << 20)
-#define COPY_MAX ((size_t)16 * PAGE_SIZE)
+#define SCRATCH_MAX ((size_t)16 * PAGE_SIZE)
 #define TRIES 3
 #define SPINS 200
 #define NAP_NANOSECONDS 20000
+
+struct repair_order {
+	bool ones;
+	size_t limit; /* of one extent, in bytes */
+};
 
 /* What is going to be replaced. */
 struct extent {
 	uintptr_t start, end;
 	unsigned prot;
-	bool copy; /* readable pages that cannot be written: their content stays */
+	enum {
+		ZEROES,
+		ONES,
+		COPY /* readable pages that cannot be written: their content stays */
+	} content;
 };
 
-static uintptr_t scratch_area; /* one COPY_MAX for each lock word */
+static uintptr_t scratch_area; /* one SCRATCH_MAX for each lock word */
 
 int repair_init(void)
 {
-	long address = SYS_6(SYS_mmap, 0, RANGE_LOCKS * COPY_MAX, PROT_READ | PROT_WRITE,
+	long address = SYS_6(SYS_mmap, 0, RANGE_LOCKS * SCRATCH_MAX, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (address < 0)
@@ -62,7 +71,7 @@ static bool says_lost(int error)
 
 static bool same_kind(const struct extent *extent, uintptr_t page, unsigned flags, bool write)
 {
-	if (extent->copy)
+	if (extent->content == COPY)
 		return says_lost(probe(page, true)) && probe(page, false) == 0;
 	if (!says_lost(probe(page, write && !(flags & RANGE_READ))))
 		return false;
@@ -70,18 +79,22 @@ static bool same_kind(const struct extent *extent, uintptr_t page, unsigned flag
 }
 
 /* 3: neighbours that are lost too. Each is looked at: a hole in a full file system has no order. */
-static struct extent measure(const struct fault *fault, const struct range_hit *hit, size_t limit)
+static struct extent measure(const struct fault *fault, const struct range_hit *hit,
+	const struct repair_order *order)
 {
 	uintptr_t page = fault->address & PAGE_MASK;
 	uintptr_t low = geometry_start(hit->geometry), high = geometry_end(hit->geometry);
 	unsigned flags = state_flags(hit->state);
 	struct extent extent = {.start = page, .end = page + PAGE_SIZE, .prot = flags & 7};
+	size_t limit = order->limit;
 
 	if (flags & RANGE_PROTECTED)
 		extent.prot = probe_protection(page, flags & 7);
-	extent.copy = fault->write && extent.prot & PROT_READ && probe(page, false) == 0;
-	if (extent.copy && limit > COPY_MAX)
-		limit = COPY_MAX;
+	extent.content = order->ones ? ONES : ZEROES;
+	if (fault->write && extent.prot & PROT_READ && probe(page, false) == 0)
+		extent.content = COPY;
+	if (extent.content != ZEROES && limit > SCRATCH_MAX)
+		limit = SCRATCH_MAX;
 	while (extent.end < high && extent.end - extent.start < limit &&
 		same_kind(&extent, extent.end, flags, fault->write))
 		extent.end += PAGE_SIZE;
@@ -125,18 +138,31 @@ static bool replace_with_zeros(struct extent *extent, const struct range_hit *hi
 }
 
 /* The kernel copies: a page that is lost meanwhile is an error then, not a fault of ours. */
-static bool replace_with_copy(const struct extent *extent, unsigned lock)
+static bool copy_to(uintptr_t scratch, const struct extent *extent)
 {
 	size_t size = extent->end - extent->start;
-	uintptr_t scratch = scratch_area + lock * COPY_MAX;
 	struct iovec local = {(void *)scratch, size}, remote = {(void *)extent->start, size};
-	long pid = SYS_0(SYS_getpid);
 
-	if (SYS_6(SYS_process_vm_readv, pid, &local, 1, &remote, 1, 0) != (long)size)
+	return SYS_6(SYS_process_vm_readv, SYS_0(SYS_getpid), &local, 1, &remote, 1, 0) ==
+	       (long)size;
+}
+
+/* Filled first, then moved in place: nobody sees a page that is not complete. */
+static bool replace_with_scratch(const struct extent *extent, unsigned lock)
+{
+	size_t size = extent->end - extent->start;
+	uintptr_t scratch = scratch_area + lock * SCRATCH_MAX;
+
+	if (extent->content == ONES)
+		memset((void *)scratch, 0xff, size);
+	else if (!copy_to(scratch, extent))
 		return false;
-	return SYS_5(SYS_mremap, scratch, size, size,
-		       MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, extent->start) ==
-	       (long)extent->start;
+	if (SYS_5(SYS_mremap, scratch, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
+		    extent->start) != (long)extent->start)
+		return false;
+	if (extent->prot != (PROT_READ | PROT_WRITE))
+		SYS_3(SYS_mprotect, extent->start, size, extent->prot);
+	return true;
 }
 
 static void keep_file(const struct range_hit *hit)
@@ -159,10 +185,10 @@ static enum answer replace(struct extent *extent, const struct range_hit *hit)
 	if (!range_still(hit, extent->start, extent->end - extent->start))
 		return ANSWER_RETRY;
 	keep_file(hit);
-	if (extent->copy)
-		done = replace_with_copy(extent, state_lock(hit->state));
-	else
+	if (extent->content == ZEROES)
 		done = replace_with_zeros(extent, hit);
+	else
+		done = replace_with_scratch(extent, state_lock(hit->state));
 	if (done)
 		range_set_flags(*hit, RANGE_REPAIRED, 0);
 	return done ? ANSWER_DONE : ANSWER_DECLINED;
@@ -188,7 +214,7 @@ void repair_wait(unsigned lock)
 }
 
 /* 1 to 7, once. */
-static enum answer try_repair(struct fault *fault, size_t limit)
+static enum answer try_repair(struct fault *fault, const struct repair_order *order)
 {
 	struct range_hit hit = range_lookup(fault->address);
 	_Atomic uint64_t *word = &process_state->lock[state_lock(hit.state)].word;
@@ -208,7 +234,7 @@ static enum answer try_repair(struct fault *fault, size_t limit)
 	error = probe(fault->address & PAGE_MASK, fault->write);
 	if (!says_lost(error))
 		return error == 0 ? ANSWER_DONE : ANSWER_DECLINED;
-	extent = measure(fault, &hit, limit);
+	extent = measure(fault, &hit, order);
 	mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
 	if (!atomic_compare_exchange_strong(word, &version, version + 1))
 		return ANSWER_RETRY;
@@ -219,16 +245,16 @@ static enum answer try_repair(struct fault *fault, size_t limit)
 	return answer;
 }
 
-static enum answer repair_at(struct fault *fault, size_t limit)
+static enum answer repair_at(struct fault *fault, const struct repair_order *order)
 {
 	enum answer answer = ANSWER_RETRY;
 
 	for (int i = 0; i < TRIES && answer == ANSWER_RETRY; i++)
-		answer = try_repair(fault, limit);
+		answer = try_repair(fault, order);
 	return answer;
 }
 
-static void repair_rest(struct fault *fault)
+static void repair_rest(struct fault *fault, const struct repair_order *order)
 {
 	struct fault other = *fault;
 	uintptr_t end = geometry_end(fault->range.geometry);
@@ -237,7 +263,7 @@ static void repair_rest(struct fault *fault)
 	for (uintptr_t page = geometry_start(fault->range.geometry); page < end; page += PAGE_SIZE) {
 		other.address = page;
 		if (says_lost(probe(page, false)))
-			repair_at(&other, EXTENT_MAX);
+			repair_at(&other, order);
 	}
 	fault->pages = other.pages;
 }
@@ -283,15 +309,16 @@ static bool adopt(struct fault *fault)
 	return fault->range.range;
 }
 
-enum answer repair(struct fault *fault, enum action_extent extent)
+enum answer repair(struct fault *fault, const struct action *action)
 {
-	size_t limit = extent == EXTENT_PAGE ? PAGE_SIZE : EXTENT_MAX;
+	struct repair_order order = {.ones = action->kind == ACTION_ONES,
+		.limit = action->extent == EXTENT_PAGE ? PAGE_SIZE : EXTENT_MAX};
 	enum answer answer;
 
 	if (!fault->range.range && !adopt(fault))
 		return ANSWER_DECLINED;
-	answer = repair_at(fault, limit);
-	if (answer == ANSWER_DONE && fault->pages && extent == EXTENT_RANGE)
-		repair_rest(fault);
+	answer = repair_at(fault, &order);
+	if (answer == ANSWER_DONE && fault->pages && action->extent == EXTENT_RANGE)
+		repair_rest(fault, &order);
 	return answer;
 }

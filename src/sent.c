@@ -96,13 +96,6 @@ static void pend(struct jump *jump)
 	queue_to(target, SIGBUS, info);
 }
 
-void sent_keep_real(void)
-{
-	atomic_store(&keep_real, true);
-	mask_swap(SIG_BLOCK, SIGNAL_BIT(SIGBUS));
-	sent_unqueue();
-}
-
 bool sent_unwrap(siginfo_t *info)
 {
 	struct stash *stash = info->si_value.sival_ptr;
@@ -148,6 +141,17 @@ void sent_unqueue(void)
 		}
 		queue_to(target, signo, &info);
 	}
+}
+
+void sent_keep_real(void)
+{
+	uint64_t before = mask_swap(SIG_BLOCK, SIGNAL_BIT(SIGBUS));
+
+	atomic_store(&keep_real, true);
+	sent_unqueue();
+	/* One that is pending stays so; else there is nothing that the thread should lose its protection for. */
+	if (!(before & SIGNAL_BIT(shadow_signal)) || !(pending() & SIGNAL_BIT(SIGBUS)))
+		mask_swap(SIG_SETMASK, before);
 }
 
 void sent_discard(void)

@@ -104,6 +104,13 @@ assert_two_answers() { # MODE BYTE [LINE...]
     done
 }
 
+@test "decline: a handler that declined is not asked again for the same fault" {
+    policy="owner:actor-a.so=owner|owner" us scenario "$LIBS" p.install:repair a.install:restore \
+        a.map a.truncate a.touch a.calls:restore p.calls:repair
+    assert_success
+    assert_lines "a.touch f0" "a.calls:restore 1" "p.calls:repair 1"
+}
+
 @test "decline: a saved old handler is called by its caller, and only by it" {
     us scenario "$LIBS" p.install:repair a.install:old "${two_faults[@]}" a.calls:old p.calls:repair
     assert_two_answers old f0 "p.calls:repair 2"
@@ -146,7 +153,8 @@ assert_two_answers() { # MODE BYTE [LINE...]
 
 @test "decline: after a siglongjmp a raise outside any handler is a signal like others" {
     same_as_bare scenario "$LIBS" p.install:nothing a.install:jump a.map a.truncate a.touch \
-        p.install:nothing raise p.sent a.install:jump a.touch p.install:nothing raise kill p.sent query
+        p.install:nothing raise p.sent a.install:jump a.touch p.install:nothing raise kill \
+        p.sent query
     assert_success
     assert_line "p.sent 3"
 }
@@ -220,8 +228,8 @@ assert_two_answers() { # MODE BYTE [LINE...]
     for mode in restore restore-raise cede nothing; do
         for signal in kill raise; do
             policy=$zero us scenario "$LIBS" "a.install:$mode" p.install:exit a.map a.map \
-                a.truncate:0 a.truncate:1 "$signal" a.touch:0 "$signal" a.touch:1 query a.sent p.sent \
-                "a.calls:$mode"
+                a.truncate:0 a.truncate:1 "$signal" a.touch:0 "$signal" a.touch:1 query \
+                a.sent p.sent "a.calls:$mode"
             assert_success
             assert_lines "a.touch 00" "a.touch 00" "query p exit" "a.sent 0" "p.sent 2" \
                 "a.calls:$mode 2"

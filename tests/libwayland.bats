@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# The real libwayland-server, its own SIGBUS handler, and what else happens in a process. A bad client
-# is one whose pool lost its file; it is told "error 2 on wl_buffer" where libwayland handles the fault.
+# The real libwayland-server, its own SIGBUS handler, and what else happens in a process. A bad
+# client is one whose pool lost its file; where libwayland handles the fault it is told "error 2 on
+# wl_buffer".
 
 load helper
 load scenario
@@ -96,8 +97,8 @@ setup() {
 }
 
 @test "libwayland: all of it in one process" {
-    policy="owner:libwayland-server*=owner|zero" us wayland-pools client access error handler own kill \
-        client raw error client thread error own kill client access error calls
+    policy="owner:libwayland-server*=owner|zero" us wayland-pools client access error handler own \
+        kill client raw error client thread error own kill client access error calls
     assert_success
     assert_lines "${told[@]}" "own 00" "raw 00" "error none" "${told[@]}" "own 00" "${told[@]}" \
         "calls fault=2 sent=2"

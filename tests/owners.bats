@@ -86,7 +86,8 @@ assert_each_own() { # ORDER POOLS
     assert_success
     assert_lines "a.store 77" "a.touch 77" "a.calls:repair 1"
 
-    policy="owner:actor-a.so=zero" us scenario "$LIBS" a.map:ro a.protect:rw a.truncate a.store a.touch
+    policy="owner:actor-a.so=zero" us scenario "$LIBS" a.map:ro a.protect:rw a.truncate a.store \
+        a.touch
     assert_success
     assert_lines "a.store 77" "a.touch 77"
 }

@@ -90,8 +90,8 @@ teardown() {
 }
 
 @test "repair: zero(range) replaces all lost pages of the mapping" {
-    policy="program:pages=zero(range)" us pages open:memfd size:4096 fill map:4096,shared,rw size:9 \
-        read:2000 count
+    policy="program:pages=zero(range)" us pages open:memfd size:4096 fill map:4096,shared,rw \
+        size:9 read:2000 count
     assert_success
     assert_lines "read 2000 00" "count zero=4087 lost=0 data=9"
     assert_reports 1
@@ -121,8 +121,8 @@ teardown() {
 }
 
 @test "repair: neighbours of another protection keep theirs" {
-    us pages open:memfd "${lost_half[@]}" protect:6-6,ro protect:7-7,none read:4 read:6 write:5 perms \
-        write:6
+    us pages open:memfd "${lost_half[@]}" protect:6-6,ro protect:7-7,none read:4 read:6 write:5 \
+        perms write:6
     assert_equal "$status" "$segv"
     assert_line "read 4 00"
     assert_line "read 6 00"
@@ -214,7 +214,8 @@ head -c 1024 /dev/zero | tr '\0' A >disk/file
 truncate -s 8192 disk/file
 cat /dev/zero >disk/rest 2>/dev/null
 # A fault may take what the file system keeps in reserve: use that up too.
-"$PROGS/pages" open:disk/reserve size:256 map:256,shared,rw $(seq -f write:%.0f 0 255) >/dev/null 2>&1
+"$PROGS/pages" open:disk/reserve size:256 map:256,shared,rw $(seq -f write:%.0f 0 255) \
+    >/dev/null 2>&1
 env ${preload:+LD_PRELOAD="$preload"} SIGBUS_POLICY=program:pages=zero \
     "$PROGS/pages" open:disk/file map:2,shared,rw read:0 read:1 write:0 peek:0 write:1 peek:1
 status=$?
@@ -318,7 +319,8 @@ END
 }
 
 @test "repair: a SIGBUS sent while blocked stays pending, and the thread protected" {
-    us pages open:memfd "${lost_half[@]}" handler:note block:pthread send:kill read:5 mask unblock mask
+    us pages open:memfd "${lost_half[@]}" handler:note block:pthread send:kill read:5 \
+        mask unblock mask
     assert_success
     assert_lines "read 5 00" "mask blocked blocked" "caught code=0 page=-1" "mask open open"
 }
@@ -327,7 +329,8 @@ END
     unset policy
     same_as_bare pages open:memfd "${lost_half[@]}" block:pthread read:5
     assert_equal "$status" "$bus_error"
-    policy="*=chain" same_as_bare pages open:memfd "${lost_half[@]}" handler:note block:sigprocmask read:5
+    policy="*=chain" same_as_bare pages open:memfd "${lost_half[@]}" handler:note \
+        block:sigprocmask read:5
     assert_equal "$status" "$bus_error"
     assert_lines ""
 }
@@ -335,8 +338,8 @@ END
 @test "repair: rules by owner, path, kind, program and map" {
     local rule
 
-    for rule in owner:pages 'owner:p?ges' 'path:/memfd:*' kind:memfd program:pages map:shared map:rw \
-        'kind:memfd&map:shared&program:pages' '*'; do
+    for rule in owner:pages 'owner:p?ges' 'path:/memfd:*' kind:memfd program:pages map:shared \
+        map:rw 'kind:memfd&map:shared&program:pages' '*'; do
         policy="$rule=zero" us pages open:memfd "${lost_half[@]}" read:5
         assert_success
         assert_lines "read 5 00"
@@ -365,8 +368,8 @@ END
     policy="path:/memfd:other=chain,path:/memfd:pages=zero,*=chain" us pages open:memfd \
         "${lost_half[@]}" read:5
     assert_success
-    policy="kind:memfd=abort,program:pages=zero" us pages open:memfd "${lost_half[@]}" handler:exit \
-        read:5
+    policy="kind:memfd=abort,program:pages=zero" us pages open:memfd "${lost_half[@]}" \
+        handler:exit read:5
     assert_equal "$status" "$bus_error"
     assert_lines ""
 }

@@ -91,6 +91,21 @@ SIGBUS_API int sigbus_range_add(struct sigbus_owner *owner, void *address, size_
  */
 SIGBUS_API int sigbus_range_remove(struct sigbus_owner *owner, void *address, size_t length);
 
+/**
+ * Puts the file back in place of pages that were replaced, in every mapping that overlaps
+ * [address, address + length): for a file that has grown again, or a device that is back. What was
+ * written to the replacements is dropped; a page that is still lost faults again when it is accessed.
+ *
+ * \return how many mappings were put back, or -EINVAL (not a user address), -ENOENT (nothing there was
+ * replaced), -ENOTSUP (a private mapping, or one that was cut up: its file is not known any more),
+ * -EAGAIN (a repair or an unmapping is under way), -E2BIG (more than 32 different protections in a
+ * row), -ENOMEM
+ *
+ * Thread-safe, async-signal-safe. The caller sees to it that nobody uses the memory meanwhile who
+ * does not expect it to change.
+ */
+SIGBUS_API int sigbus_range_restore(void *address, size_t length);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pages STEP...: one mapping of one file; runs the steps one after the other. P is a page, P-P a
- * run.
+ * pages STEP...: runs steps on one mapping of one file. P is a page, P-P a run of pages.
  *
  *   open:memfd|hugetlb|PATH  size:PAGES  fill (page by page with A, B, ...)  map:PAGES,WORDS
  *   protect:P-P,WORDS  read:P  write:P  exec:P  align:P   WORDS: shared private ro rw rx none
@@ -227,10 +226,8 @@ static void on_sigbus(int signo, siginfo_t *info, void *context)
 	__asm__ volatile(AC_CLEAR : : : "memory", "cc");
 	(void)signo, (void)context;
 	printf("caught code=%d page=%ld\n", info->si_code, inside ? offset / (long)page_size : -1);
-	if (handler_exits)
-		_exit(40);
-	if (++caught == CAUGHT_MAX)
-		_exit(41);
+	if (handler_exits || ++caught == CAUGHT_MAX)
+		_exit(handler_exits ? 40 : 41);
 }
 
 static void do_handler(const char *mode)

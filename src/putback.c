@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Putting the file back in place of pages that were replaced: it has grown again, the device is
+ * back. The anchor (anchor.c) still knows the file; one mremap() over the whole range does it.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+#include "internal.h"
+#include "repair.h"
+#include "sigbus/sigbus.h"
+#include "syscall.h"
+
+#define RUNS_MAX 32
+
+/* Pages in a row with the same protection, which mprotect() may have given them. */
+struct run {
+	uintptr_t start, end;
+	unsigned prot;
+};
+
+static int find_runs(const struct range_hit *hit, struct run *runs)
+{
+	unsigned known = state_flags(hit->state) & 7;
+	bool uniform = !(state_flags(hit->state) & RANGE_PROTECTED);
+	uintptr_t end = geometry_end(hit->geometry);
+	int count = 0;
+
+	for (uintptr_t page = geometry_start(hit->geometry); page < end; page += PAGE_SIZE) {
+		unsigned prot = uniform ? known : probe_protection(page, known);
+
+		if (count && runs[count - 1].prot == prot) {
+			runs[count - 1].end += PAGE_SIZE;
+			continue;
+		}
+		if (count == RUNS_MAX)
+			return -E2BIG;
+		runs[count++] = (struct run){page, page + PAGE_SIZE, prot};
+	}
+	return count;
+}
+
+/* With the range's lock word held: no repair and no unmapping comes in between. */
+static int put_back_held(const struct range_hit *hit)
+{
+	uintptr_t start = geometry_start(hit->geometry), anchor = range_anchor(hit->range);
+	size_t size = geometry_size(hit->geometry);
+	struct run runs[RUNS_MAX];
+	int count;
+
+	if (!range_still(hit, start, size))
+		return -EAGAIN;
+	if (!anchor)
+		return -ENOTSUP;
+	count = find_runs(hit, runs);
+	if (count < 0)
+		return count;
+	if (SYS_5(SYS_mremap, anchor, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, start) != (long)start)
+		return -ENOMEM;
+	for (int i = 0; i < count; i++)
+		SYS_3(SYS_mprotect, runs[i].start, runs[i].end - runs[i].start, runs[i].prot);
+	range_set_flags(*hit, 0, RANGE_REPAIRED);
+	return 0;
+}
+
+static int put_back(const struct range_hit *hit)
+{
+	_Atomic uint64_t *word = &process_state->lock[state_lock(hit->state)].word;
+	uint64_t mask = mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
+	uint64_t version = atomic_load(word);
+	int error = -EAGAIN;
+
+	if (!(version & 1) && atomic_compare_exchange_strong(word, &version, version + 1)) {
+		error = put_back_held(hit);
+		atomic_store(word, version + 2);
+	}
+	mask_swap(SIG_SETMASK, mask);
+	return error;
+}
+
+struct result {
+	int ranges, error;
+};
+
+static void visit(struct range_hit hit, void *data)
+{
+	struct result *result = data;
+	int error;
+
+	if (!(state_flags(hit.state) & RANGE_REPAIRED))
+		return;
+	error = put_back(&hit);
+	if (error)
+		result->error = error;
+	else
+		result->ranges++;
+}
+
+EXPORT int sigbus_range_restore(void *address, size_t length)
+{
+	uintptr_t start = (uintptr_t)address, limit = (uintptr_t)1 << ADDRESS_BITS;
+	struct result result = {0};
+
+	if (!length || start >= limit || length > limit - start)
+		return -EINVAL;
+	if (active)
+		range_each(start & PAGE_MASK,
+			((start + length + PAGE_SIZE - 1) & PAGE_MASK) - (start & PAGE_MASK), visit,
+			&result);
+	if (result.error)
+		return result.error;
+	return result.ranges ? result.ranges : -ENOENT;
+}
