@@ -4,54 +4,67 @@
  *
  * Only the size of the file proves a truncation. It can be had
  *  - by the file's name, where that still leads to the same inode. The file system is never asked
- * to do I/O for it (RESOLVE_CACHED, AT_STATX_DONT_SYNC): a dead server would stop the handler, and
- *    what the kernel has cached is what decided the fault;
- *  - by /proc/self/map_files for a file without a name, if we are privileged enough;
+ *    to do I/O for it (RESOLVE_CACHED, AT_STATX_DONT_SYNC): a dead server would stop the handler,
+ *    and what the kernel has cached is what decided the fault;
+ *  - without a name by /proc/self/map_files, if we are privileged enough, or, for files in memory,
+ *    by a descriptor that the program still has open;
  *  - for a memfd from the first lost page, because there, other than on a disk or a tmpfs with a
  *    limit, every other cause can be excluded. A hole is filled on reading, and fails only if
  *    the system counts commitments strictly (mode 2); a page that was written can be lost only by
  *    reading it from swap; poison has its own si_code and its own answer to the probe; huge pages
  *    come from a pool that can be empty. So: no huge pages, not mode 2, nothing in swap, and a
- * mapping that is readable up to a page and lost behind it. (userfaultfd in its SIGBUS mode, on the
- *    process's own shared memory, could be made to look the same.)
+ *    mapping that is readable up to a page and lost behind it. (userfaultfd in its SIGBUS mode, on
+ *    the process's own shared memory, could be made to look the same.)
+ *
+ * A page inside the file is lost for lack of space only if there is none, and if the access needed
+ * some: any access to memory, but on a disk only a write to a page that can be read. Other
+ * failures there, and all those of servers, are not told apart: unknown.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include "internal.h"
 #include "syscall.h"
 
+#define DESCRIPTORS_MAX 1024
+#define DISK_SPACE_MIN 65536 /* a disk's file system may need some blocks to add one page */
 #define TAIL_PROBES 7
 #define SEARCH_PROBES 16 /* and so pages: each probe halves what is left */
 
-/* ---- the file's size, known ---- */
+/* ---- the file itself ---- */
 
 static int status(int directory, const char *path, int flags, struct statx *file)
 {
 	flags |= AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
-	return (int)SYS_5(SYS_statx, directory, path, flags, STATX_INO | STATX_SIZE, file);
+	return (int)SYS_5(
+		SYS_statx, directory, path, flags, STATX_TYPE | STATX_INO | STATX_SIZE, file);
 }
 
-static int status_by_name(const struct vma *vma, struct statx *file)
+static bool is_mapped_file(const struct vma *vma, const struct statx *file)
+{
+	return file->stx_dev_major == vma->dev_major && file->stx_dev_minor == vma->dev_minor &&
+	       file->stx_ino == vma->inode;
+}
+
+static bool status_by_name(const struct vma *vma, struct statx *file)
 {
 	struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_CACHED};
 	long fd = SYS_4(SYS_openat2, AT_FDCWD, vma->path, &how, sizeof(how));
 	int error;
 
 	if (fd < 0)
-		return (int)fd;
+		return false;
 	error = status((int)fd, "", AT_EMPTY_PATH, file);
 	SYS_1(SYS_close, fd);
-	if (error == 0 &&
-		(file->stx_dev_major != vma->dev_major || file->stx_dev_minor != vma->dev_minor))
-		return -ESTALE;
-	return error;
+	return error == 0 && is_mapped_file(vma, file);
 }
 
-static int status_by_mapping(const struct vma *vma, struct statx *file)
+/* The link leads to the mapped file, whatever device number stat() has for it. */
+static bool status_by_mapping(const struct vma *vma, struct statx *file)
 {
 	char path[64];
 	struct text text = {path, sizeof(path), 0, false};
@@ -60,21 +73,26 @@ static int status_by_mapping(const struct vma *vma, struct statx *file)
 	text_hex_digits(&text, vma->start);
 	text_add(&text, "-");
 	text_hex_digits(&text, vma->end);
-	return status(AT_FDCWD, path, 0, file);
+	return status(AT_FDCWD, path, 0, file) == 0 && file->stx_ino == vma->inode;
 }
 
-static bool file_size(const struct vma *vma, uint64_t *size)
+/* Only a file in memory has seals: no other file, and so no server, is asked for its status. */
+static bool status_by_descriptor(const struct vma *vma, struct statx *file)
 {
-	struct statx file;
-	int error;
+	for (int fd = 0; fd < DESCRIPTORS_MAX; fd++)
+		if (SYS_2(SYS_fcntl, fd, F_GET_SEALS) >= 0 &&
+			status(fd, "", AT_EMPTY_PATH, file) == 0 && is_mapped_file(vma, file))
+			return true;
+	return false;
+}
 
+static bool find_file(const struct vma *vma, struct statx *file)
+{
 	if (vma->path[0] != '/')
 		return false;
-	error = vma->deleted ? status_by_mapping(vma, &file) : status_by_name(vma, &file);
-	if (error < 0 || file.stx_ino != vma->inode)
-		return false;
-	*size = file.stx_size;
-	return true;
+	if (!vma->deleted)
+		return status_by_name(vma, file);
+	return status_by_mapping(vma, file) || status_by_descriptor(vma, file);
 }
 
 /* ---- the file's size, from what can be read ---- */
@@ -152,24 +170,138 @@ static bool find_end(const struct vma *vma, uintptr_t page, uint64_t *size)
 	return true;
 }
 
+/* ---- devices ---- */
+
+/* file: NULL: not found. */
+static bool is_device(const struct vma *vma, const struct statx *file, const struct loss *loss)
+{
+	if (file)
+		return S_ISCHR(file->stx_mode) || S_ISBLK(file->stx_mode);
+	if (text_starts(vma->path, "/dmabuf:") ||
+		text_starts(vma->path, "anon_inode:[vfio-device]"))
+		return true;
+	return strcmp(vma_kind(vma), "device") == 0 && strcmp(loss->fs, "devtmpfs") == 0;
+}
+
+/* The number in a small file of the kernel's: 0, or -errno. */
+static int read_number(const char *path, uint64_t *number)
+{
+	char digits[24];
+	long fd = SYS_4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0), length;
+
+	if (fd < 0)
+		return (int)fd;
+	length = SYS_3(SYS_read, fd, digits, sizeof(digits));
+	SYS_1(SYS_close, fd);
+	if (length <= 0 || digits[0] < '0' || digits[0] > '9')
+		return length < 0 ? (int)length : -EINVAL;
+	*number = 0;
+	for (long i = 0; i < length && digits[i] >= '0' && digits[i] <= '9'; i++)
+		*number = *number * 10 + (unsigned)(digits[i] - '0');
+	return 0;
+}
+
+/* Was the disk under the file system pulled out, or the file taken away from a loop device? */
+static bool disk_is_gone(const struct vma *vma)
+{
+	char path[64];
+	struct text text = {path, sizeof(path), 0, false};
+	uint64_t sectors;
+	int error;
+
+	if (!vma->dev_major)
+		return false;
+	text_add(&text, "/sys/dev/block/");
+	text_decimal(&text, vma->dev_major);
+	text_add(&text, ":");
+	text_decimal(&text, vma->dev_minor);
+	text_add(&text, "/size");
+	error = read_number(path, &sectors);
+	if (error == -ENOENT)
+		return SYS_3(SYS_faccessat, AT_FDCWD, "/sys/dev/block", 0) == 0;
+	return error == 0 && sectors == 0;
+}
+
+/* ---- space ---- */
+
+static int pool_number(uint32_t page_size, const char *name, uint64_t *number)
+{
+	char path[96];
+	struct text text = {path, sizeof(path), 0, false};
+
+	text_add(&text, "/sys/kernel/mm/hugepages/hugepages-");
+	text_decimal(&text, page_size / 1024);
+	text_add(&text, "kB/");
+	text_add(&text, name);
+	return read_number(path, number);
+}
+
+/* What is reserved is free, but for others. */
+static bool pool_is_empty(uint32_t page_size)
+{
+	uint64_t free_pages, reserved;
+
+	return pool_number(page_size, "free_hugepages", &free_pages) == 0 &&
+	       pool_number(page_size, "resv_hugepages", &reserved) == 0 && free_pages <= reserved;
+}
+
+/* page is inside the file. */
+static bool lacks_space(const struct vma *vma, bool write, bool readable, const struct loss *loss)
+{
+	if (strcmp(vma_kind(vma), "hugetlb") == 0)
+		return vma->page_size > PAGE_SIZE && pool_is_empty(vma->page_size);
+	if (!loss->free_known)
+		return false;
+	if (strcmp(loss->fs, "tmpfs") == 0)
+		return loss->free_bytes < PAGE_SIZE;
+	return write && readable && vma->shared && loss->free_bytes < DISK_SPACE_MIN;
+}
+
 /* ---- */
 
-struct loss cause_find(const siginfo_t *info, const struct vma *vma)
+/* Inside the file, as far as is known. inside: it surely is. */
+static enum cause cause_inside(
+	const struct vma *vma, uintptr_t page, bool write, bool inside, struct loss *loss)
 {
-	struct loss loss = {CAUSE_UNKNOWN, 0, false};
+	bool readable = write && probe(page, false) == 0;
+
+	loss->free_known = fs_space(vma, &loss->free_bytes, &loss->free_inodes);
+	if (!inside && !readable)
+		return CAUSE_UNKNOWN;
+	if (disk_is_gone(vma))
+		return CAUSE_DEVICE;
+	return lacks_space(vma, write, readable, loss) ? CAUSE_NOSPACE : CAUSE_UNKNOWN;
+}
+
+static void find_cause(const struct vma *vma, uintptr_t page, bool write, struct loss *loss)
+{
+	struct statx file;
+	bool found = find_file(vma, &file), sized = found && S_ISREG(file.stx_mode);
+
+	if (sized)
+		loss->file_size = file.stx_size;
+	else if (!found && find_end(vma, page, &loss->file_size))
+		sized = loss->size_is_bound = true;
+	if (is_device(vma, found ? &file : NULL, loss))
+		loss->cause = CAUSE_DEVICE;
+	else if (sized && loss->file_size <= vma->offset + (page - vma->start))
+		loss->cause = CAUSE_TRUNCATED;
+	else
+		loss->cause = cause_inside(vma, page, write, sized, loss);
+}
+
+struct loss cause_find(const siginfo_t *info, const struct vma *vma, bool write)
+{
+	struct loss loss = {.cause = CAUSE_UNKNOWN};
 	uintptr_t page = (uintptr_t)info->si_addr & PAGE_MASK;
 
 	if (info->si_code == BUS_MCEERR_AR)
 		loss.cause = CAUSE_HWPOISON;
-	if (info->si_code != BUS_ADRERR || page < vma->start || page >= vma->end)
+	if (!vma)
 		return loss;
-	if (file_size(vma, &loss.file_size)) {
-		if (loss.file_size <= vma->offset + (page - vma->start))
-			loss.cause = CAUSE_TRUNCATED;
-	} else if (find_end(vma, page, &loss.file_size)) {
-		loss.cause = CAUSE_TRUNCATED;
-		loss.size_is_bound = true;
-	}
+	fs_type(vma, loss.fs, sizeof(loss.fs));
+	if (info->si_code == BUS_ADRERR && page >= vma->start && page < vma->end)
+		find_cause(vma, page, write, &loss);
 	return loss;
 }
 
@@ -178,6 +310,8 @@ const char *cause_name(enum cause cause)
 	static const char *const names[CAUSE_COUNT] = {
 		[CAUSE_UNKNOWN] = "unknown",
 		[CAUSE_TRUNCATED] = "truncated",
+		[CAUSE_NOSPACE] = "nospace",
+		[CAUSE_DEVICE] = "device",
 		[CAUSE_HWPOISON] = "hwpoison",
 	};
 

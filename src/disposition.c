@@ -72,10 +72,19 @@ static long kernel_action(int signo, const struct kernel_sigaction *new, struct 
 	return SYS_4(SYS_rt_sigaction, signo, new, old, sizeof(uint64_t));
 }
 
-/* SA_RESTART is decided by the kernel before any handler runs: the real flag follows the virtual. */
-static uint64_t flags_for(const struct disposition *disposition)
+/*
+ * Without SA_NODEFER two shadow signals that are unblocked at once come one after the other, as the
+ * signals that they stand for would. SIGBUS has to have it: our handler may meet a lost page too.
+ */
+static int flags_of(int signo)
 {
-	uint64_t flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK | (ours.flags & SA_RESTORER_);
+	return SA_SIGINFO | SA_ONSTACK | (signo == SIGBUS ? SA_NODEFER : 0);
+}
+
+/* SA_RESTART is decided by the kernel before any handler runs: the real flag follows the virtual. */
+static uint64_t flags_for(int signo, const struct disposition *disposition)
+{
+	uint64_t flags = (uint64_t)flags_of(signo) | (ours.flags & SA_RESTORER_);
 	bool is_handler = disposition->handler != SIG_DFL && disposition->handler != SIG_IGN;
 
 	if (!is_handler || (disposition->flags & SA_RESTART))
@@ -93,7 +102,7 @@ static void install(int signo, uint64_t flags)
 
 static void follow_restart(int signo, const struct disposition *disposition)
 {
-	uint64_t flags = flags_for(disposition);
+	uint64_t flags = flags_for(SIGBUS, disposition);
 
 	if (signo != SIGBUS || flags == atomic_load(&real_flags))
 		return;
@@ -119,7 +128,7 @@ static void adopt_displaced(int signo)
 	atomic_store(&current[signo != SIGBUS], disposition);
 	if (signo == SIGBUS)
 		owner_note(disposition, (uintptr_t)found.handler);
-	install(signo, signo == SIGBUS ? atomic_load(&real_flags) : flags_for(disposition));
+	install(signo, signo == SIGBUS ? atomic_load(&real_flags) : flags_for(signo, disposition));
 	follow_restart(signo, disposition);
 }
 
@@ -197,7 +206,7 @@ bool disposition_show_ignored(void)
 static int take(int signo, struct kernel_sigaction *before)
 {
 	struct sigaction action = {.sa_sigaction = (void (*)(int, siginfo_t *, void *))sigbus_entry,
-		.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK | SA_RESTART};
+		.sa_flags = flags_of(signo) | SA_RESTART};
 
 	if (kernel_action(signo, NULL, before) < 0 || real.sigaction(signo, &action, NULL) != 0 ||
 		kernel_action(signo, NULL, &ours) < 0)

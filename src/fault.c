@@ -13,6 +13,7 @@
 #include <time.h>
 #include "arch.h"
 #include "call.h"
+#include "facts.h"
 #include "internal.h"
 #include "owner.h"
 #include "sent.h"
@@ -322,63 +323,11 @@ static void follow_rule(struct fault *fault, struct jump *jump)
 
 /* ---- address -> range -> owner -> policy ---- */
 
-/* The kernel is asked only when a rule asks. */
-struct facts {
-	const struct fault *fault;
-	struct scratch *scratch;
-	struct vma vma;
-};
-
-static const struct vma *kernel_view(struct facts *facts)
-{
-	if (facts->scratch)
-		return &facts->vma;
-	facts->scratch = scratch_get();
-	if (!facts->scratch)
-		return NULL;
-	if (vma_query(facts->fault->address, &facts->vma, facts->scratch->path,
-		    sizeof(facts->scratch->path)) == 0)
-		return &facts->vma;
-	scratch_put(facts->scratch);
-	facts->scratch = NULL;
-	return NULL;
-}
-
-static const char *mapping_word(const struct vma *vma, unsigned i)
-{
-	if (i == 0)
-		return vma->shared ? "shared" : "private";
-	if (i == 1)
-		return vma->prot & RANGE_WRITE ? "rw" : "ro";
-	return NULL;
-}
-
-static const char *fact(void *context, enum policy_key key, unsigned i)
-{
-	struct facts *facts = context;
-	const struct vma *vma;
-
-	if (key == KEY_OWNER)
-		return owner_alias(state_owner(facts->fault->range.state), i);
-	if (key == KEY_PROGRAM)
-		return i == 0 ? program_name : i == 1 ? program_path : NULL;
-	if (i > 0 && key != KEY_MAP)
-		return NULL;
-	vma = kernel_view(facts);
-	if (!vma)
-		return NULL;
-	if (key == KEY_MAP)
-		return mapping_word(vma, i);
-	return key == KEY_PATH ? vma->path : vma_kind(vma);
-}
-
 static void match_rule(struct fault *fault)
 {
-	struct facts facts = {.fault = fault};
+	struct facts facts = {.owner = state_owner(fault->range.state), .fault = fault};
 
-	fault->rule = policy_match(&policy, fact, &facts);
-	if (facts.scratch)
-		scratch_put(facts.scratch);
+	fault->rule = facts_match(&facts);
 }
 
 /*

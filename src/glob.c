@@ -75,6 +75,20 @@ static const char *element_match(const char *glob, const char *end, char byte)
 	return *glob == byte ? glob + 1 : NULL;
 }
 
+static bool is_plain(char c)
+{
+	return c != '*' && c != '?' && c != '[' && c != '\\';
+}
+
+/* The first place from text on where what follows a "*" can begin, or the end of the text. */
+static const char *next_try(const char *glob, const char *text)
+{
+	if (is_plain(*glob))
+		while (*text && *text != *glob)
+			text++;
+	return text;
+}
+
 /*
  * Only the last "*" is ever tried again: where an earlier one could take more, the later one can
  * take it too. So there is nothing to recurse into.
@@ -96,7 +110,7 @@ bool glob_match(const char *glob, size_t glob_length, const char *text)
 			text++;
 		} else if (star) {
 			glob = star;
-			text = ++retry;
+			text = retry = next_try(star, retry + 1);
 		} else {
 			return false;
 		}
@@ -126,4 +140,61 @@ const char *glob_check(const char *glob, size_t glob_length, const char **what)
 		}
 	}
 	return NULL;
+}
+
+#define END_BYTES 8
+
+static uint64_t mask_of(unsigned bytes)
+{
+	return bytes < END_BYTES ? ((uint64_t)1 << (8 * bytes)) - 1 : ~(uint64_t)0;
+}
+
+/* What stands for any byte at glob, as one element: behind it, or NULL if it is a plain byte. */
+static const char *skip_special(const char *glob, const char *end)
+{
+	bool negated;
+
+	if (*glob == '*' || *glob == '?')
+		return glob + 1;
+	if (*glob != '[')
+		return NULL;
+	return class_end(class_start(glob + 1, end, &negated), end) + 1;
+}
+
+struct glob_ends glob_ends(const char *glob, size_t glob_length)
+{
+	struct glob_ends ends = {0};
+	const char *end = glob + glob_length, *next;
+	unsigned head = 0, run = 0; /* plain bytes at the start, and up to here */
+	bool at_head = true;
+
+	while (glob < end) {
+		if ((next = skip_special(glob, end))) {
+			glob = next;
+			at_head = false;
+			run = 0;
+			continue;
+		}
+		unsigned char byte = class_byte(&glob, end);
+
+		if (at_head && head < END_BYTES)
+			ends.head |= (uint64_t)byte << (8 * head++);
+		ends.tail = ends.tail << 8 | byte;
+		run += run < END_BYTES;
+	}
+	ends.head_mask = mask_of(head);
+	ends.tail_mask = mask_of(run);
+	return ends;
+}
+
+struct glob_ends text_ends(const char *text)
+{
+	struct glob_ends ends = {0};
+	size_t length = strlen(text);
+
+	for (size_t i = 0; i < length && i < END_BYTES; i++) {
+		ends.head |= (uint64_t)(unsigned char)text[i] << (8 * i);
+		ends.tail |= (uint64_t)(unsigned char)text[length - 1 - i] << (8 * i);
+	}
+	return ends;
 }

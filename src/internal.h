@@ -179,10 +179,19 @@ struct action {
 };
 #define WAIT_SECONDS_MAX 86400
 
+/*
+ * What a text that matches has to begin and to end with, up to 8 bytes of each: the first byte, and
+ * the last one, in the lowest bits. Most globs of a policy are ruled out by that alone.
+ */
+struct glob_ends {
+	uint64_t head, head_mask, tail, tail_mask;
+};
+
 struct match {
 	const char *glob; /* still escaped: the matcher knows the escapes */
 	uint16_t glob_length;
 	uint8_t key; /* enum policy_key */
+	struct glob_ends ends;
 };
 
 #define RULE_MATCHES_MAX 8
@@ -267,13 +276,22 @@ size_t policy_error_line(const struct policy_error *error, char *buffer, size_t 
 void policy_builtin(struct policy *policy);
 
 /* The i-th name of the fact behind a key, or NULL when there are no more. [H] */
+#define FACT_NAMES_MAX 2
 typedef const char *(*policy_fact)(void *context, enum policy_key key, unsigned i);
-/* The first rule that matches: never NULL. Asks only for the facts that it needs. [H] */
+/* The first rule that matches: never NULL. Asks for what it needs only, and once. [H] */
 const struct rule *policy_match(const struct policy *policy, policy_fact fact, void *context);
 const char *action_name(enum action_kind kind); /* [H] */
 
 /* Time: at most glob_length times the length of text; no recursion. [H] */
 bool glob_match(const char *glob, size_t glob_length, const char *text);
+/* The ends of a glob that glob_check() found right; those of a text. The latter [H] */
+struct glob_ends glob_ends(const char *glob, size_t glob_length);
+struct glob_ends text_ends(const char *text);
+static inline bool ends_fit(const struct glob_ends *glob, const struct glob_ends *text)
+{
+	return !((glob->head ^ text->head) & glob->head_mask) &&
+	       !((glob->tail ^ text->tail) & glob->tail_mask);
+}
 /* NULL, or the place of an error with *what set: glob_match() would take the byte literally. */
 const char *glob_check(const char *glob, size_t glob_length, const char **what);
 
@@ -318,6 +336,7 @@ enum range_flag {
 	RANGE_PROTECTED = 1 << 4,  /* mprotect() touched it: ask the kernel for the protection */
 	RANGE_REPAIRED = 1 << 5,   /* some page was replaced: mremap() needs care */
 	RANGE_REGISTERED = 1 << 6, /* by sigbus_range_add() */
+	RANGE_RESERVED = 1 << 8,   /* its blocks were made sure of, and so shall be its growth */
 	RANGE_MAPPED = 1 << 7,     /* a mapping that we saw, under a registered range too */
 };
 #define RANGE_FLAGS 0x3fffu
@@ -540,6 +559,9 @@ struct mapping {
 void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const struct mapping *mapping,
 	uintptr_t caller);
 int track_munmap(void *address, size_t length);
+/* The action "reserve": RANGE_RESERVED, 0 (no rule asks for it), or -ENOMEM: refuse the mapping. */
+int reserve(const struct mapping *mapping, unsigned owner);
+bool reserve_tail(uintptr_t start, size_t size);
 struct remapping {
 	void *old;
 	size_t old_size, new_size;
@@ -608,12 +630,14 @@ struct mount_scan {
 	char type[FS_TYPE_MAX], point[256];
 	size_t type_length, point_length; /* also of what did not fit */
 	unsigned field, octal;            /* octal: digits of an escape that are still to come */
+	size_t column;                    /* of the field */
 	unsigned char byte;
-	bool behind_dash, dash, skip;
+	bool dash;  /* the field is "-" so far */
+	bool ended; /* by a newline */
 };
 /*
- * True: a line of the device is complete, type and point are terminated; *length is how much was
- * read of bytes. Go on with the rest for the next one. [H]
+ * True: a line of the device is complete, and *length is how much of bytes was read for it; the
+ * next call goes on with the rest. [H]
  */
 bool mount_scan(struct mount_scan *scan, const char *bytes, size_t *length);
 
@@ -635,7 +659,7 @@ struct loss {
 	uint64_t free_bytes, free_inodes;
 	char fs[16]; /* file system type, "" where not known */
 };
-/* write: what the access was. [H] */
+/* vma: NULL: not known. write: what the access was. [H] */
 struct loss cause_find(const siginfo_t *info, const struct vma *vma, bool write);
 const char *cause_name(enum cause cause);                             /* [H] */
 
@@ -710,6 +734,15 @@ struct lines {
 long write_lines(int fd, const struct identity *identity, struct lines *lines);
 
 /* ---- text.c ---- */
+
+static inline bool text_starts(const char *string, const char *prefix)
+{
+	while (*prefix && *string == *prefix) {
+		string++;
+		prefix++;
+	}
+	return !*prefix;
+}
 
 /* Text into a bounded buffer, always terminated; what does not fit is cut. All [H]. */
 struct text {

@@ -43,7 +43,11 @@ static void list_actions(void)
 {
 	printf("actions:\n");
 	for (const struct policy_word *action = policy_actions; action->word; action++) {
-		printf("  %-16s %s", action->word, action->help);
+		char word[64];
+
+		snprintf(word, sizeof(word), "%s%s", action->word,
+			action->seconds ? "(SECONDS)" : "");
+		printf("  %-16s %s", word, action->help);
 		for (size_t i = 0; action->values && action->values[i]; i++)
 			printf("%s%s(%s)", i ? ", " : "; also ", action->word, action->values[i]);
 		printf("\n");

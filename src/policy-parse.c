@@ -244,6 +244,7 @@ static void fill(struct parser *parser, struct policy *policy)
 	policy->rule = parser->rule;
 	policy->rule_count = parser->rules + 1;
 	policy->keys = parser->keys;
+	policy->actions = parser->action_kinds;
 }
 
 int policy_parse(const char *text, size_t length, const struct policy_env *env,

@@ -31,7 +31,7 @@ struct parser {
 	struct match *match;
 	struct action *action;
 	uint32_t includes, rules, matches, actions;
-	uint32_t keys;
+	uint32_t keys, action_kinds;
 	bool strict;
 };
 

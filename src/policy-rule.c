@@ -6,6 +6,7 @@
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
+#define EXPECTED_SECONDS "expected whole seconds from 1 to " STRING(WAIT_SECONDS_MAX)
 
 static const struct policy_words key_words = {&policy_keys[0].word, sizeof(policy_keys[0])};
 static const struct policy_words action_words = {
@@ -75,7 +76,8 @@ static void add_match(struct parser *parser, int key, struct span glob)
 	parser->keys |= 1u << key;
 	if (parser->match)
 		parser->match[parser->matches] =
-			(struct match){glob.start, (uint16_t)span_length(glob), (uint8_t)key};
+			(struct match){glob.start, (uint16_t)span_length(glob), (uint8_t)key,
+				glob_ends(glob.start, span_length(glob))};
 	parser->matches++;
 }
 
@@ -125,23 +127,58 @@ static int parse_matches(struct parser *parser, struct rule *rule, struct span t
 	return 0;
 }
 
-/* text: "(VALUE)" or nothing. *value: 0 without it, else 1 + its row in the action's values. */
-static int parse_argument(
-	struct parser *parser, const struct policy_word *action, struct span text, int *value)
+static int parse_seconds(struct parser *parser, struct span word, uint32_t *seconds)
 {
-	struct span word;
+	const char *p = word.start;
 
-	*value = 0;
-	if (span_empty(text))
+	*seconds = 0;
+	while (p < word.end && *p >= '0' && *p <= '9' && *seconds <= WAIT_SECONDS_MAX)
+		*seconds = *seconds * 10 + (uint32_t)(*p++ - '0');
+	if (p == word.end && *seconds >= 1 && *seconds <= WAIT_SECONDS_MAX)
 		return 0;
-	if (!action->values)
+	if (span_empty(word))
+		return policy_fail(parser, word.start, EXPECTED_SECONDS);
+	return policy_fail_word(parser, word.start, EXPECTED_SECONDS ", not", word);
+}
+
+static int parse_extent(
+	struct parser *parser, const char *const *extents, struct span word, uint8_t *extent)
+{
+	int row = find_word(list_of(extents), word);
+
+	if (row < 0)
+		return policy_fail_unknown(parser, "argument", word, list_of(extents));
+	*extent = (uint8_t)(row + 1);
+	return 0;
+}
+
+/* text: "(VALUE)" or nothing. */
+static int parse_argument(struct parser *parser, const struct policy_word *word, struct span text,
+	struct action *action)
+{
+	struct span value;
+
+	if (span_empty(text))
+		return word->seconds ? policy_fail_word(parser, text.start, "no '(SECONDS)' after",
+					       span_of(word->word))
+				     : 0;
+	if (!word->values && !word->seconds)
 		return policy_fail_word(
-			parser, text.start, "no argument can follow", span_of(action->word));
+			parser, text.start, "no argument can follow", span_of(word->word));
 	if (text.end[-1] != ')')
 		return policy_fail(parser, text.start, "no ')' after '('");
-	word = span_trim(text.start + 1, text.end - 1);
-	*value = find_word(list_of(action->values), word) + 1;
-	return *value ? 0 : policy_fail_unknown(parser, "argument", word, list_of(action->values));
+	value = span_trim(text.start + 1, text.end - 1);
+	return word->seconds ? parse_seconds(parser, value, &action->seconds)
+			     : parse_extent(parser, word->values, value, &action->extent);
+}
+
+/* An action has come in: counted, or stored. */
+static void add_action(struct parser *parser, struct action action)
+{
+	parser->action_kinds |= 1u << action.kind;
+	if (parser->action)
+		parser->action[parser->actions] = action;
+	parser->actions++;
 }
 
 /* *last: the action before, NULL for the first; becomes this one. */
@@ -149,7 +186,8 @@ static int parse_action(struct parser *parser, struct span text, const struct po
 {
 	const char *open = find_byte(text.start, text.end, '(');
 	struct span word = span_trim(text.start, open);
-	int result, value, kind = find_word(action_words, word);
+	int result, kind = find_word(action_words, word);
+	struct action action = {.kind = (uint8_t)kind};
 
 	if (span_empty(text))
 		return policy_fail_empty(parser, text.start, "empty action", action_words);
@@ -159,13 +197,10 @@ static int parse_action(struct parser *parser, struct span text, const struct po
 		return policy_fail_word(
 			parser, text.start, "nothing can follow", span_of((*last)->word));
 	*last = &policy_actions[kind];
-	result = parse_argument(parser, *last, (struct span){open, text.end}, &value);
-	if (result)
-		return result;
-	if (parser->action)
-		parser->action[parser->actions] = (struct action){(uint8_t)kind, (uint8_t)value};
-	parser->actions++;
-	return 0;
+	result = parse_argument(parser, *last, (struct span){open, text.end}, &action);
+	if (!result)
+		add_action(parser, action);
+	return result;
 }
 
 static int parse_actions(struct parser *parser, struct rule *rule, struct span text)

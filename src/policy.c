@@ -6,29 +6,44 @@
 
 static const char *const kinds[] = {"hugetlb", "memfd", "shm", "device", "file", "anon", NULL};
 static const char *const maps[] = {"shared", "private", "ro", "rw", NULL};
+static const char *const causes[] = {"truncated", "nospace", "device", "hwpoison", "unknown", NULL};
 
 const struct policy_word policy_keys[] = {
-	[KEY_ANY] = {"*", NULL, "every fault", false},
-	[KEY_OWNER] = {"owner", NULL, "the shared object that mapped the memory, or the program",
-		false},
-	[KEY_PATH] = {"path", NULL, "the file, as /proc/PID/maps names it", false},
-	[KEY_KIND] = {"kind", kinds, "what kind of memory it is", false},
-	[KEY_PROGRAM] = {"program", NULL, "the base name of the program", false},
-	[KEY_MAP] = {"map", maps, "how it is mapped", false},
-	[KEY_COUNT] = {NULL, NULL, NULL, false},
+	[KEY_ANY] = {.word = "*", .help = "every fault"},
+	[KEY_OWNER] = {.word = "owner",
+		.help = "the shared object that mapped the memory, or the program"},
+	[KEY_PATH] = {.word = "path", .help = "the file, as /proc/PID/maps names it"},
+	[KEY_KIND] = {.word = "kind", .values = kinds, .help = "what kind of memory it is"},
+	[KEY_FS] = {.word = "fs",
+		.help = "the type of the file system: tmpfs, ext4, nfs, fuse ..."},
+	[KEY_MAP] = {.word = "map", .values = maps, .help = "how it is mapped"},
+	[KEY_CAUSE] = {.word = "cause", .values = causes, .help = "why the page is lost"},
+	[KEY_PROGRAM] = {.word = "program", .help = "the base name of the program"},
+	[KEY_COUNT] = {0},
 };
 
 static const char *const extents[] = {"page", "range", NULL};
 
 const struct policy_word policy_actions[] = {
-	[ACTION_OWNER] = {"owner", NULL, "run the handler of the memory's owner", false},
-	[ACTION_ZERO] = {"zero", extents, "put zero pages in place of the lost ones", false},
-	[ACTION_ONES] = {"ones", extents, "the same with 0xff bytes", false},
-	[ACTION_WAIT] = {"wait", NULL, "try again until the page can be had", false},
-	[ACTION_RESERVE] = {"reserve", NULL, "make sure of the blocks when the file is mapped", false},
-	[ACTION_CHAIN] = {"chain", NULL, "run the program's present handler; never declines", true},
-	[ACTION_ABORT] = {"abort", NULL, "end the program, whatever handlers it has", true},
-	[ACTION_COUNT] = {NULL, NULL, NULL, false},
+	[ACTION_OWNER] = {.word = "owner", .help = "run the handler of the memory's owner"},
+	[ACTION_ZERO] = {.word = "zero",
+		.values = extents,
+		.help = "put zero pages in place of the lost ones"},
+	[ACTION_ONES] = {.word = "ones",
+		.values = extents,
+		.help = "put pages of 0xff bytes in place of the lost ones"},
+	[ACTION_WAIT] = {.word = "wait",
+		.seconds = true,
+		.help = "try again until the page is back, at most for so long"},
+	[ACTION_RESERVE] = {.word = "reserve",
+		.help = "make sure of the file's blocks when it is mapped; later always declines"},
+	[ACTION_CHAIN] = {.word = "chain",
+		.help = "run the program's present handler; never declines",
+		.final = true},
+	[ACTION_ABORT] = {.word = "abort",
+		.help = "end the program, whatever handlers it has",
+		.final = true},
+	[ACTION_COUNT] = {0},
 };
 
 const char *action_name(enum action_kind kind)
@@ -52,23 +67,59 @@ void policy_builtin(struct policy *policy)
 	*policy = (struct policy){.rule = &rule, .rule_count = 1};
 }
 
-static bool match_holds(const struct match *match, policy_fact fact, void *context)
+/* The names that were asked for so far. */
+struct known {
+	policy_fact fact;
+	void *context;
+	struct name {
+		const char *text;
+		struct glob_ends ends;
+	} name[KEY_COUNT][FACT_NAMES_MAX];
+	uint8_t count[KEY_COUNT];
+	bool complete[KEY_COUNT];
+};
+
+static const struct name *ask_name(struct known *known, enum policy_key key)
 {
-	const char *name;
+	unsigned i = known->count[key];
+	struct name *name;
+	const char *text;
+
+	if (known->complete[key] || i == FACT_NAMES_MAX)
+		return NULL;
+	text = known->fact(known->context, key, i);
+	known->complete[key] = !text;
+	if (!text)
+		return NULL;
+	name = &known->name[key][i];
+	*name = (struct name){text, text_ends(text)};
+	known->count[key]++;
+	return name;
+}
+
+static inline const struct name *name_at(struct known *known, enum policy_key key, unsigned i)
+{
+	return i < known->count[key] ? &known->name[key][i] : ask_name(known, key);
+}
+
+static bool match_holds(const struct match *match, struct known *known)
+{
+	const struct name *name;
 
 	if (match->key == KEY_ANY)
 		return true;
-	for (unsigned i = 0; (name = fact(context, match->key, i)); i++) {
-		if (glob_match(match->glob, match->glob_length, name))
+	for (unsigned i = 0; (name = name_at(known, match->key, i)); i++) {
+		if (ends_fit(&match->ends, &name->ends) &&
+			glob_match(match->glob, match->glob_length, name->text))
 			return true;
 	}
 	return false;
 }
 
-static bool rule_holds(const struct rule *rule, policy_fact fact, void *context)
+static bool rule_holds(const struct rule *rule, struct known *known)
 {
 	for (unsigned i = 0; i < rule->match_count; i++) {
-		if (!match_holds(&rule->match[i], fact, context))
+		if (!match_holds(&rule->match[i], known))
 			return false;
 	}
 	return true;
@@ -76,10 +127,15 @@ static bool rule_holds(const struct rule *rule, policy_fact fact, void *context)
 
 const struct rule *policy_match(const struct policy *policy, policy_fact fact, void *context)
 {
+	struct known known;
 	const struct rule *rule = policy->rule;
 	const struct rule *last = rule + policy->rule_count - 1;
 
-	while (rule < last && !rule_holds(rule, fact, context))
+	known.fact = fact;
+	known.context = context;
+	memset(known.count, 0, sizeof(known.count));
+	memset(known.complete, 0, sizeof(known.complete));
+	while (rule < last && !rule_holds(rule, &known))
 		rule++;
 	return rule;
 }

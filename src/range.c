@@ -5,13 +5,16 @@
  *	top: 1 GiB each -> gib: 512 blocks of 2 MiB -> leaf: 512 start bits and their ids -> record
  *
  * A lookup takes the nearest start at or before the page in its leaf, else the carry of the block
- * (the record that runs into it from the same GiB), else the carry of the GiB. The geometry of the
- * record decides, so a carry is never cleared. Measured with 1,000 and 1,000,000 live ranges
- * alike: about 50 instructions a hit. A radix tree down to the page costs 20 to 42 % of an mmap()
- * of 1 to 64 MiB; a tree keyed by start needs 225 instructions and back-tracking; a B+tree or a
- * red-black tree needs a writer lock, which munmap() in a signal handler and fork() turn into a
- * deadlock. A range costs 40 bytes where they are dense, under 200 down to one a MiB; each GiB
- * that a range starts in costs 6 KiB once. A leaf stays when its last range goes.
+ * (the record that runs into it from the same GiB), else the carry of the GiB: 61 to 64
+ * instructions for a hit by start. The geometry of the record decides, so carries are not cleared:
+ * one that does not hold the page is only a hint, and 0 says that no record ever ran in there. If
+ * all that fails, the search goes back from start to start; the first live record decides.
+ *
+ * Why this one: a radix tree down to the page costs 20 to 42 % of an mmap() of 1 to 64 MiB; a tree
+ * keyed by start needs 225 instructions and back-tracking; a B+tree or a red-black tree needs a
+ * writer lock, which munmap() in a signal handler and fork() turn into a deadlock. A range costs
+ * 41 bytes where they are dense and under 200 down to one in 2 MiB; each GiB that a range starts
+ * in costs 6 KiB once. A leaf stays when its last range goes.
  *
  * Writers take no lock and may be interrupted at any instruction by a signal handler that is a
  * writer too. A mapping is its mapper's, so two writers never insert or cut the same page. But they
@@ -19,7 +22,8 @@
  * put into the table hidden, with a note of what the record is about to become (note_make()); the
  * compare and swap of the record's geometry commits it; then the right part is shown. Whoever
  * meets a hidden part compares note and record: it shows the part of a split that is committed,
- * and else goes on with the record itself. A writer that loses the swap takes its part back.
+ * and else goes on with the record itself. A writer that loses the swap takes its part back. With
+ * three writers in one record a note may come to say too little; then the part is given up.
  *
  * What the table contributes to the repair protocol:
  * - Pieces of one record share its lock word (P1), and no page is missing between two states.
@@ -335,9 +339,60 @@ static bool leaf_set_id(struct leaf *leaf, uint64_t page, uint32_t id)
 	}
 }
 
+/* The last leaf before block, or NONE. */
+static int leaf_before(const struct gib *gib, unsigned block)
+{
+	uint64_t present = get(&gib->present[block / 64]) & (((uint64_t)1 << block % 64) - 1);
+	unsigned i = block / 64;
+
+	while (!present) {
+		if (i == 0)
+			return NONE;
+		present = get(&gib->present[--i]);
+	}
+	return (int)(i * 64) + (63 ^ __builtin_clzll(present));
+}
+
+/*
+ * The nearest start at or before page in its GiB, or NONE. It stops where no record ever ran into
+ * the block behind: a carry is set before a record shows and never goes back to 0.
+ */
+static int64_t gib_start_before(const struct gib *gib, uint64_t page, uint32_t *id)
+{
+	int block = (page >> BLOCK_SHIFT) % FANOUT;
+	unsigned at = page % FANOUT;
+
+	do {
+		const struct leaf *leaf = get(&gib->leaf[block]);
+		int start = leaf ? start_before(leaf, at) : NONE;
+
+		if (start != NONE) {
+			*id = start_id(leaf, start);
+			return (int64_t)(page >> GIB_SHIFT << GIB_SHIFT) + block * FANOUT + start;
+		}
+		at = FANOUT - 1;
+		block = get(&gib->carry[block]) ? leaf_before(gib, block) : NONE;
+	} while (block != NONE);
+	return NONE;
+}
+
+/* The nearest start at or before page from which a record may reach it, or NONE. */
+static int64_t page_start_before(uint64_t page, uint32_t *id)
+{
+	for (;;) {
+		const struct gib *gib = gib_of(page);
+		int64_t start = gib ? gib_start_before(gib, page, id) : NONE;
+
+		if (start != NONE || !get(&top.carry[page >> GIB_SHIFT]) || !(page >> GIB_SHIFT))
+			return start;
+		page = (page >> GIB_SHIFT << GIB_SHIFT) - 1;
+	}
+}
+
 /*
  * A record that starts at start and runs over a border is the carry of what begins there: of each
- * block in its first GiB, of each GiB after it.
+ * block in its first GiB, of each GiB after it. Right if it holds the page, else only a hint: a
+ * split that was taken back may have left its own id.
  */
 static inline uint64_t border_first(uint64_t start)
 {
@@ -463,7 +518,6 @@ struct look {
 	unsigned count;
 	bool unsettled; /* saw a right part that is not shown */
 	bool moved;	/* did not agree with the look before */
-	bool empty;	/* there is nothing that could change */
 	uint32_t id;	/* of the hit */
 	struct range_hit hit;
 };
@@ -524,42 +578,28 @@ static bool look_at(struct look *look, uint32_t id, uint64_t page)
 	return false;
 }
 
-/* Past the starts of dead records and hidden parts; a live one that ends before page ends it. */
-static bool look_leaf(struct look *look, const struct leaf *leaf, uint64_t page)
-{
-	int at = start_before(leaf, page % FANOUT);
-
-	while (at != NONE && look->count < LOOK_MAX) {
-		uint32_t id = start_id(leaf, at);
-		uint64_t geometry = get(&record(id)->geometry);
-
-		if (look_at(look, id, page))
-			return true;
-		if (geometry && !(geometry & RANGE_HIDDEN))
-			break;
-		at = at ? start_before(leaf, at - 1) : NONE;
-	}
-	return false;
-}
-
+/*
+ * Back from start to start, past dead records and parts that are not shown. The first live one
+ * decides: what starts before it can't reach behind its start.
+ */
 static bool look_once(struct look *look, uint64_t page)
 {
-	const struct gib *gib = gib_of(page);
-	const struct leaf *leaf = gib ? leaf_of(gib, page) : NULL;
+	int64_t start;
 	uint32_t id;
 
 	look->count = 0;
 	look->unsettled = look->moved = false;
 	look->hit.range = NULL;
-	if (leaf && look_leaf(look, leaf, page))
-		return true;
-	if (gib && (id = get(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT])) &&
-		look_at(look, id, page))
-		return true;
-	id = get(&top.carry[page >> GIB_SHIFT]);
-	if (id && look_at(look, id, page))
-		return true;
-	look->empty = !leaf && look->count == 0;
+	for (uint64_t from = page; (start = page_start_before(from, &id)) != NONE;
+		from = start - 1) {
+		uint64_t geometry = get(&record(id)->geometry);
+
+		if (look_at(look, id, page))
+			return true;
+		if (start == 0 || look->count == LOOK_MAX ||
+			(geometry && !(geometry & RANGE_HIDDEN)))
+			break;
+	}
 	return false;
 }
 
@@ -574,7 +614,7 @@ static bool look_agrees(const struct look *a, const struct look *b)
  */
 static struct look *look_settled(struct look look[2], uint64_t page)
 {
-	if (look_once(&look[0], page) || look[0].empty)
+	if (look_once(&look[0], page))
 		return &look[0];
 	if (look_once(&look[1], page) || look_agrees(&look[1], &look[0]))
 		return &look[1];
@@ -729,52 +769,31 @@ static bool walk_at(struct walk *walk, uint32_t id)
 	return false;
 }
 
-/* The usual candidates for a page. Enough for most answers, and cheaper than struct look. */
+/* The nearest start in the leaf. Enough for most answers, and cheaper than struct look. */
 struct glance {
-	uint64_t state[3], geometry[3];
-	uint32_t id[3], hit;
+	uint64_t state, geometry;
+	uint32_t id, hit;
 };
 
-/* False: it holds the page, or only a whole look can tell. */
-ALWAYS_INLINE bool glance_at(struct glance *glance, unsigned i, uint32_t id, uint64_t page)
-{
-	const struct range *range = record(id);
-
-	glance->id[i] = id;
-	glance->state[i] = glance->geometry[i] = 0;
-	if (id == 0)
-		return true;
-	glance->state[i] = get(&range->state);
-	glance->geometry[i] = get(&range->geometry);
-	if (unlikely(holds(glance->geometry[i], page))) {
-		glance->hit = id;
-		return false;
-	}
-	return !(glance->geometry[i] & RANGE_HIDDEN);
-}
-
+/* False: hit holds the page, or, without a hit, only a whole look can tell. */
 ALWAYS_INLINE bool glance_misses(struct glance *glance, uint64_t page)
 {
 	const struct gib *gib = gib_of(page);
 	const struct leaf *leaf = gib ? leaf_of(gib, page) : NULL;
+	const struct range *range;
 
-	glance->hit = 0;
-	if (!glance_at(glance, 0, leaf ? id_before(leaf, page) : 0, page) ||
-		(glance->id[0] && !glance->geometry[0]))
+	glance->hit = glance->id = leaf ? id_before(leaf, page) : 0;
+	glance->state = glance->geometry = 0;
+	if (!glance->id)
+		return (!gib || !get(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT])) &&
+		       !get(&top.carry[page >> GIB_SHIFT]);
+	range = record(glance->id);
+	glance->state = get(&range->state);
+	glance->geometry = get(&range->geometry);
+	if (holds(glance->geometry, page))
 		return false;
-	return glance_at(glance, 1, gib ? get(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT]) : 0,
-		       page) &&
-	       glance_at(glance, 2, get(&top.carry[page >> GIB_SHIFT]), page);
-}
-
-ALWAYS_INLINE bool glances_agree(const struct glance *a, const struct glance *b)
-{
-	uint64_t differ = 0;
-
-	for (unsigned i = 0; i < 3; i++)
-		differ |= (a->state[i] ^ b->state[i]) | (a->geometry[i] ^ b->geometry[i]) |
-			  (a->id[i] ^ b->id[i]);
-	return !differ;
+	glance->hit = 0;
+	return glance->geometry && !(glance->geometry & RANGE_HIDDEN);
 }
 
 /*
@@ -797,11 +816,14 @@ static void walk_unusual(struct walk *walk)
 static void walk_back(struct walk *walk)
 {
 	struct glance a, b;
+	struct range_hit hit;
 
-	if (!gib_of(walk->from) && !get(&top.carry[walk->from >> GIB_SHIFT]))
+	a.hit = 0;
+	if (likely(glance_misses(&a, walk->from) && glance_misses(&b, walk->from) && a.id == b.id &&
+		    a.state == b.state && a.geometry == b.geometry))
 		return;
-	if (glance_misses(&a, walk->from) && glance_misses(&b, walk->from) && glances_agree(&a, &b))
-		return;
+	if (!a.hit)
+		a.hit = find_carry(walk->from, &hit);
 	if (a.hit)
 		walk->visit(walk, a.hit);
 	else
@@ -966,29 +988,11 @@ static uint32_t part_new(uint32_t id, uint64_t state, uint64_t geometry, uintptr
 	return 0;
 }
 
-/* The carries that a part took and that it will not hold: to whom they belong now. */
-static void rest_give_carries(uint32_t id, uint64_t geometry)
-{
-	uint64_t start = first(geometry), border = border_first(start);
-
-	for (; border < behind(geometry); border = border_next(start, border)) {
-		_Atomic uint32_t *carry = carry_at(start, border);
-		uint32_t was = id;
-		struct look look;
-
-		if (get(carry) != id)
-			continue;
-		if (look_once(&look, border - 1) && behind(look.hit.geometry) > border)
-			swap(carry, &was, look.id);
-	}
-}
-
 static void rest_drop(uint32_t id, uint64_t geometry)
 {
 	uint64_t hidden = geometry | RANGE_HIDDEN;
 
 	start_clear(first(geometry), id);
-	rest_give_carries(id, geometry);
 	swap(&record(id)->geometry, &hidden, 0);
 	record_free(id);
 }

@@ -23,7 +23,7 @@ static uintptr_t smaller(uintptr_t a, uintptr_t b)
 }
 
 /* Holds the place until all is moved there; 0: none to be had. */
-static uintptr_t reserve(const struct remapping *move)
+static uintptr_t hold_place(const struct remapping *move)
 {
 	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 	long address;
@@ -110,7 +110,7 @@ void *remap_repaired(const struct remapping *move, uintptr_t anchor, unsigned pr
 		return real.mremap(move->old, move->old_size, move->new_size, move->flags);
 	if (!(move->flags & MREMAP_MAYMOVE))
 		return fail(move->flags & MREMAP_FIXED ? EINVAL : ENOMEM);
-	remap.new = reserve(move);
+	remap.new = hold_place(move);
 	if (!remap.new)
 		return fail(ENOMEM);
 	if (!shift_all(&remap)) {

@@ -365,7 +365,7 @@ void report_look(struct fault *fault)
 	page->known =
 		vma_query(fault->address, &page->vma, scratch->path, sizeof(scratch->path)) == 0;
 	if (page->known) {
-		page->loss = cause_find(fault->info, &page->vma);
+		page->loss = cause_find(fault->info, &page->vma, fault->write);
 		keep_path(page, scratch->path);
 	}
 	release_scratch(scratch, mask);

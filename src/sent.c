@@ -82,15 +82,19 @@ static bool stash_and_queue(const siginfo_t *info, int target)
 	return false;
 }
 
-static void pend(struct jump *jump)
+static void pend(struct jump *jump, uint64_t mask)
 {
 	siginfo_t *info = jump->info;
 	int target = info->si_code == SI_TKILL || info->si_code > 0 ? own_tid() : 0;
 
-	if (is_queued_already(target) ||
-		(!atomic_load(&keep_real) && stash_and_queue(info, target)))
+	bool as_shadow = !atomic_load(&keep_real) && !(mask & SIGNAL_BIT(SIGBUS));
+
+	if (is_queued_already(target) || (as_shadow && stash_and_queue(info, target)))
 		return;
-	/* No room, or a signalfd: SIGBUS itself waits, really blocked. Only the protection is lost. */
+	/*
+	 * No room, a signalfd, or SIGBUS is really blocked (a ucontext was edited) and the shadow is
+	 * not: SIGBUS itself waits, really blocked. Only the protection is lost.
+	 */
 	mask_swap(SIG_BLOCK, SIGNAL_BIT(SIGBUS));
 	((uint64_t *)&jump->uc->uc_sigmask)[0] |= SIGNAL_BIT(SIGBUS);
 	queue_to(target, SIGBUS, info);
@@ -215,12 +219,15 @@ void sent_deliver(int signo, struct jump *jump)
 	struct chain_target target = {.signo = signo, .mask = mask};
 	struct call *call = call_live();
 
+	/* The kernel has blocked the shadow for its handler: it was not, or it would not have come. */
+	if (jump->signo == (uintptr_t)shadow_signal)
+		target.mask = mask &= ~SIGNAL_BIT(shadow_signal);
 	if (signo == SIGBUS && call && is_own(jump->info)) {
 		decline(call);
 		return;
 	}
 	if (signo == SIGBUS && mask & (SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(shadow_signal))) {
-		pend(jump);
+		pend(jump, mask);
 		return;
 	}
 	target.disposition = disposition_now(signo);

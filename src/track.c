@@ -105,13 +105,27 @@ static size_t size_of(const struct mapping *mapping)
 	return mapping->length;
 }
 
-static void track_new(uintptr_t start, const struct mapping *mapping, uintptr_t caller)
+static void track_new(uintptr_t start, const struct mapping *mapping,
+	struct range_attributes attributes)
 {
-	struct range_attributes attributes = {.lock = -1};
-
-	attributes.flags = flags_of(mapping->prot, mapping->flags);
-	attributes.owner = owner_of_caller(caller, &attributes.caller);
+	attributes.flags |= flags_of(mapping->prot, mapping->flags);
 	insert(start, size_of(mapping), &attributes);
+}
+
+/* Who maps, and whether that is allowed; false: errno is set. */
+static bool admit(const struct mapping *mapping, uintptr_t caller, struct range_attributes *attributes)
+{
+	int reserved;
+
+	attributes->owner = owner_of_caller(caller, &attributes->caller);
+	if (likely(!(policy.actions & 1u << ACTION_RESERVE)))
+		return true;
+	reserved = reserve(mapping, attributes->owner);
+	if (reserved < 0)
+		errno = -reserved;
+	else
+		attributes->flags = (unsigned)reserved;
+	return reserved >= 0;
 }
 
 void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const struct mapping *mapping,
@@ -119,9 +133,12 @@ void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const stru
 {
 	bool replaces = mapping->flags & MAP_FIXED && !(mapping->flags & MAP_FIXED_NOREPLACE);
 	uintptr_t start = (uintptr_t)mapping->address;
+	struct range_attributes attributes = {.lock = -1};
 	struct range_cut cut = {0};
 	void *result;
 
+	if (is_tracked(mapping) && !admit(mapping, caller, &attributes))
+		return MAP_FAILED;
 	if (replaces) {
 		atomic_fetch_add(&process_state->writers, 1);
 		cut = begin(start, mapping->length);
@@ -133,7 +150,7 @@ void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const stru
 	else
 		range_cut_release(cut);
 	if (result != MAP_FAILED && is_tracked(mapping))
-		track_new((uintptr_t)result, mapping, caller);
+		track_new((uintptr_t)result, mapping, attributes);
 	if (replaces)
 		atomic_fetch_sub(&process_state->writers, 1);
 	return result;
@@ -209,6 +226,24 @@ static void *duplicate(const struct remapping *move)
 	return result;
 }
 
+/* Growth that cannot be had is taken back: the range is again where it was, and as long. */
+static void *take_back(const struct remapping *move, void *grown)
+{
+	void *back = real.mremap(grown, move->new_size, move->old_size, MREMAP_MAYMOVE | MREMAP_FIXED,
+		move->old);
+
+	if (back == MAP_FAILED && grown == move->old)
+		real.munmap((char *)grown + whole_pages(move->old_size),
+			whole_pages(move->new_size) - whole_pages(move->old_size));
+	errno = ENOMEM;
+	return MAP_FAILED;
+}
+
+static bool grows_reserved(const struct remapping *move, unsigned flags)
+{
+	return flags & RANGE_RESERVED && whole_pages(move->new_size) > whole_pages(move->old_size);
+}
+
 static void *move_range(const struct remapping *move)
 {
 	struct range_cut old = begin((uintptr_t)move->old, move->old_size);
@@ -227,6 +262,10 @@ static void *move_range(const struct remapping *move)
 		result = remap_repaired(move, attributes.anchor, attributes.flags & 7);
 	else
 		result = real.mremap(move->old, move->old_size, move->new_size, move->flags, move->new);
+	if (result != MAP_FAILED && grows_reserved(move, attributes.flags) &&
+		!reserve_tail((uintptr_t)result + whole_pages(move->old_size),
+			whole_pages(move->new_size) - whole_pages(move->old_size)))
+		result = take_back(move, result);
 	if (result == MAP_FAILED) {
 		undo(old, (uintptr_t)move->old, move->old_size);
 		undo(target, (uintptr_t)move->new, move->new_size);

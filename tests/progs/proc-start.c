@@ -17,6 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
 static const char *view;
 static char *view_arguments[] = {"view", "one", NULL};
 static char *empty[] = {NULL};

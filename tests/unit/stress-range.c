@@ -500,8 +500,8 @@ int main(int argc, char **argv)
 		start(i, sharer, true);
 	signal_for(seconds / 2);
 	shared_stop = true;
-	printf("# %u rounds lost a part\n", shared_lost_rounds);
 	finish(WRITERS, "one record cut by all at once: no page missing, none too many");
+	printf("# %u rounds lost a part\n", shared_lost_rounds);
 	result(!range_by_id(50000), "records are used again");
 	return failures != 0;
 }
