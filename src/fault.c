@@ -331,22 +331,21 @@ static void match_rule(struct fault *fault)
 }
 
 /*
- * False: the table is changing under us; the access is tried again. Between cutting a range and
- * the system call's return its pages are nobody's: wait a little before calling them unknown.
+ * Between cutting a range and the system call's return its pages are nobody's, and while a range is
+ * being split they may be unsettled: wait a little before calling them unknown. Not for ever: the
+ * writer may be what we have interrupted.
  */
-static bool find_range(struct fault *fault)
+static void find_range(struct fault *fault)
 {
 	for (int naps = 0; naps < NAPS_MAX; naps++) {
 		fault->range = range_lookup(fault->address);
-		if (fault->range.unsettled)
-			return false;
-		if (fault->range.range || !atomic_load(&process_state->writers))
+		if (fault->range.range ||
+			(!fault->range.unsettled && !atomic_load(&process_state->writers)))
 			break;
 		sys_nap(NAP_NANOSECONDS);
 	}
 	if (fault->range.range)
 		fault->count = 1 + atomic_fetch_add(&fault->range.range->faults, 1);
-	return true;
 }
 
 /* ---- classify ---- */
@@ -383,8 +382,7 @@ static void answer_fault(struct jump *jump)
 		chain(&fault, 0, jump);
 		return;
 	}
-	if (!find_range(&fault))
-		return;
+	find_range(&fault);
 	match_rule(&fault);
 	follow_rule(&fault, jump);
 }

@@ -254,12 +254,12 @@ static bool ask_space(const struct mount_scan *mount, void *data)
 }
 
 /*
- * Root may take what ext4 reserves for it, but not what ext4 keeps for itself on top of that: up to
- * 2 % or 4096 blocks, and statfs() does not part the two.
+ * Root may take what ext4 reserves for it, but not what ext4 keeps for itself on top of that: 4096
+ * blocks or 2 % of all, those for its own data too, which statfs() leaves out.
  */
 static uint64_t blocks_for_root(const struct statfs *status)
 {
-	uint64_t kept = status->f_blocks / 50 < 4096 ? status->f_blocks / 50 : 4096;
+	uint64_t kept = status->f_blocks / 32 < 4096 ? status->f_blocks / 32 : 4096;
 	uint64_t reserved = status->f_bfree - status->f_bavail;
 
 	return status->f_bavail + (reserved > kept ? reserved - kept : 0);

@@ -161,11 +161,24 @@ static const char *skip_special(const char *glob, const char *end)
 	return class_end(class_start(glob + 1, end, &negated), end) + 1;
 }
 
-struct glob_ends glob_ends(const char *glob, size_t glob_length)
+static uint64_t pair_bit(unsigned char first, unsigned char second)
 {
-	struct glob_ends ends = {0};
+	return (uint64_t)1 << ((first * 31u + second) & 63);
+}
+
+/* run: how many plain bytes are in front of this one, up to END_BYTES. */
+static void add_plain(struct glob_sketch *sketch, unsigned char byte, unsigned run)
+{
+	if (run > 0)
+		sketch->pairs |= pair_bit((unsigned char)sketch->tail, byte);
+	sketch->tail = sketch->tail << 8 | byte;
+}
+
+struct glob_sketch glob_sketch(const char *glob, size_t glob_length)
+{
+	struct glob_sketch sketch = {0};
 	const char *end = glob + glob_length, *next;
-	unsigned head = 0, run = 0; /* plain bytes at the start, and up to here */
+	unsigned head = 0, run = 0;
 	bool at_head = true;
 
 	while (glob < end) {
@@ -178,23 +191,25 @@ struct glob_ends glob_ends(const char *glob, size_t glob_length)
 		unsigned char byte = class_byte(&glob, end);
 
 		if (at_head && head < END_BYTES)
-			ends.head |= (uint64_t)byte << (8 * head++);
-		ends.tail = ends.tail << 8 | byte;
+			sketch.head |= (uint64_t)byte << (8 * head++);
+		add_plain(&sketch, byte, run);
 		run += run < END_BYTES;
 	}
-	ends.head_mask = mask_of(head);
-	ends.tail_mask = mask_of(run);
-	return ends;
+	sketch.head_mask = mask_of(head);
+	sketch.tail_mask = mask_of(run);
+	return sketch;
 }
 
-struct glob_ends text_ends(const char *text)
+struct glob_sketch text_sketch(const char *text)
 {
-	struct glob_ends ends = {0};
-	size_t length = strlen(text);
+	const unsigned char *bytes = (const unsigned char *)text;
+	struct glob_sketch sketch = {0};
+	size_t i;
 
-	for (size_t i = 0; i < length && i < END_BYTES; i++) {
-		ends.head |= (uint64_t)(unsigned char)text[i] << (8 * i);
-		ends.tail |= (uint64_t)(unsigned char)text[length - 1 - i] << (8 * i);
+	for (i = 0; bytes[i]; i++) {
+		if (i < END_BYTES)
+			sketch.head |= (uint64_t)bytes[i] << (8 * i);
+		add_plain(&sketch, bytes[i], i > 0);
 	}
-	return ends;
+	return sketch;
 }

@@ -180,18 +180,19 @@ struct action {
 #define WAIT_SECONDS_MAX 86400
 
 /*
- * What a text that matches has to begin and to end with, up to 8 bytes of each: the first byte, and
- * the last one, in the lowest bits. Most globs of a policy are ruled out by that alone.
+ * What a text that matches has to begin and to end with, up to 8 bytes of each (the first byte, and
+ * the last one, in the lowest bits), and a bit for each two plain bytes in a row. Most globs of a
+ * policy are ruled out by that alone.
  */
-struct glob_ends {
-	uint64_t head, head_mask, tail, tail_mask;
+struct glob_sketch {
+	uint64_t head, head_mask, tail, tail_mask, pairs;
 };
 
 struct match {
 	const char *glob; /* still escaped: the matcher knows the escapes */
 	uint16_t glob_length;
 	uint8_t key; /* enum policy_key */
-	struct glob_ends ends;
+	struct glob_sketch sketch;
 };
 
 #define RULE_MATCHES_MAX 8
@@ -284,13 +285,13 @@ const char *action_name(enum action_kind kind); /* [H] */
 
 /* Time: at most glob_length times the length of text; no recursion. [H] */
 bool glob_match(const char *glob, size_t glob_length, const char *text);
-/* The ends of a glob that glob_check() found right; those of a text. The latter [H] */
-struct glob_ends glob_ends(const char *glob, size_t glob_length);
-struct glob_ends text_ends(const char *text);
-static inline bool ends_fit(const struct glob_ends *glob, const struct glob_ends *text)
+/* Of a glob that glob_check() found right; of a text. The latter [H] */
+struct glob_sketch glob_sketch(const char *glob, size_t glob_length);
+struct glob_sketch text_sketch(const char *text);
+static inline bool sketch_fits(const struct glob_sketch *glob, const struct glob_sketch *text)
 {
-	return !((glob->head ^ text->head) & glob->head_mask) &&
-	       !((glob->tail ^ text->tail) & glob->tail_mask);
+	return !(((glob->head ^ text->head) & glob->head_mask) |
+		 ((glob->tail ^ text->tail) & glob->tail_mask) | (glob->pairs & ~text->pairs));
 }
 /* NULL, or the place of an error with *what set: glob_match() would take the byte literally. */
 const char *glob_check(const char *glob, size_t glob_length, const char **what);

@@ -77,7 +77,7 @@ static void add_match(struct parser *parser, int key, struct span glob)
 	if (parser->match)
 		parser->match[parser->matches] =
 			(struct match){glob.start, (uint16_t)span_length(glob), (uint8_t)key,
-				glob_ends(glob.start, span_length(glob))};
+				glob_sketch(glob.start, span_length(glob))};
 	parser->matches++;
 }
 

@@ -73,46 +73,49 @@ struct known {
 	void *context;
 	struct name {
 		const char *text;
-		struct glob_ends ends;
+		struct glob_sketch sketch;
 	} name[KEY_COUNT][FACT_NAMES_MAX];
+	uint64_t pairs[KEY_COUNT]; /* of all its names */
 	uint8_t count[KEY_COUNT];
 	bool complete[KEY_COUNT];
 };
 
-static const struct name *ask_name(struct known *known, enum policy_key key)
+static bool ask_name(struct known *known, enum policy_key key)
 {
 	unsigned i = known->count[key];
-	struct name *name;
-	const char *text;
+	const char *text = known->fact(known->context, key, i);
 
-	if (known->complete[key] || i == FACT_NAMES_MAX)
-		return NULL;
-	text = known->fact(known->context, key, i);
-	known->complete[key] = !text;
-	if (!text)
-		return NULL;
-	name = &known->name[key][i];
-	*name = (struct name){text, text_ends(text)};
+	known->complete[key] = !text || i + 1 == FACT_NAMES_MAX;
+	/* Most objects have one name twice. */
+	if (!text || (i > 0 && strcmp(text, known->name[key][0].text) == 0))
+		return false;
+	known->name[key][i] = (struct name){text, text_sketch(text)};
+	known->pairs[key] |= known->name[key][i].sketch.pairs;
 	known->count[key]++;
-	return name;
+	return true;
 }
 
-static inline const struct name *name_at(struct known *known, enum policy_key key, unsigned i)
+static bool name_holds(const struct match *match, const struct name *name)
 {
-	return i < known->count[key] ? &known->name[key][i] : ask_name(known, key);
+	return sketch_fits(&match->sketch, &name->sketch) &&
+	       glob_match(match->glob, match->glob_length, name->text);
 }
 
 static bool match_holds(const struct match *match, struct known *known)
 {
-	const struct name *name;
+	enum policy_key key = match->key;
+	unsigned i = 0;
 
-	if (match->key == KEY_ANY)
+	if (key == KEY_ANY)
 		return true;
-	for (unsigned i = 0; (name = name_at(known, match->key, i)); i++) {
-		if (ends_fit(&match->ends, &name->ends) &&
-			glob_match(match->glob, match->glob_length, name->text))
-			return true;
-	}
+	if (known->complete[key] && (match->sketch.pairs & ~known->pairs[key]))
+		return false;
+	do {
+		for (; i < known->count[key]; i++) {
+			if (name_holds(match, &known->name[key][i]))
+				return true;
+		}
+	} while (!known->complete[key] && ask_name(known, key));
 	return false;
 }
 
@@ -133,6 +136,7 @@ const struct rule *policy_match(const struct policy *policy, policy_fact fact, v
 
 	known.fact = fact;
 	known.context = context;
+	memset(known.pairs, 0, sizeof(known.pairs));
 	memset(known.count, 0, sizeof(known.count));
 	memset(known.complete, 0, sizeof(known.complete));
 	while (rule < last && !rule_holds(rule, &known))

@@ -291,7 +291,7 @@ static bool adopt(struct fault *fault)
 	struct gap gap = {.address = fault->address};
 	struct vma vma, again;
 
-	if (vma_query(fault->address, &vma, NULL, 0) != 0)
+	if (fault->range.unsettled || vma_query(fault->address, &vma, NULL, 0) != 0)
 		return false;
 	attributes.flags = vma.prot | (vma.shared ? RANGE_SHARED : 0);
 	gap.start = vma.start;

@@ -7,12 +7,12 @@
 
 # In a directory of its own, for core dumps.
 run_in() { # NAME COMMAND [ARG...]
-    mkdir -p "$BATS_TEST_TMPDIR/$1-run"
-    (
-        cd "$BATS_TEST_TMPDIR/$1-run" || return
-        timeout -k 1 60 "${@:2}"
-        echo "status $?"
-    ) >"$BATS_TEST_TMPDIR/$1" 2>&1
+    local file=$BATS_TEST_TMPDIR/$1 status=0
+
+    mkdir -p "$file-run"
+    # The shell's own words about who was killed hold a process id: they are not kept.
+    (cd "$file-run" && timeout -k 1 60 "${@:2}" >"$file" 2>&1) 2>/dev/null || status=$?
+    echo "status $status" >>"$file"
 }
 
 # Into the files bare and us. $others are preloads of both runs; $preloads, of ours, if not we first.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sig-neighbour fault|sent|displaced|displaced-raw|unload LIBRARY: what has to work beside other
- * libraries, and beside code that goes past us.
+ * sig-neighbour handler|default|displaced|displaced-raw|unload LIBRARY: what has to work beside
+ * other libraries, and beside code that goes past us.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -129,19 +129,23 @@ static void displaced_raw(void)
 	printf("kernel: %s\n", name_of(kernel_view().handler));
 }
 
+/* The library has a handler for the pages that it maps; they are lost. */
 static void unload(const char *path)
 {
 	void *library = dlopen(path, RTLD_NOW);
+	volatile char **pages = library ? dlsym(library, "pages") : NULL;
+	volatile char *second_page;
 
-	if (!library) {
+	if (!pages) {
 		printf("%s\n", dlerror());
 		exit(98);
 	}
 	install(first);
-	fault();
+	printf("read %d\n", *pages[0]);
+	second_page = pages[1];
 	dlclose(library);
-	printf("still loaded: %d\n", dlopen(path, RTLD_NOW | RTLD_NOLOAD) != NULL);
-	fault();
+	printf("unloaded: %d\n", dlopen(path, RTLD_NOW | RTLD_NOLOAD) == NULL);
+	printf("read %d\n", *second_page);
 	raise(SIGBUS);
 	query();
 }
@@ -158,13 +162,13 @@ int main(int argc, char **argv)
 	} else if (strcmp(what, "unload") == 0) {
 		unload(argv[2]);
 	} else {
-		install(first);
-		if (strcmp(what, "sent") == 0)
-			raise(SIGBUS);
-		fault();
+		if (strcmp(what, "default") == 0)
+			signal(SIGBUS, SIG_DFL);
+		else
+			install(first);
 		query();
-		signal(SIGBUS, SIG_DFL);
 		fault();
+		raise(SIGBUS);
 	}
 	return 0;
 }

@@ -207,7 +207,7 @@ static void test_each_instruction(void)
 
 	sigaction(SIGTRAP, &action, NULL);
 	srandom((unsigned)(seconds * 1000));
-	for (double end = now() + seconds; now() < end && !step_bad;) {
+	for (double end = now() + seconds / 2; now() < end && !step_bad;) {
 		unsigned i = random() % COUNT(outer), j = random() % COUNT(inner);
 		long at = random() % (random() % 4 ? 500 : 2500);
 
@@ -491,14 +491,14 @@ int main(int argc, char **argv)
 	signal(SIGUSR1, on_signal);
 	for (unsigned i = 0; i < WRITERS + READERS; i++)
 		start(i, i < WRITERS ? writer : reader, false);
-	signal_for(seconds / 2);
+	signal_for(seconds / 4);
 	stop = true;
 	finish(WRITERS + READERS, "writers with signals on top, readers: no wrong answer");
 	signal(SIGUSR1, on_signal_shared);
 	pthread_barrier_init(&barrier, NULL, WRITERS);
 	for (unsigned i = 0; i < WRITERS; i++)
 		start(i, sharer, true);
-	signal_for(seconds / 2);
+	signal_for(seconds / 4);
 	shared_stop = true;
 	finish(WRITERS, "one record cut by all at once: no page missing, none too many");
 	printf("# %u rounds lost a part\n", shared_lost_rounds);

@@ -141,9 +141,12 @@ static void test_disk_is_full(void)
 	struct loss loss;
 
 	/* Blocks that were set aside for what is not written yet come free by writing it. */
-	for (int i = 0; i < 4; i++)
-		ok(memory[0] == 0 && run("sync -f %1$s && ! cat /dev/zero >>%1$s/fill 2>/dev/null",
-				    ""), "filled");
+	for (int i = 0; i < 3; i++)
+		ok(memory[0] == 0 &&
+				run("sync -f %1$s && ! cat /dev/zero >>%1$s/fill 2>/dev/null && "
+				    "! dd if=/dev/zero bs=1k status=none >>%1$s/fill 2>/dev/null",
+					""),
+			"filled");
 	loss = is_cause(CAUSE_NOSPACE, memory, true, "written, disk full");
 	is_string(loss.fs, "ext4", "its type");
 	ok(loss.free_known && loss.free_bytes < PAGE_SIZE, "its free space");
@@ -152,6 +155,32 @@ static void test_disk_is_full(void)
 	ok(probe((uintptr_t)memory, true) == 0, "with space again it can be written");
 	close(fd);
 	munmap(memory, PAGES * PAGE_SIZE);
+}
+
+static void test_disk_is_gone(void)
+{
+	int fd = open_at("data");
+	char *memory = map(fd, PAGES * PAGE_SIZE);
+
+	if (!run("cat /dev/zero | head -c 65536 >%1$s/data && sync -f %1$s && "
+		 "echo 1 >/proc/sys/vm/drop_caches && truncate -s 0 %1$s.image && "
+		 "losetup -c $(losetup -n -O NAME -j %1$s.image)",
+		    "")) {
+		ok(true, "caches or loop device cannot be changed: a lost disk is not tested");
+		return;
+	}
+	is_cause(CAUSE_DEVICE, memory + PAGE_SIZE, false, "the disk is gone");
+	if (ftruncate(fd, PAGE_SIZE))
+		perror("ftruncate");
+	is_cause(CAUSE_TRUNCATED, memory + PAGE_SIZE, false, "and the file truncated");
+	munmap(memory, PAGES * PAGE_SIZE);
+	close(fd);
+}
+
+static void test_disk(void)
+{
+	test_disk_is_full();
+	test_disk_is_gone();
 }
 
 static bool mount_here(const char *options)
@@ -169,7 +198,7 @@ static void test_mounts(void)
 	test_tmpfs_is_full();
 	if (run("truncate -s 16M %s.image && mkfs.ext4 -q -F %s.image 2>/dev/null", directory) &&
 		run("mount -o loop %2$s.image %1$s 2>/dev/null", directory))
-		test_disk_is_full();
+		test_disk();
 	else
 		ok(true, "no loop mount: a full disk is not tested");
 	umount(directory);

@@ -40,17 +40,21 @@ static void test_words(void)
 		{"*=owner,*=zreo", "2, column 11: unknown action 'zreo', did you mean 'zero'?"},
 		{"*=ZERO", "1, column 3: unknown action 'ZERO', did you mean 'zero'?"},
 		{"*=own", "1, column 3: unknown action 'own', did you mean 'owner'?"},
-		{"*=die", "1, column 3: unknown action 'die', one of owner, zero, chain, abort"},
-		{"*=a=b", "1, column 3: unknown action 'a=b', one of owner, zero, chain, abort"},
-		{"*=zero abort", "1, column 3: unknown action 'zero abort', one of owner, zero, "
-				 "chain, abort"},
+		{"*=die", "1, column 3: unknown action 'die', one of owner, zero, ones, wait, "
+			  "reserve, chain, abort"},
+		{"*=a=b", "1, column 3: unknown action 'a=b', one of owner, zero, ones, wait, "
+			  "reserve, chain, abort"},
+		{"*=zero abort",
+			"1, column 3: unknown action 'zero abort', one of owner, zero, ones, "
+			"wait, reserve, chain, abort"},
 		{"onwer:x=zero", "1, column 1: unknown key 'onwer', did you mean 'owner'?"},
 		{"*=owner, pth : x = zero",
 			"2, column 10: unknown key 'pth', did you mean 'path'?"},
-		{"x:y=zero",
-			"1, column 1: unknown key 'x', one of *, owner, path, kind, program, map"},
-		{"libx.so=zero", "1, column 1: unknown key 'libx.so', one of *, owner, path, kind, "
-				 "program, map"},
+		{"x:y=zero", "1, column 1: unknown key 'x', one of *, owner, path, kind, fs, map, "
+			     "cause, program"},
+		{"libx.so=zero",
+			"1, column 1: unknown key 'libx.so', one of *, owner, path, kind, fs, "
+			"map, cause, program"},
 		{"kind:memdf=zero", "1, column 6: unknown kind 'memdf', did you mean 'memfd'?"},
 		{"kind:dev/*=zero",
 			"1, column 6: unknown kind 'dev/*', one of hugetlb, memfd, shm, device, "
@@ -60,6 +64,14 @@ static void test_words(void)
 		{"*=zero(pgae)", "1, column 8: unknown argument 'pgae', did you mean 'page'?"},
 		{"*=zero(2)", "1, column 8: unknown argument '2', one of page, range"},
 		{"*=zero()", "1, column 8: unknown argument, one of page, range"},
+		{"*=ones(2)", "1, column 8: unknown argument '2', one of page, range"},
+		{"*=oens", "1, column 3: unknown action 'oens', did you mean 'ones'?"},
+		{"*=wiat(5)", "1, column 3: unknown action 'wiat', did you mean 'wait'?"},
+		{"*=resrve", "1, column 3: unknown action 'resrve', did you mean 'reserve'?"},
+		{"cause:full=zero", "1, column 7: unknown cause 'full', one of truncated, nospace, "
+				    "device, hwpoison, unknown"},
+		{"cause:truncate=zero",
+			"1, column 7: unknown cause 'truncate', did you mean 'truncated'?"},
 		{"*=zero+quite", "1, column 8: unknown option 'quite', did you mean 'quiet'?"},
 		{"*=zero+", "1, column 8: unknown option, one of quiet"},
 		{"strct,*=zero", "1, column 1: expected MATCH=ACTION, @NAME or strict, not "
@@ -75,6 +87,35 @@ static void test_words(void)
 	test_lines(wrong, "libsigbus: SIGBUS_POLICY: item ");
 }
 
+static void test_seconds(void)
+{
+#define EXPECTED "1, column 8: expected whole seconds from 1 to 86400"
+	static const struct wrong wrong[] = {
+		{"*=wait", "1, column 7: no '(SECONDS)' after 'wait'"},
+		{"*=wait|zero", "1, column 7: no '(SECONDS)' after 'wait'"},
+		{"*=wait(", "1, column 7: no ')' after '('"},
+		{"*=wait(5", "1, column 7: no ')' after '('"},
+		{"*=wait(+5)", "1, column 7: no ')' after '('"},
+		{"*=wait()", EXPECTED},
+		{"*=wait( )", "1, column 9: expected whole seconds from 1 to 86400"},
+		{"*=wait(-1)", EXPECTED ", not '-1'"},
+		{"*=wait(0)", EXPECTED ", not '0'"},
+		{"*=wait(1e9)", EXPECTED ", not '1e9'"},
+		{"*=wait(1.5)", EXPECTED ", not '1.5'"},
+		{"*=wait(10s)", EXPECTED ", not '10s'"},
+		{"*=wait(0x10)", EXPECTED ", not '0x10'"},
+		{"*=wait(1 2)", EXPECTED ", not '1 2'"},
+		{"*=wait(86401)", EXPECTED ", not '86401'"},
+		{"*=wait(4294967297)", EXPECTED ", not '4294967297'"},
+		{"*=wait(18446744073709551617)", EXPECTED ", not '18446744073709551617'"},
+		{"*=reserve(1)", "1, column 10: no argument can follow 'reserve'"},
+		{"*=chain(1)", "1, column 8: no argument can follow 'chain'"},
+		{0},
+	};
+
+	test_lines(wrong, "libsigbus: SIGBUS_POLICY: item ");
+}
+
 static void test_forms(void)
 {
 	static const struct wrong wrong[] = {
@@ -84,11 +125,16 @@ static void test_forms(void)
 		{"*=zero,\n,*=owner,,", "3, column 18: empty item"},
 		{",*=zero", "1, column 1: empty item"},
 		{"strict,", "2, column 8: empty item"},
-		{"=zero", "1, column 1: empty match, one of *, owner, path, kind, program, map"},
-		{"*& =zero", "1, column 3: empty match, one of *, owner, path, kind, program, map"},
-		{"*=", "1, column 3: empty action, one of owner, zero, chain, abort"},
-		{"*=owner||zero", "1, column 9: empty action, one of owner, zero, chain, abort"},
-		{"*=owner| +quiet", "1, column 9: empty action, one of owner, zero, chain, abort"},
+		{"=zero", "1, column 1: empty match, one of *, owner, path, kind, fs, map, cause, "
+			  "program"},
+		{"*& =zero", "1, column 3: empty match, one of *, owner, path, kind, fs, map, "
+			     "cause, program"},
+		{"*=", "1, column 3: empty action, one of owner, zero, ones, wait, reserve, chain, "
+		       "abort"},
+		{"*=owner||zero", "1, column 9: empty action, one of owner, zero, ones, wait, "
+				  "reserve, chain, abort"},
+		{"*=owner| +quiet", "1, column 9: empty action, one of owner, zero, ones, wait, "
+				    "reserve, chain, abort"},
 		{"path: =zero", "1, column 6: empty glob"},
 		{"kind:=zero",
 			"1, column 6: empty glob, one of hugetlb, memfd, shm, device, file, anon"},
@@ -196,7 +242,7 @@ static void shows(const char *word, const char *shown, const char *name)
 	snprintf(text, sizeof(text), "*=%s", word);
 	snprintf(expected, sizeof(expected),
 		"libsigbus: SIGBUS_POLICY: item 1, column 3: unknown action '%s', "
-		"one of owner, zero, chain, abort",
+		"one of owner, zero, ones, wait, reserve, chain, abort",
 		shown);
 	is_string(error_line(text, strlen(text)), expected, name);
 }
@@ -276,6 +322,7 @@ static void test_small_buffer(void)
 int main(void)
 {
 	test_words();
+	test_seconds();
 	test_forms();
 	test_files();
 	test_load();
