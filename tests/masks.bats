@@ -34,3 +34,12 @@ known=(
     assert_prints 864
     assert_no_difference "${known[@]}"
 }
+
+@test "masks: a lost page that a rule answers for does not kill, whoever has blocked SIGBUS" {
+    SIGBUS_POLICY='*=zero' run_both mask-protect
+    assert_prints 20
+    run grep -v ': dies$' "$BATS_TEST_TMPDIR/bare"
+    assert_output 'status 0'
+    run grep -v ': lives$' "$BATS_TEST_TMPDIR/us"
+    assert_output 'status 0'
+}

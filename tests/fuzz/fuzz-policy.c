@@ -55,6 +55,22 @@ static struct policy_words presets(void)
 	return (struct policy_words){names, sizeof(names[0])};
 }
 
+static const char *const facts[FACT_NAMES_MAX] = {"libwayland-server.so.0", "memfd"};
+
+/* What the sketches rule out cannot match. */
+static void check_sketch(const char *glob, size_t length, const char *text)
+{
+	struct glob_sketch of_glob = glob_sketch(glob, length), of_text = text_sketch(text);
+
+	CHECK(sketch_fits(&of_glob, &of_text) || !glob_match(glob, length, text));
+}
+
+static void check_action(const struct action *action)
+{
+	CHECK(action->kind < ACTION_COUNT && action->extent <= EXTENT_RANGE);
+	CHECK(policy_actions[action->kind].seconds == (action->seconds > 0) && action->seconds <= WAIT_SECONDS_MAX);
+}
+
 static void check_match(const struct match *match)
 {
 	const char *what;
@@ -63,6 +79,8 @@ static void check_match(const struct match *match)
 	CHECK(match->glob_length > 0 && match->glob_length <= GLOB_MAX);
 	CHECK(!glob_check(match->glob, match->glob_length, &what));
 	CHECK(!memchr(match->glob, '\n', match->glob_length));
+	check_sketch(match->glob, match->glob_length, facts[0]);
+	check_sketch(match->glob, match->glob_length, facts[1]);
 }
 
 static void check_rule(const struct rule *rule)
@@ -74,7 +92,7 @@ static void check_rule(const struct rule *rule)
 	for (unsigned i = 0; i < rule->action_count; i++) {
 		const struct action *action = &rule->action[i];
 
-		CHECK(action->kind < ACTION_COUNT && action->extent <= EXTENT_RANGE);
+		check_action(action);
 		CHECK(!policy_actions[action->kind].final || i + 1 == rule->action_count);
 	}
 	CHECK(memchr(rule->text, '=', rule->text_length));
@@ -85,7 +103,8 @@ static const char *fact(void *context, enum policy_key key, unsigned i)
 	const struct policy *policy = context;
 
 	CHECK(policy->keys & 1u << key);
-	return i == 0 ? "libwayland-server.so.0" : i == 1 ? "memfd" : NULL;
+	CHECK(i < FACT_NAMES_MAX);
+	return facts[i];
 }
 
 static void check_policy(struct policy *policy)
@@ -117,9 +136,12 @@ static void check_glob(void)
 	const char *newline = memchr(input, '\n', input_length);
 	size_t length = newline ? (size_t)(newline - input) : input_length;
 	char *text = allocate(input_length - length + 1);
+	const char *what;
 
 	memcpy(text, input + length, input_length - length);
 	glob_match(input, length, text);
+	if (!glob_check(input, length, &what))
+		check_sketch(input, length, text);
 	CHECK(glob_match("*", 1, text));
 }
 

@@ -9,7 +9,15 @@
 
 static bool matches(const char *glob, const char *text)
 {
-	return glob_match(glob, strlen(glob), text);
+	struct glob_sketch of_glob = {0}, of_text = text_sketch(text);
+	bool result = glob_match(glob, strlen(glob), text);
+	const char *what;
+
+	if (!glob_check(glob, strlen(glob), &what))
+		of_glob = glob_sketch(glob, strlen(glob));
+	if (result && !sketch_fits(&of_glob, &of_text))
+		ok(false, "'%s' matches '%s', but its sketch does not", glob, text);
+	return result;
 }
 
 static void test_forms(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The presets: each is right, and what @compositor does with whose mapping of what. */
+/* The presets: each is right, and what is done with whose mapping of what. */
 #include <stdlib.h>
 
 #include "internal.h"
@@ -44,6 +44,8 @@ static const char *fact(void *context, enum policy_key key, unsigned i)
 		return lost->program;
 	case KEY_KIND:
 		return "file";
+	case KEY_MAP:
+		return "shared";
 	default:
 		return NULL;
 	}
@@ -134,6 +136,10 @@ int main(void)
 	test_clients();
 	test_compositors();
 	test_others();
+	if (ok(parse("@container"), "@container")) {
+		does("any", "any", "/dev/shm/x", "reserve owner chain ");
+		does("any", "any", "/memfd:x", "owner chain ");
+	}
 	if (ok(parse("@diagnose"), "@diagnose"))
 		does("any", "libx.so.1", "/x", "owner chain ");
 	return tap_done();

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loss-victim STEP...: the steps of the program pages, and those that need more than one plain file
+ * or that change what is around the process. It is linked with pages.c, whose main() is
+ * pages_main().
+ *
+ *   uffd:PAGES        anonymous memory with userfaultfd in its SIGBUS mode; even pages are filled
+ *   huge:file|anon    huge pages, the pool's free ones and one more, without a reservation
+ *   shared-anon:PAGES, then cut:PAGES (its file is truncated)
+ *   bytes             runs of pages whose every byte is: = the file's, 0, f (0xff), w (written
+ * first) blocks            how many pages of the file exist      restore:P-P sigbus_range_restore()
+ *   alarm:MS          a signal handler that says so; it runs in between
+ *   no-descriptors  user:UID  root:DIR  altstack:BYTES (more than the least that the kernel takes)
+ */
+#undef main
+#define SIGBUS_WEAK
+#include <sigbus/sigbus.h>
+#include "pages.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define SECTORS_IN_PAGE 8
+
+int pages_main(int argc, char **argv);
+
+/* 77: the system does not let us; the test is skipped. */
+static void cannot(const char *what)
+{
+	fprintf(stderr, "loss-victim: %s: %s\n", what, strerror(errno));
+	exit(77);
+}
+
+static void take(size_t count, int flags, int fd)
+{
+	pages = count;
+	base = mmap(NULL, pages * page_size, PROT_READ | PROT_WRITE, flags, fd, 0);
+	if (base == MAP_FAILED)
+		cannot("mmap");
+}
+
+/* ---- memory ---- */
+
+static void do_uffd(const char *count)
+{
+	struct uffdio_api api = {.api = UFFD_API, .features = UFFD_FEATURE_SIGBUS};
+	struct uffdio_register range = {.mode = UFFDIO_REGISTER_MODE_MISSING};
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) < 0)
+		cannot("userfaultfd");
+	take(strtoul(count, NULL, 10), MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	for (size_t i = 0; i < pages; i += 2)
+		memset(page(i), letter(i), page_size);
+	range.range = (struct uffdio_range){(uintptr_t)base, pages * page_size};
+	if (ioctl(fd, UFFDIO_REGISTER, &range) < 0)
+		cannot("UFFDIO_REGISTER");
+}
+
+static size_t free_huge_pages(void)
+{
+	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
+	size_t count;
+
+	if (!file || fscanf(file, "%zu", &count) != 1)
+		cannot("free_hugepages");
+	fclose(file);
+	return count;
+}
+
+static void do_huge(const char *kind)
+{
+	size_t count = free_huge_pages() + 1;
+	int fd = -1;
+
+	page_size = (size_t)2 << 20;
+	if (*kind == 'a') {
+		take(count, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1);
+		return;
+	}
+	fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
+	if (fd < 0 || ftruncate(fd, (off_t)(count * page_size)) < 0)
+		cannot("huge pages");
+	take(count, MAP_SHARED | MAP_NORESERVE, fd);
+}
+
+static void do_last(const char *unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < pages; i++)
+		*page(i) = letter(i);
+	printf("last %02x %02x\n", (unsigned char)*page(pages - 1),
+		(unsigned char)page(pages - 1)[page_size - 1]);
+}
+
+static void do_shared_anon(const char *count)
+{
+	take(strtoul(count, NULL, 10), MAP_SHARED | MAP_ANONYMOUS, -1);
+	for (size_t i = 0; i < pages; i++)
+		memset(page(i), letter(i), page_size);
+}
+
+static void do_cut(const char *count)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx", (unsigned long)base,
+		(unsigned long)page(pages));
+	if (truncate(path, (off_t)(strtoul(count, NULL, 10) * page_size)) < 0)
+		cannot(path);
+}
+
+/* The file that was opened last has the highest descriptor. */
+static void do_blocks(const char *unused)
+{
+	int next = dup(STDIN_FILENO);
+	struct stat file;
+
+	(void)unused;
+	close(next);
+	if (fstat(next - 1, &file) < 0)
+		cannot("fstat");
+	printf("blocks %ld\n", (long)file.st_blocks / SECTORS_IN_PAGE);
+}
+
+static void do_restore(const char *text)
+{
+	char *end;
+	size_t first = strtoul(text, &end, 10), last = *end ? strtoul(end + 1, NULL, 10) : first;
+	int result = sigbus_range_restore
+			     ? sigbus_range_restore(page(first), (last - first + 1) * page_size)
+			     : -ENOSYS;
+
+	if (result < 0)
+		printf("restore %s\n", strerrorname_np(-result));
+	else
+		printf("restore %d\n", result);
+}
+
+/* ---- every byte ---- */
+
+static char sign_of_page(size_t number)
+{
+	const char *start = page(number);
+	char first = *start;
+	size_t same = 1;
+
+	if (first == 'w')
+		first = *++start;
+	while (same < page_size - (size_t)(start - page(number)) && start[same] == first)
+		same++;
+	if (start + same != page(number + 1))
+		return '?';
+	if (*page(number) == 'w')
+		return 'w';
+	if (first == 0)
+		return '0';
+	return first == letter(number) ? '=' : first == (char)0xff ? 'f' : '?';
+}
+
+static void do_bytes(const char *unused)
+{
+	size_t first = 0;
+	char now = sign_of_page(0), next = 0;
+
+	(void)unused;
+	printf("bytes");
+	for (size_t i = 1; i <= pages; i++) {
+		if (i < pages && (next = sign_of_page(i)) == now)
+			continue;
+		printf(" %zu-%zu:%c", first, i - 1, now);
+		first = i;
+		now = next;
+	}
+	printf("\n");
+}
+
+/* ---- the process ---- */
+
+static void on_alarm(int signo)
+{
+	(void)signo;
+	if (write(STDOUT_FILENO, "alarm\n", 6) < 0)
+		_exit(98);
+}
+
+static void do_alarm(const char *milliseconds)
+{
+	struct itimerval once = {.it_value.tv_usec = strtol(milliseconds, NULL, 10) * 1000};
+
+	signal(SIGALRM, on_alarm);
+	setitimer(ITIMER_REAL, &once, NULL);
+}
+
+static void do_no_descriptors(const char *unused)
+{
+	struct rlimit limit;
+	int next = dup(STDIN_FILENO);
+
+	(void)unused;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	close(next);
+	limit.rlim_cur = (rlim_t)next;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (dup(STDIN_FILENO) >= 0 || errno != EMFILE)
+		cannot("RLIMIT_NOFILE");
+}
+
+static void do_user(const char *id)
+{
+	uid_t user = (uid_t)strtoul(id, NULL, 10);
+
+	if (setgid(user) < 0 || setuid(user) < 0)
+		cannot("setuid");
+}
+
+static void do_root(const char *directory)
+{
+	if (chroot(directory) < 0 || chdir("/") < 0)
+		cannot("chroot");
+}
+
+/* With a page below that must not be touched. */
+static void do_altstack(const char *more)
+{
+	size_t size = getauxval(AT_MINSIGSTKSZ) + strtoul(more, NULL, 10), guard = 4096;
+	size_t room = (size + guard - 1) & ~(guard - 1);
+	char *area = mmap(
+		NULL, guard + room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	stack_t stack = {.ss_sp = area + guard, .ss_size = size};
+
+	if (area == MAP_FAILED || mprotect(area, guard, PROT_NONE) < 0 ||
+		sigaltstack(&stack, NULL) < 0)
+		cannot("sigaltstack");
+}
+
+/* ---- running ---- */
+
+static const struct {
+	const char *name;
+	void (*run)(const char *argument);
+} steps[] = {
+	{"uffd", do_uffd},
+	{"huge", do_huge},
+	{"last", do_last},
+	{"shared-anon", do_shared_anon},
+	{"cut", do_cut},
+	{"blocks", do_blocks},
+	{"restore", do_restore},
+	{"bytes", do_bytes},
+	{"alarm", do_alarm},
+	{"no-descriptors", do_no_descriptors},
+	{"user", do_user},
+	{"root", do_root},
+	{"altstack", do_altstack},
+};
+
+static void run_step(char *text)
+{
+	size_t length = strcspn(text, ":");
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+		if (strlen(steps[i].name) == length && strncmp(steps[i].name, text, length) == 0) {
+			steps[i].run(text[length] ? text + length + 1 : "");
+			return;
+		}
+	}
+	pages_main(2, (char *[]){"pages", text, NULL});
+}
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IONBF, 0);
+	for (int i = 1; i < argc; i++)
+		run_step(argv[i]);
+	return 0;
+}
