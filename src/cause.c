@@ -118,13 +118,11 @@ static bool swap_is_used(void)
 	return SYS_1(SYS_sysinfo, &info) < 0 || info.freeswap != info.totalswap;
 }
 
-static bool only_the_end_explains(const struct vma *vma)
+/* type: of the file system. */
+static bool only_the_end_explains(const struct vma *vma, const char *type)
 {
-	const char *kind = vma_kind(vma);
-
-	return kind[0] == 'm' && vma->deleted && vma->dev_major == 0 &&
-	       vma->page_size == PAGE_SIZE && (vma->prot & PROT_READ) &&
-	       !commitments_are_strict() && !swap_is_used();
+	return strcmp(vma_kind(vma), "memfd") == 0 && vma->deleted && strcmp(type, "tmpfs") == 0 &&
+	       (vma->prot & PROT_READ) && !commitments_are_strict() && !swap_is_used();
 }
 
 /* Some pages from the lost one up to the last: one that can be read, and it was not the end. */
@@ -156,12 +154,12 @@ static uintptr_t first_lost(uintptr_t start, uintptr_t lost)
 	return lost;
 }
 
-static bool find_end(const struct vma *vma, uintptr_t page, uint64_t *size)
+static bool find_end(const struct vma *vma, uintptr_t page, const char *type, uint64_t *size)
 {
 	uintptr_t first;
 
 	if ((vma->end - vma->start) >> PAGE_SHIFT >= 1u << SEARCH_PROBES ||
-		!only_the_end_explains(vma) || probe(page, false) != -EFAULT)
+		!only_the_end_explains(vma, type) || probe(page, false) != -EFAULT)
 		return false;
 	first = first_lost(vma->start, page);
 	if (!first || !tail_is_lost(first, vma->end))
@@ -280,7 +278,7 @@ static void find_cause(const struct vma *vma, uintptr_t page, bool write, struct
 
 	if (sized)
 		loss->file_size = file.stx_size;
-	else if (!found && find_end(vma, page, &loss->file_size))
+	else if (!found && find_end(vma, page, loss->fs, &loss->file_size))
 		sized = loss->size_is_bound = true;
 	if (is_device(vma, found ? &file : NULL, loss))
 		loss->cause = CAUSE_DEVICE;

@@ -11,10 +11,15 @@
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include "internal.h"
 #include "syscall.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8
+#endif
 
 /* ---- one line of mountinfo: ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [TAG...] - TYPE ... ---- */
 
@@ -173,13 +178,36 @@ static bool visit_mounts(const struct vma *vma, mount_visit visit, void *data)
 
 /* ---- type ---- */
 
-/* The kernel's own tmpfs and hugetlbfs, which are mounted nowhere. */
-static const char *unlisted_type(const struct vma *vma)
+/* Some systems want to be told that it is no program; Linux before 6.3 does not understand that. */
+static long create_file(void)
 {
-	if (!vma->deleted ||
-		!(text_starts(vma->path, "/memfd:") || text_starts(vma->path, "/SYSV")))
-		return NULL;
-	return vma->page_size > PAGE_SIZE ? "hugetlbfs" : "tmpfs";
+	long fd = SYS_2(SYS_memfd_create, "", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+
+	return fd == -EINVAL ? SYS_2(SYS_memfd_create, "", MFD_CLOEXEC) : fd;
+}
+
+/*
+ * The device of the kernel's own tmpfs, which is mounted nowhere: that of each memfd. It is the
+ * same in all processes until the system is shut down.
+ */
+static uint64_t internal_device(void)
+{
+	static _Atomic uint64_t device;
+	struct statx status;
+	long fd, error;
+
+	if (atomic_load(&device) || (fd = create_file()) < 0)
+		return atomic_load(&device);
+	error = SYS_5(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_INO, &status);
+	SYS_1(SYS_close, fd);
+	if (error == 0)
+		atomic_store(&device, (uint64_t)status.stx_dev_major << 32 | status.stx_dev_minor);
+	return atomic_load(&device);
+}
+
+static bool is_internal(const struct vma *vma)
+{
+	return vma->inode && ((uint64_t)vma->dev_major << 32 | vma->dev_minor) == internal_device();
 }
 
 static bool take_type(const struct mount_scan *mount, void *data)
@@ -188,12 +216,23 @@ static bool take_type(const struct mount_scan *mount, void *data)
 	return true;
 }
 
+/* A file that has no name and is on no mount: it is in memory, in pages of either size. */
+static const char *unlisted_type(const struct vma *vma)
+{
+	if (!vma->deleted ||
+		!(text_starts(vma->path, "/memfd:") || text_starts(vma->path, "/SYSV")))
+		return NULL;
+	if (is_internal(vma))
+		return "tmpfs";
+	return vma->page_size > PAGE_SIZE ? "hugetlbfs" : NULL;
+}
+
 const char *fs_type(const struct vma *vma, char *buffer, size_t size)
 {
 	struct text text = {.buffer = buffer, .size = size};
 	const char *unlisted;
 
-	if (visit_mounts(vma, take_type, &text))
+	if (!is_internal(vma) && visit_mounts(vma, take_type, &text))
 		return buffer;
 	unlisted = unlisted_type(vma);
 	if (!unlisted)
@@ -276,7 +315,7 @@ bool fs_space(const struct vma *vma, uint64_t *free_bytes, uint64_t *free_inodes
 	uint64_t blocks;
 
 	/* A tmpfs without a limit says that it has no blocks at all. */
-	if (!visit_mounts(vma, ask_space, &status) || !status.f_blocks)
+	if (is_internal(vma) || !visit_mounts(vma, ask_space, &status) || !status.f_blocks)
 		return false;
 	blocks = status.f_bavail;
 	if (is_ext(&status) && SYS_0(SYS_geteuid) == 0)

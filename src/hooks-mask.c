@@ -85,12 +85,13 @@ EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int count,
 
 /* ---- sigwait and friends: a pending SIGBUS waits as a shadow signal ---- */
 
-static int wait_without_sigbus(const sigset_t *set, siginfo_t *info, const struct timespec *timeout,
-	bool blocks)
+static int wait_without_sigbus(const sigset_t *set, siginfo_t *info,
+	const struct timespec *timeout, bool blocks)
 {
-	sigset_t copy = *set;
+	sigset_t copy;
 	int result, saved_errno;
 
+	memset(&copy, 0, sizeof(copy));
 	mask_set_word(&copy, mask_word(set) & ~SIGNAL_BIT(SIGBUS));
 	if (blocks)
 		mask_swap(SIG_BLOCK, SIGNAL_BIT(SIGBUS));
@@ -116,11 +117,13 @@ static int wait_for(const sigset_t *set, siginfo_t *info, const struct timespec 
 {
 	siginfo_t own;
 	sigset_t copy;
-	uint64_t mask = mask_swap(SIG_BLOCK, 0);
-	bool blocked = mask & SIGNAL_BIT(shadow_signal), ignored;
+	uint64_t mask;
+	bool blocked, ignored;
 
 	if (!active || !is_readable(set))
 		return real.sigtimedwait(set, info, timeout);
+	mask = mask_swap(SIG_BLOCK, 0);
+	blocked = mask & SIGNAL_BIT(shadow_signal);
 	/* What is ignored and not blocked is never pending, so nobody gets it. */
 	ignored = !blocked && disposition_now(SIGBUS)->handler == SIG_IGN;
 	if (ignored || !(mask_word(set) & SIGNAL_BIT(SIGBUS)))

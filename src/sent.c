@@ -153,7 +153,7 @@ void sent_keep_real(void)
 
 	atomic_store(&keep_real, true);
 	sent_unqueue();
-	/* One that is pending stays so; else there is nothing that the thread should lose its protection for. */
+	/* Only for one that is pending the thread stays blocked, and so unprotected. */
 	if (!(before & SIGNAL_BIT(shadow_signal)) || !(pending() & SIGNAL_BIT(SIGBUS)))
 		mask_swap(SIG_SETMASK, before);
 }

@@ -94,10 +94,10 @@ normalise() {
             fflush(stdout);
             /* That is glibc again, and has to be without us to show the truth. */
             unsetenv("LD_PRELOAD");
-            execl("/bin/sh", "sh", "-c", "grep ^Sig.[lg] /proc/$$/status; exit 4", (char *)0);
+            execl("/bin/grep", "grep", "^Sig[BI]", "/proc/self/status", (char *)0);
         }'
     run_both "$BATS_TEST_TMPDIR/musl-program"
-    assert_prints 5 4
+    assert_prints 4
     assert_no_difference
 }
 
@@ -199,6 +199,7 @@ says_the_same() { # LIBRARY-NAME PROGRAM
         {
             pthread_t thread;
             pthread_create(&thread, NULL, run, NULL);
+            usleep(100000); /* the order is part of the report, and no synchronisation */
             shared++;
             pthread_join(thread, NULL);
             return 0;

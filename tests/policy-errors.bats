@@ -104,5 +104,5 @@ accepted() { # POLICY
 
 @test "the line names the item and column in a file" {
     printf '%s\n' '# comment' '' '  *=owner, *=wait(x)' >rules
-    refused @./rules "@./rules: line 3, column 18: expected whole seconds .*, not 'x'"
+    refused @./rules "@./rules: line 3, column 19: expected whole seconds .*, not 'x'"
 }

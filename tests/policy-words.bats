@@ -24,7 +24,7 @@ section() { # NAME
 
 # The words that the section has items for: without arguments, one a line.
 documented() { # SECTION
-    section "$1" | sed -n 's/^\.It Cm //p' | sed 's/ Ns .*//; s/ : .*//; s/ , /\n/g; s/(.*)//' |
+    section "$1" | sed -n 's/^\.It Cm //p' | sed 's/ : .*//; s/ Ns .*//; s/ , .*//; s/(.*)//' |
         sort -u
 }
 
@@ -41,14 +41,14 @@ setup() {
     actions=$(listed actions | sed 's/(.*//' | sort)
     [ "$(wc -l <<<"$actions")" -ge 7 ]
     assert_equal "$actions" "$(source_rows policy_actions)"
-    assert_equal "$(documented Actions | sed 's/ .*//' | sort -u)" "$actions"
+    assert_equal "$(documented Actions)" "$actions"
 }
 
 @test "keys" {
     keys=$(listed keys | sed 's/:.*//' | sort)
     [ "$(wc -l <<<"$keys")" -ge 8 ]
     assert_equal "$keys" "$(source_rows policy_keys)"
-    assert_equal "$(documented Keys | sort -u)" "$keys"
+    assert_equal "$(documented Keys)" "$keys"
 }
 
 @test "the values of kind, map and cause" {
@@ -73,10 +73,10 @@ setup() {
         run "$SIGBUS_RUN" --check --policy "*=${action/SECONDS/60}"
         assert_success
     done
-    for key in $(listed keys); do
-        [ "$key" = '*' ] || run "$SIGBUS_RUN" --check --policy "${key/GLOB/*}=zero"
+    while read -r key; do
+        run "$SIGBUS_RUN" --check --policy "${key/GLOB/*}=zero"
         assert_success
-    done
+    done < <(listed keys)
     for preset in $(listed presets); do
         run "$SIGBUS_RUN" --check --policy "$preset"
         assert_success
@@ -84,7 +84,7 @@ setup() {
 }
 
 @test "the examples of the page are right" {
-    examples=$(sed -n 's/^\.Dl //p' "$page" | grep =)
+    examples=$(sed -n 's/^\.Dl //p' "$page" | grep '=')
     [ "$(wc -l <<<"$examples")" -ge 4 ]
     while read -r example; do
         run "$SIGBUS_RUN" --check --policy "$example"

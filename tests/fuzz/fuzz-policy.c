@@ -68,7 +68,8 @@ static void check_sketch(const char *glob, size_t length, const char *text)
 static void check_action(const struct action *action)
 {
 	CHECK(action->kind < ACTION_COUNT && action->extent <= EXTENT_RANGE);
-	CHECK(policy_actions[action->kind].seconds == (action->seconds > 0) && action->seconds <= WAIT_SECONDS_MAX);
+	CHECK(policy_actions[action->kind].seconds == (action->seconds > 0) &&
+		action->seconds <= WAIT_SECONDS_MAX);
 }
 
 static void check_match(const struct match *match)

@@ -2,7 +2,7 @@
 /*
  * loss-filter ERRNO COMMAND [ARG...]: under a seccomp filter that refuses with that number, as a
  * service manager's or a container's does, every system call but the old and usual ones. ioctl() is
- * refused but for terminals, madvise() but for its first eight advices.
+ * refused but for terminals, madvise() with the advices of Linux 5.14 and later.
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -24,6 +24,7 @@ static const int usual[] = {SYS_read, SYS_write, SYS_open, SYS_close, SYS_stat, 
 	SYS_newfstatat, SYS_readlinkat, SYS_prlimit64, SYS_getrandom, SYS_memfd_create,
 	SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_sigaltstack, SYS_setitimer};
 
+#define FIRST_NEW_ADVICE 22 /* MADV_POPULATE_READ */
 #define COUNT (sizeof(usual) / sizeof(*usual))
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define IF_EQUAL(value, then, or) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, then, or)
@@ -49,7 +50,7 @@ static void make(unsigned refuse)
 	add((struct sock_filter)LOAD(nr));
 	add((struct sock_filter)IF_EQUAL(SYS_madvise, 0, 4));
 	add((struct sock_filter)LOAD(args[2]));
-	add((struct sock_filter)IF_ABOVE(8, 1, 0));
+	add((struct sock_filter)IF_ABOVE(FIRST_NEW_ADVICE, 1, 0));
 	add((struct sock_filter)ANSWER(SECCOMP_RET_ALLOW));
 	add((struct sock_filter)ANSWER(SECCOMP_RET_ERRNO | refuse));
 	for (size_t i = 0; i < COUNT; i++)

@@ -4,8 +4,8 @@
  * GOOD of its PAGES are A, B, ..., as in pages; what becomes of the first read of another one,
  * MODE:
  *
- *   eio    it fails                       stop   it fails, and nothing is answered any more
- *   exit   the server is gone             abort  the connection is
+ *   eio    it fails              stop   it fails, the next access is never answered
+ *   exit   the server is gone    abort  the connection is
  *   hang   it is never answered
  *
  * Prints the server's pid when the file system is mounted. 77: it can't be.
@@ -25,6 +25,7 @@
 
 #define PAGE ((size_t)4096)
 #define FILE_ID 2
+#define TRIES 2	   /* of the kernel, for one access */
 #define LONGEST 30 /* seconds: a server that was forgotten ends */
 
 static int device;
@@ -88,14 +89,16 @@ static void answer_getattr(const struct fuse_in_header *request)
 
 static void lose(const struct fuse_in_header *request)
 {
+	static int failures;
+
 	if (strcmp(mode, "exit") == 0)
 		exit(0);
 	if (strcmp(mode, "abort") == 0) /* what umount -f does */
 		exit(umount2(directory, MNT_FORCE) < 0 && errno != EBUSY);
-	if (strcmp(mode, "hang") != 0)
-		reply(request, EIO, NULL, 0);
-	while (strcmp(mode, "eio") != 0)
-		pause();
+	if (strcmp(mode, "hang") == 0 || (strcmp(mode, "stop") == 0 && failures++ == TRIES))
+		for (;;)
+			pause();
+	reply(request, EIO, NULL, 0);
 }
 
 static void answer_read(const struct fuse_in_header *request, const void *body)

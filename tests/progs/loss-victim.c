@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loss-victim STEP...: the steps of the program pages, and those that need more than one plain file
- * or that change what is around the process. It is linked with pages.c, whose main() is
- * pages_main().
+ * loss-victim STEP...: the steps of the program pages, with which it is linked (there is no main(),
+ * but pages_main()), and those that need another memory or change what is around the process:
  *
- *   uffd:PAGES        anonymous memory with userfaultfd in its SIGBUS mode; even pages are filled
- *   huge:file|anon    huge pages, the pool's free ones and one more, without a reservation
+ *   uffd:PAGES        anonymous memory, userfaultfd in its SIGBUS mode; even pages are filled
+ *   huge:file|anon    huge pages without a reservation: all free ones, filled, and one more
  *   shared-anon:PAGES, then cut:PAGES (its file is truncated)
- *   bytes             runs of pages whose every byte is: = the file's, 0, f (0xff), w (written
- * first) blocks            how many pages of the file exist      restore:P-P sigbus_range_restore()
- *   alarm:MS          a signal handler that says so; it runs in between
- *   no-descriptors  user:UID  root:DIR  altstack:BYTES (more than the least that the kernel takes)
+ *   bytes             runs of pages that are in every byte: = the file's, 0, f (0xff), w (one is)
+ *   blocks            how many pages of the file exist
+ *   restore:P-P       sigbus_range_restore()
+ *   alarm:MS          a signal handler, that makes the file as long as the mapping
+ *   altstack:BYTES    more than the least that the kernel takes
+ *   no-descriptors    user:UID    root:DIR
  */
 #undef main
 #define SIGBUS_WEAK
@@ -52,6 +53,15 @@ static void take(size_t count, int flags, int fd)
 		cannot("mmap");
 }
 
+/* The highest descriptor. */
+static int last_file(void)
+{
+	int next = dup(STDIN_FILENO);
+
+	close(next);
+	return next - 1;
+}
+
 /* ---- memory ---- */
 
 static void do_uffd(const char *count)
@@ -84,26 +94,18 @@ static size_t free_huge_pages(void)
 static void do_huge(const char *kind)
 {
 	size_t count = free_huge_pages() + 1;
-	int fd = -1;
+	int fd = -1, flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB;
 
 	page_size = (size_t)2 << 20;
-	if (*kind == 'a') {
-		take(count, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1);
-		return;
+	if (*kind == 'f') {
+		fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
+		if (fd < 0 || ftruncate(fd, (off_t)(count * page_size)) < 0)
+			cannot("huge pages");
+		flags = MAP_SHARED;
 	}
-	fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
-	if (fd < 0 || ftruncate(fd, (off_t)(count * page_size)) < 0)
-		cannot("huge pages");
-	take(count, MAP_SHARED | MAP_NORESERVE, fd);
-}
-
-static void do_last(const char *unused)
-{
-	(void)unused;
-	for (size_t i = 0; i < pages; i++)
-		*page(i) = letter(i);
-	printf("last %02x %02x\n", (unsigned char)*page(pages - 1),
-		(unsigned char)page(pages - 1)[page_size - 1]);
+	take(count, flags | MAP_NORESERVE, fd);
+	for (size_t i = 0; i < count - 1; i++)
+		memset(page(i), letter(i), page_size);
 }
 
 static void do_shared_anon(const char *count)
@@ -123,15 +125,12 @@ static void do_cut(const char *count)
 		cannot(path);
 }
 
-/* The file that was opened last has the highest descriptor. */
 static void do_blocks(const char *unused)
 {
-	int next = dup(STDIN_FILENO);
 	struct stat file;
 
 	(void)unused;
-	close(next);
-	if (fstat(next - 1, &file) < 0)
+	if (fstat(last_file(), &file) < 0)
 		cannot("fstat");
 	printf("blocks %ld\n", (long)file.st_blocks / SECTORS_IN_PAGE);
 }
@@ -193,7 +192,8 @@ static void do_bytes(const char *unused)
 static void on_alarm(int signo)
 {
 	(void)signo;
-	if (write(STDOUT_FILENO, "alarm\n", 6) < 0)
+	if (write(STDOUT_FILENO, "alarm\n", 6) < 0 ||
+		ftruncate(last_file(), (off_t)(pages * page_size)) < 0)
 		_exit(98);
 }
 
@@ -208,12 +208,10 @@ static void do_alarm(const char *milliseconds)
 static void do_no_descriptors(const char *unused)
 {
 	struct rlimit limit;
-	int next = dup(STDIN_FILENO);
 
 	(void)unused;
 	getrlimit(RLIMIT_NOFILE, &limit);
-	close(next);
-	limit.rlim_cur = (rlim_t)next;
+	limit.rlim_cur = (rlim_t)last_file() + 1;
 	setrlimit(RLIMIT_NOFILE, &limit);
 	if (dup(STDIN_FILENO) >= 0 || errno != EMFILE)
 		cannot("RLIMIT_NOFILE");
@@ -255,7 +253,6 @@ static const struct {
 } steps[] = {
 	{"uffd", do_uffd},
 	{"huge", do_huge},
-	{"last", do_last},
 	{"shared-anon", do_shared_anon},
 	{"cut", do_cut},
 	{"blocks", do_blocks},

@@ -129,7 +129,7 @@ static void only_repair(int signo, siginfo_t *info, void *uc)
 /* The library's own part of the handler needs some of the stack too. */
 static void small_stack_case(void)
 {
-	size_t size = (size_t)sysconf(_SC_MINSIGSTKSZ) + 4096;
+	size_t size = (size_t)sysconf(_SC_MINSIGSTKSZ) + 2048;
 	char *guarded = mmap(NULL, 65536, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	stack_t stack = {.ss_sp = guarded + 65536 - size, .ss_size = size};
 

@@ -13,9 +13,18 @@
 #include "tap.h"
 
 #define PAGES 16
+#ifndef MFD_HUGE_2MB
+#define MFD_HUGE_2MB (21u << 26)
+#endif
 
 static char directory[] = "/tmp/test-cause.XXXXXX";
 static char path[4096];
+static bool no_page_size; /* as before Linux 6.11 */
+
+static void skip(const char *reason)
+{
+	printf("ok %d # SKIP %s\n", ++tap_count, reason);
+}
 
 static const char *file_at(const char *name)
 {
@@ -43,6 +52,8 @@ static struct loss ask(int code, char *address, bool write)
 
 	if (vma_query((uintptr_t)address, &vma, name, sizeof(name)))
 		return cause_find(&info, NULL, write);
+	if (no_page_size)
+		vma.page_size = 0;
 	return cause_find(&info, &vma, write);
 }
 
@@ -68,6 +79,9 @@ static void test_truncated(void)
 	ok(loss.file_size == 2 * PAGE_SIZE + 5 && !loss.size_is_bound, "its exact size");
 	is_string(loss.fs, "tmpfs", "its file system");
 	close(fd);
+	no_page_size = true;
+	is_cause(CAUSE_TRUNCATED, memory + 3 * PAGE_SIZE, false, "memfd, closed, older kernel");
+	no_page_size = false;
 	loss = is_cause(CAUSE_TRUNCATED, memory + 3 * PAGE_SIZE, true, "memfd, closed");
 	ok(loss.size_is_bound ? loss.file_size == 3 * PAGE_SIZE
 			      : loss.file_size == 2 * PAGE_SIZE + 5,
@@ -81,6 +95,28 @@ static void test_truncated(void)
 	loss = ask(BUS_ADRERR, disk + PAGE_SIZE, false);
 	ok(geteuid() == 0 || loss.cause == CAUSE_UNKNOWN, "another file of that name is not it");
 	close(file);
+}
+
+/* The pool of huge pages is empty where nobody has filled it. */
+static void test_pool_is_empty(void)
+{
+	size_t size = 2u << 20;
+	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_2MB);
+	char *memory = MAP_FAILED;
+
+	if (fd >= 0 && ftruncate(fd, (off_t)(2 * size)) == 0)
+		memory = mmap(
+			NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (memory == MAP_FAILED || probe((uintptr_t)memory, false) != -EFAULT) {
+		skip("the pool of huge pages is not empty, or there is none: not tested");
+		return;
+	}
+	is_cause(CAUSE_NOSPACE, memory + size + PAGE_SIZE, true, "no huge page is free");
+	if (ftruncate(fd, (off_t)size))
+		perror("ftruncate");
+	is_cause(CAUSE_TRUNCATED, memory + size + PAGE_SIZE, true, "truncated, and none is free");
+	munmap(memory, 2 * size);
+	close(fd);
 }
 
 static void test_codes(void)
@@ -157,6 +193,25 @@ static void test_disk_is_full(void)
 	munmap(memory, PAGES * PAGE_SIZE);
 }
 
+/* No file of a size: behind its end a device provides nothing. */
+static void test_device(void)
+{
+	char *memory = MAP_FAILED;
+	int fd;
+
+	run("ln -s $(losetup -n -O NAME -j %1$s.image) %1$s/device", "");
+	fd = open(file_at("device"), O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		memory = mmap(NULL, 32u << 20, PROT_READ, MAP_SHARED, fd, 0);
+	if (memory == MAP_FAILED) {
+		skip("no block device to map");
+		return;
+	}
+	is_cause(CAUSE_DEVICE, memory + (20u << 20), false, "behind the end of a disk");
+	munmap(memory, 32u << 20);
+	close(fd);
+}
+
 static void test_disk_is_gone(void)
 {
 	int fd = open_at("data");
@@ -166,7 +221,7 @@ static void test_disk_is_gone(void)
 		 "echo 1 >/proc/sys/vm/drop_caches && truncate -s 0 %1$s.image && "
 		 "losetup -c $(losetup -n -O NAME -j %1$s.image)",
 		    "")) {
-		ok(true, "caches or loop device cannot be changed: a lost disk is not tested");
+		skip("caches or loop device cannot be changed: a lost disk is not tested");
 		return;
 	}
 	is_cause(CAUSE_DEVICE, memory + PAGE_SIZE, false, "the disk is gone");
@@ -180,6 +235,7 @@ static void test_disk_is_gone(void)
 static void test_disk(void)
 {
 	test_disk_is_full();
+	test_device();
 	test_disk_is_gone();
 }
 
@@ -192,7 +248,7 @@ static void test_mounts(void)
 {
 	if (geteuid() || unshare(CLONE_NEWNS) || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 		!mount_here("size=1m")) {
-		ok(true, "mounting is refused: full file systems are not tested");
+		skip("mounting is refused: full file systems are not tested");
 		return;
 	}
 	test_tmpfs_is_full();
@@ -200,7 +256,7 @@ static void test_mounts(void)
 		run("mount -o loop %2$s.image %1$s 2>/dev/null", directory))
 		test_disk();
 	else
-		ok(true, "no loop mount: a full disk is not tested");
+		skip("no loop mount: a full disk is not tested");
 	umount(directory);
 	umount(directory);
 	run("rm -f %s.image", "");
@@ -213,6 +269,7 @@ int main(void)
 	probe_init();
 	test_truncated();
 	test_codes();
+	test_pool_is_empty();
 	test_mounts();
 	run("rm -rf %s", "");
 	return tap_done();

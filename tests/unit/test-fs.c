@@ -12,7 +12,7 @@
 
 static const char mounts[] =
 	"22 27 0:21 / /proc rw,relatime - proc proc rw\n"
-	"25 24 0:23 / /dev/shm rw,nosuid master:1 propagate_from:2 - tmpfs tmpfs rw,size=64k\n"
+	"25 24 0:23 / /dev/shm rw,nosuid master:1 odd- -odd - tmpfs tmpfs rw,size=64k\n"
 	"\n"
 	"26 24 0:230 / /other - ext4 x rw\n"
 	"27 1 254:0 / / rw - ext4 /dev/vda rw,discard\n"

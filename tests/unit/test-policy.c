@@ -251,6 +251,7 @@ static void test_match(void)
 	decides("map:shared&map:rw=zero", 1, "m0m1");
 	decides("map:shared&map:ro=zero", 0, "m0m1");
 	decides("map:rw=zero,map:shared=owner", 1, "m0m1");
+	decides("map:ro=zero,map:shared=owner", 2, "m0m1");
 	decides("fs:nfs=zero,fs:tmp*=ones", 2, "f0f1");
 	decides("kind:memfd&cause:nospace=zero,cause:[tu]*=ones", 2, "k0c0c1");
 	decides("kind:shm&cause:truncated&fs:*=zero", 0, "k0k1");
