@@ -127,7 +127,7 @@ static void adopt_displaced(int signo)
 		return;
 	atomic_store(&current[signo != SIGBUS], disposition);
 	if (signo == SIGBUS)
-		owner_note(disposition, (uintptr_t)found.handler);
+		owner_note(disposition, NULL, (uintptr_t)found.handler);
 	install(signo, signo == SIGBUS ? atomic_load(&real_flags) : flags_for(signo, disposition));
 	follow_restart(signo, disposition);
 }
@@ -165,7 +165,7 @@ const struct disposition *disposition_set(int signo, const struct disposition *n
 	if (new->handler == SIG_IGN && signo == SIGBUS)
 		sent_discard();
 	if (signo == SIGBUS && !chained_handler_is_live())
-		owner_note(new, caller);
+		owner_note(new, old, caller);
 	return old;
 }
 
@@ -230,6 +230,6 @@ int disposition_init(void)
 		atomic_store(&current[i], found);
 	}
 	follow_restart(SIGBUS, disposition_now(SIGBUS));
-	owner_note(disposition_now(SIGBUS), (uintptr_t)before[0].handler);
+	owner_note(disposition_now(SIGBUS), NULL, (uintptr_t)before[0].handler);
 	return 0;
 }

@@ -365,8 +365,9 @@ static bool is_fault(const struct jump *jump)
 
 	if (info->si_code <= 0 || info->si_code == BUS_MCEERR_AO || !frame_is_fault(info, jump->uc))
 		return false;
-	return !frame_is_after_syscall(jump->uc) || last.address != (uintptr_t)info->si_addr ||
-	       last.pc == frame_pc(jump->uc);
+	/* The instruction is looked at last: that may be what is lost. */
+	return last.address != (uintptr_t)info->si_addr || last.pc == frame_pc(jump->uc) ||
+	       !frame_is_after_syscall(jump->uc);
 }
 
 static void answer_fault(struct jump *jump)

@@ -53,7 +53,7 @@ static void undo(struct handover handover)
 EXPORT int execve(const char *path, char *const arguments[], char *const environment[])
 {
 	struct handover handover = begin();
-	int result = real.execve(path, arguments, environment);
+	int result = next()->execve(path, arguments, environment);
 
 	undo(handover);
 	return result;
@@ -67,7 +67,7 @@ EXPORT int execv(const char *path, char *const arguments[])
 EXPORT int execvpe(const char *file, char *const arguments[], char *const environment[])
 {
 	struct handover handover = begin();
-	int result = real.execvpe(file, arguments, environment);
+	int result = next()->execvpe(file, arguments, environment);
 
 	undo(handover);
 	return result;
@@ -81,7 +81,7 @@ EXPORT int execvp(const char *file, char *const arguments[])
 EXPORT int fexecve(int fd, char *const arguments[], char *const environment[])
 {
 	struct handover handover = begin();
-	int result = real.fexecve(fd, arguments, environment);
+	int result = next()->fexecve(fd, arguments, environment);
 
 	undo(handover);
 	return result;
@@ -91,7 +91,7 @@ EXPORT int execveat(int fd, const char *path, char *const arguments[], char *con
 	int flags)
 {
 	struct handover handover = begin();
-	int result = real.execveat(fd, path, arguments, environment, flags);
+	int result = next()->execveat(fd, path, arguments, environment, flags);
 
 	undo(handover);
 	return result;
@@ -208,7 +208,7 @@ EXPORT int posix_spawn(pid_t *restrict pid, const char *restrict path,
 	const posix_spawnattr_t *restrict attributes, char *const arguments[restrict],
 	char *const environment[restrict])
 {
-	return spawn(real.posix_spawn, pid, path, actions, attributes, arguments, environment);
+	return spawn(next()->posix_spawn, pid, path, actions, attributes, arguments, environment);
 }
 
 EXPORT int posix_spawnp(pid_t *restrict pid, const char *restrict file,
@@ -216,13 +216,13 @@ EXPORT int posix_spawnp(pid_t *restrict pid, const char *restrict file,
 	const posix_spawnattr_t *restrict attributes, char *const arguments[restrict],
 	char *const environment[restrict])
 {
-	return spawn(real.posix_spawnp, pid, file, actions, attributes, arguments, environment);
+	return spawn(next()->posix_spawnp, pid, file, actions, attributes, arguments, environment);
 }
 
 EXPORT int system(const char *command)
 {
 	struct handover handover = begin();
-	int result = real.system(command);
+	int result = next()->system(command);
 
 	undo(handover);
 	return result;
@@ -231,7 +231,7 @@ EXPORT int system(const char *command)
 EXPORT FILE *popen(const char *command, const char *mode)
 {
 	struct handover handover = begin();
-	FILE *result = real.popen(command, mode);
+	FILE *result = next()->popen(command, mode);
 
 	undo(handover);
 	return result;
@@ -241,7 +241,7 @@ EXPORT FILE *popen(const char *command, const char *mode)
 
 EXPORT int dlclose(void *handle)
 {
-	int result = real.dlclose(handle);
+	int result = next()->dlclose(handle);
 
 	if (active)
 		owner_drop_unloaded();

@@ -40,14 +40,14 @@ EXPORT int sigsuspend(const sigset_t *set)
 {
 	sigset_t copy;
 
-	return real.sigsuspend(for_wait(set, &copy));
+	return next()->sigsuspend(for_wait(set, &copy));
 }
 
 EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *set)
 {
 	sigset_t copy;
 
-	return real.ppoll(fds, count, timeout, for_wait(set, &copy));
+	return next()->ppoll(fds, count, timeout, for_wait(set, &copy));
 }
 
 /* What _FORTIFY_SOURCE makes of ppoll(). */
@@ -56,7 +56,7 @@ EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *
 {
 	sigset_t copy;
 
-	return real.__ppoll_chk(fds, count, timeout, for_wait(set, &copy), size);
+	return next()->__ppoll_chk(fds, count, timeout, for_wait(set, &copy), size);
 }
 
 EXPORT int pselect(int count, fd_set *restrict reads, fd_set *restrict writes,
@@ -65,14 +65,14 @@ EXPORT int pselect(int count, fd_set *restrict reads, fd_set *restrict writes,
 {
 	sigset_t copy;
 
-	return real.pselect(count, reads, writes, exceptions, timeout, for_wait(set, &copy));
+	return next()->pselect(count, reads, writes, exceptions, timeout, for_wait(set, &copy));
 }
 
 EXPORT int epoll_pwait(int fd, struct epoll_event *events, int count, int timeout, const sigset_t *set)
 {
 	sigset_t copy;
 
-	return real.epoll_pwait(fd, events, count, timeout, for_wait(set, &copy));
+	return next()->epoll_pwait(fd, events, count, timeout, for_wait(set, &copy));
 }
 
 EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int count,
@@ -80,7 +80,7 @@ EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int count,
 {
 	sigset_t copy;
 
-	return real.epoll_pwait2(fd, events, count, timeout, for_wait(set, &copy));
+	return next()->epoll_pwait2(fd, events, count, timeout, for_wait(set, &copy));
 }
 
 /* ---- sigwait and friends: a pending SIGBUS waits as a shadow signal ---- */
@@ -95,7 +95,7 @@ static int wait_without_sigbus(const sigset_t *set, siginfo_t *info,
 	mask_set_word(&copy, mask_word(set) & ~SIGNAL_BIT(SIGBUS));
 	if (blocks)
 		mask_swap(SIG_BLOCK, SIGNAL_BIT(SIGBUS));
-	result = real.sigtimedwait(&copy, info, timeout);
+	result = next()->sigtimedwait(&copy, info, timeout);
 	saved_errno = errno;
 	if (blocks)
 		mask_swap(SIG_UNBLOCK, SIGNAL_BIT(SIGBUS));
@@ -121,7 +121,7 @@ static int wait_for(const sigset_t *set, siginfo_t *info, const struct timespec 
 	bool blocked, ignored;
 
 	if (!active || !is_readable(set))
-		return real.sigtimedwait(set, info, timeout);
+		return next()->sigtimedwait(set, info, timeout);
 	mask = mask_swap(SIG_BLOCK, 0);
 	blocked = mask & SIGNAL_BIT(shadow_signal);
 	/* What is ignored and not blocked is never pending, so nobody gets it. */
@@ -133,7 +133,7 @@ static int wait_for(const sigset_t *set, siginfo_t *info, const struct timespec 
 	mask_set_word(&copy, mask_word(set) | SIGNAL_BIT(shadow_signal));
 	if (!info)
 		info = &own; /* the kernel fills in the caller's, where there is one */
-	return unwrap(real.sigtimedwait(&copy, info, timeout), info);
+	return unwrap(next()->sigtimedwait(&copy, info, timeout), info);
 }
 
 EXPORT int sigtimedwait(const sigset_t *restrict set, siginfo_t *restrict info,
@@ -163,7 +163,7 @@ EXPORT int sigwait(const sigset_t *restrict set, int *restrict signo)
 
 EXPORT int sigpending(sigset_t *set)
 {
-	int result = real.sigpending(set);
+	int result = next()->sigpending(set);
 	uint64_t word;
 
 	if (!active || result != 0)
@@ -175,12 +175,12 @@ EXPORT int sigpending(sigset_t *set)
 	return 0;
 }
 
-/* read() has to say SIGBUS, so one that is pending must be one: sent.c then blocks it for real. */
+/* read() has to say SIGBUS, so one that is pending must be one: sent.c then blocks it for next()-> */
 EXPORT int signalfd(int fd, const sigset_t *set, int flags)
 {
 	if (active && is_readable(set) && mask_word(set) & SIGNAL_BIT(SIGBUS))
 		sent_keep_real();
-	return real.signalfd(fd, set, flags);
+	return next()->signalfd(fd, set, flags);
 }
 
 /* ---- threads ---- */
@@ -190,15 +190,15 @@ EXPORT int pthread_attr_setsigmask_np(pthread_attr_t *attributes, const sigset_t
 	sigset_t copy;
 
 	if (!active || !set)
-		return real.pthread_attr_setsigmask_np(attributes, set);
+		return next()->pthread_attr_setsigmask_np(attributes, set);
 	copy = *set;
 	mask_set_word(&copy, mask_to_kernel(mask_word(set)));
-	return real.pthread_attr_setsigmask_np(attributes, &copy);
+	return next()->pthread_attr_setsigmask_np(attributes, &copy);
 }
 
 EXPORT int pthread_attr_getsigmask_np(const pthread_attr_t *attributes, sigset_t *set)
 {
-	int result = real.pthread_attr_getsigmask_np(attributes, set);
+	int result = next()->pthread_attr_getsigmask_np(attributes, set);
 
 	if (active && result == 0)
 		mask_set_word(set, mask_from_kernel(mask_word(set)));

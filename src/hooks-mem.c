@@ -65,21 +65,21 @@ EXPORT int pkey_mprotect(void *address, size_t length, int prot, int key)
 {
 	if (active)
 		track_protect(address, length, prot);
-	return real.pkey_mprotect(address, length, prot, key);
+	return next()->pkey_mprotect(address, length, prot, key);
 }
 
 /* The range keeps its file and owner; only the order of its pages changes. */
 EXPORT int remap_file_pages(void *address, size_t length, int prot, size_t offset, int flags)
 {
-	return real.remap_file_pages(address, length, prot, offset, flags);
+	return next()->remap_file_pages(address, length, prot, offset, flags);
 }
 
 EXPORT void *shmat(int id, const void *address, int flags)
 {
-	return active ? track_shmat(id, address, flags, CALLER) : real.shmat(id, address, flags);
+	return active ? track_shmat(id, address, flags, CALLER) : next()->shmat(id, address, flags);
 }
 
 EXPORT int shmdt(const void *address)
 {
-	return active ? track_shmdt(address) : real.shmdt(address);
+	return active ? track_shmdt(address) : next()->shmdt(address);
 }

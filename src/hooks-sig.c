@@ -42,13 +42,13 @@ static void to_sigaction(const struct disposition *disposition, struct sigaction
 	mask_set_word(&action->sa_mask, disposition->mask);
 	action->sa_sigaction = (void (*)(int, siginfo_t *, void *))disposition->handler;
 	action->sa_flags = (int)disposition->flags;
-	action->sa_restorer = NULL;
+	action->sa_restorer = disposition_restorer(disposition);
 }
 
 /* The child of vfork() shares our memory, but not the kernel's table of handlers: only that changes. */
 static int set_borrowed(int signo, const struct sigaction *new, struct sigaction *old)
 {
-	int result = real.sigaction(signo, new, old);
+	int result = next()->sigaction(signo, new, old);
 
 	if (result == 0 && old && (void *)old->sa_sigaction == (void *)sigbus_entry)
 		to_sigaction(disposition_now(signo), old);
@@ -80,11 +80,13 @@ static int set_other(int signo, const struct sigaction *new, struct sigaction *o
 	struct sigaction copy;
 	int result;
 
-	if (new) {
+	/* The C library does not look at the action for a signal that it refuses. */
+	if (new && signo > 0 && signo < NSIG && !is_internal(signo)) {
 		copy = *new;
 		mask_set_word(&copy.sa_mask, mask_to_kernel(mask_word(&new->sa_mask)));
+		new = &copy;
 	}
-	result = real.sigaction(signo, new ? &copy : NULL, old);
+	result = next()->sigaction(signo, new, old);
 	if (result == 0 && old)
 		mask_set_word(&old->sa_mask, mask_from_kernel(mask_word(&old->sa_mask)));
 	return result;
@@ -94,7 +96,7 @@ EXPORT int sigaction(int signo, const struct sigaction *restrict new, struct sig
 {
 	if (is_ours(signo))
 		return set_ours(signo, new, old, CALLER);
-	return active ? set_other(signo, new, old) : real.sigaction(signo, new, old);
+	return active ? set_other(signo, new, old) : next()->sigaction(signo, new, old);
 }
 
 /* ---- the older ways to install ---- */
@@ -127,17 +129,17 @@ static sighandler_t bsd_signal_ours(int signo, sighandler_t handler, uintptr_t c
 
 EXPORT sighandler_t signal(int signo, sighandler_t handler)
 {
-	return is_ours(signo) ? bsd_signal_ours(signo, handler, CALLER) : real.signal(signo, handler);
+	return is_ours(signo) ? bsd_signal_ours(signo, handler, CALLER) : next()->signal(signo, handler);
 }
 
 EXPORT sighandler_t bsd_signal(int signo, sighandler_t handler)
 {
-	return is_ours(signo) ? bsd_signal_ours(signo, handler, CALLER) : real.signal(signo, handler);
+	return is_ours(signo) ? bsd_signal_ours(signo, handler, CALLER) : next()->signal(signo, handler);
 }
 
 EXPORT sighandler_t ssignal(int signo, sighandler_t handler)
 {
-	return is_ours(signo) ? bsd_signal_ours(signo, handler, CALLER) : real.signal(signo, handler);
+	return is_ours(signo) ? bsd_signal_ours(signo, handler, CALLER) : next()->signal(signo, handler);
 }
 
 static sighandler_t sysv_signal_ours(int signo, sighandler_t handler, uintptr_t caller)
@@ -150,13 +152,13 @@ static sighandler_t sysv_signal_ours(int signo, sighandler_t handler, uintptr_t 
 EXPORT sighandler_t sysv_signal(int signo, sighandler_t handler)
 {
 	return is_ours(signo) ? sysv_signal_ours(signo, handler, CALLER)
-			      : real.sysv_signal(signo, handler);
+			      : next()->sysv_signal(signo, handler);
 }
 
 EXPORT sighandler_t __sysv_signal(int signo, sighandler_t handler)
 {
 	return is_ours(signo) ? sysv_signal_ours(signo, handler, CALLER)
-			      : real.sysv_signal(signo, handler);
+			      : next()->sysv_signal(signo, handler);
 }
 
 /* ---- System V: sigset and friends ---- */
@@ -177,7 +179,7 @@ EXPORT sighandler_t sigset(int signo, sighandler_t handler)
 	sighandler_t old;
 
 	if (!active || signo != SIGBUS)
-		return real.sigset(signo, handler);
+		return next()->sigset(signo, handler);
 	if (handler == SIG_HOLD) {
 		struct sigaction action;
 
@@ -193,7 +195,7 @@ EXPORT sighandler_t sigset(int signo, sighandler_t handler)
 EXPORT int sigignore(int signo)
 {
 	if (!is_ours(signo))
-		return real.sigignore(signo);
+		return next()->sigignore(signo);
 	return install(signo, SIG_IGN, 0, 0, CALLER) == SIG_ERR ? -1 : 0;
 }
 
@@ -202,7 +204,7 @@ EXPORT int sighold(int signo)
 	uint64_t before;
 
 	if (!active || signo != SIGBUS)
-		return real.sighold(signo);
+		return next()->sighold(signo);
 	block_virtually(SIG_BLOCK, signo, &before);
 	return 0;
 }
@@ -212,7 +214,7 @@ EXPORT int sigrelse(int signo)
 	uint64_t before;
 
 	if (!active || signo != SIGBUS)
-		return real.sigrelse(signo);
+		return next()->sigrelse(signo);
 	block_virtually(SIG_UNBLOCK, signo, &before);
 	return 0;
 }
@@ -222,7 +224,7 @@ EXPORT int siginterrupt(int signo, int interrupt)
 	struct sigaction action;
 
 	if (!is_ours(signo))
-		return real.siginterrupt(signo, interrupt);
+		return next()->siginterrupt(signo, interrupt);
 	if (signo == SIGBUS)
 		atomic_store(&interrupts, interrupt != 0);
 	set_ours(signo, NULL, &action, CALLER);
@@ -241,7 +243,8 @@ static int change_mask(int (*next)(int, const sigset_t *, sigset_t *), int how, 
 	if (new) {
 		uint64_t word = mask_word(new);
 
-		copy = *new;
+		/* Only the kernel's part is read: what was handed in may be no longer than that. */
+		memset(&copy, 0, sizeof(copy));
 		mask_set_word(&copy, mask_to_kernel(word));
 		/* Unblocking ends a real block too, which a signalfd or an edited ucontext may have made. */
 		if (how == SIG_UNBLOCK && word & SIGNAL_BIT(SIGBUS))
@@ -255,13 +258,13 @@ static int change_mask(int (*next)(int, const sigset_t *, sigset_t *), int how, 
 
 EXPORT int sigprocmask(int how, const sigset_t *restrict new, sigset_t *restrict old)
 {
-	return active ? change_mask(real.sigprocmask, how, new, old) : real.sigprocmask(how, new, old);
+	return active ? change_mask(next()->sigprocmask, how, new, old) : next()->sigprocmask(how, new, old);
 }
 
 EXPORT int pthread_sigmask(int how, const sigset_t *restrict new, sigset_t *restrict old)
 {
-	return active ? change_mask(real.pthread_sigmask, how, new, old)
-		      : real.pthread_sigmask(how, new, old);
+	return active ? change_mask(next()->pthread_sigmask, how, new, old)
+		      : next()->pthread_sigmask(how, new, old);
 }
 
 /* In a handler that we called this is its way to decline; it must reach this thread (see sent.c). */
@@ -271,5 +274,5 @@ EXPORT int kill(pid_t pid, int signo)
 		SYS_3(SYS_tgkill, pid, SYS_0(SYS_gettid), signo);
 		return 0;
 	}
-	return real.kill(pid, signo);
+	return next()->kill(pid, signo);
 }

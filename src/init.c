@@ -180,6 +180,8 @@ __attribute__((constructor)) static void load(int argc, char **argv, char **envp
 EXPORT int __libc_start_main(int (*program)(int, char **, char **), int argc, char **argv,
 	void (*init)(void), void (*fini)(void), void (*loader_fini)(void), void *stack_end)
 {
+	if (!real.__libc_start_main) /* another C library runs constructors later than this */
+		real_init();
 	if (active && policy.keys & 1u << KEY_OWNER)
 		wrapper_init();
 	return real.__libc_start_main(program, argc, argv, init, fini, loader_fini, stack_end);

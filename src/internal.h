@@ -133,7 +133,15 @@ struct real {
 #undef REAL_MEMBER
 };
 extern struct real real;
+extern bool real_resolved;
 void real_init(void);
+/* For hooks that may be called before our constructor, by that of another -z initfirst object. */
+static inline const struct real *next(void)
+{
+	if (unlikely(!real_resolved))
+		real_init();
+	return &real;
+}
 
 /* Buffers for the fault path: it has little stack and no malloc. */
 struct scratch {
@@ -448,7 +456,8 @@ const char *owner_alias(unsigned owner, unsigned i);
 /* The handler that answers for the owner now, or NULL. [H] */
 const struct disposition *owner_handler(unsigned owner);
 /* What the owners learn from a sigaction(SIGBUS) outside of handlers, made by code at caller. */
-void owner_note(const struct disposition *disposition, uintptr_t caller);
+void owner_note(const struct disposition *disposition, const struct disposition *before,
+	uintptr_t caller);
 /* Takes a handler away from every owner that has it as its newest (SA_RESETHAND). [H] */
 void owner_forget(const struct disposition *disposition);
 

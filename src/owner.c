@@ -306,11 +306,15 @@ static unsigned owner_of_handler(void *handler, unsigned caller)
  * without us, and nobody else's. (Taking off only the newest one would let an older handler of
  * the same object answer although the object has just asked for the default.)
  */
-void owner_note(const struct disposition *disposition, uintptr_t caller_address)
+void owner_note(const struct disposition *disposition, const struct disposition *before,
+	uintptr_t caller_address)
 {
 	unsigned caller = owner_at(caller_address);
 	unsigned id;
 
+	/* libjsig and the like forward: it was the owner of what is there who called them. */
+	if (owners[caller].is_wrapper && before)
+		caller = owner_of_handler(before->handler, caller);
 	if (disposition->handler == SIG_DFL || disposition->handler == SIG_IGN)
 		id = 0;
 	else
@@ -341,9 +345,11 @@ void owner_drop_unloaded(void)
 		struct dl_find_object object;
 		struct owner *owner = &owners[id];
 
-		if (!owner->link_map || !atomic_load(&owner->handlers))
+		if (!owner->link_map || (_dl_find_object((void *)owner->start, &object) == 0 &&
+						is_same_object(owner, &object)))
 			continue;
-		if (_dl_find_object((void *)owner->start, &object) != 0 || !is_same_object(owner, &object))
-			atomic_store(&owner->handlers, NULL);
+		atomic_store(&owner->handlers, NULL);
+		/* The next object may get its place and all its addresses, but has another name. */
+		owner->link_map = NULL;
 	}
 }

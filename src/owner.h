@@ -13,7 +13,8 @@ struct owner {
 	_Atomic(struct handler_cell *) handlers;
 	/* A shared object. Another one may come to the same address after dlclose(): all must fit. */
 	uintptr_t start, end;
-	const void *link_map, *path;
+	_Atomic(const void *) link_map; /* NULL: not loaded any more */
+	const void *path;
 	bool is_self;    /* libsigbus */
 	bool is_system;  /* C library, loader, ourselves: not the owner of a handler */
 	bool is_wrapper; /* maps on behalf of its caller */

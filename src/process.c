@@ -12,6 +12,10 @@
 #include "internal.h"
 #include "syscall.h"
 
+/* Weak: missing under other C libraries, where we stay inert. */
+extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *)
+	__attribute__((weak));
+
 struct process_state *process_state;
 
 #define ARENA_CHUNK ((size_t)1 << 20)
@@ -30,6 +34,12 @@ static void *map_anonymous(size_t size)
 	return address < 0 ? NULL : (void *)address;
 }
 
+/* At once: a vfork() child of the new process would take the state for its own if it came first. */
+static void take_over(void)
+{
+	atomic_store(&process_state->pid, (int)SYS_0(SYS_getpid));
+}
+
 int process_init(void)
 {
 	struct process_state *state = map_anonymous(sizeof(*state));
@@ -40,6 +50,8 @@ int process_init(void)
 		return -ENOSYS;
 	atomic_store(&state->pid, (int)SYS_0(SYS_getpid));
 	process_state = state;
+	if (__register_atfork)
+		__register_atfork(NULL, NULL, take_over, NULL);
 	return 0;
 }
 

@@ -18,23 +18,37 @@ struct run {
 	unsigned prot;
 };
 
+/* Where pages of the same protection as this one surely end. */
+static uintptr_t look(uintptr_t page, uintptr_t end, unsigned *prot)
+{
+	struct vma vma;
+
+	if (vma_query(page, &vma, NULL, 0) != 0) {
+		*prot = probe_protection(page, *prot);
+		return page + PAGE_SIZE;
+	}
+	*prot = vma.prot;
+	return vma.end < end ? vma.end : end;
+}
+
 static int find_runs(const struct range_hit *hit, struct run *runs)
 {
 	unsigned known = state_flags(hit->state) & 7;
 	bool uniform = !(state_flags(hit->state) & RANGE_PROTECTED);
-	uintptr_t end = geometry_end(hit->geometry);
+	uintptr_t end = geometry_end(hit->geometry), next;
 	int count = 0;
 
-	for (uintptr_t page = geometry_start(hit->geometry); page < end; page += PAGE_SIZE) {
-		unsigned prot = uniform ? known : probe_protection(page, known);
+	for (uintptr_t page = geometry_start(hit->geometry); page < end; page = next) {
+		unsigned prot = known;
 
+		next = uniform ? end : look(page, end, &prot);
 		if (count && runs[count - 1].prot == prot) {
-			runs[count - 1].end += PAGE_SIZE;
+			runs[count - 1].end = next;
 			continue;
 		}
 		if (count == RUNS_MAX)
 			return -E2BIG;
-		runs[count++] = (struct run){page, page + PAGE_SIZE, prot};
+		runs[count++] = (struct run){page, next, prot};
 	}
 	return count;
 }

@@ -47,6 +47,7 @@ static int raw_mprotect(void *address, size_t length, int prot)
 	return (int)set_errno(SYS_3(SYS_mprotect, address, length, prot));
 }
 
+bool real_resolved;
 struct real real = {
 	.mmap = raw_mmap,
 	.mmap64 = raw_mmap,
@@ -69,4 +70,5 @@ void real_init(void)
 #define RESOLVE(type, name, parameters) resolve(&real.name, #name);
 	REAL_FUNCTIONS(RESOLVE)
 #undef RESOLVE
+	real_resolved = true;
 }

@@ -73,9 +73,25 @@ static bool same_kind(const struct extent *extent, uintptr_t page, unsigned flag
 {
 	if (extent->content == COPY)
 		return says_lost(probe(page, true)) && probe(page, false) == 0;
-	if (!says_lost(probe(page, write && !(flags & RANGE_READ))))
-		return false;
-	return !(flags & RANGE_PROTECTED) || probe_protection(page, flags & 7) == extent->prot;
+	return says_lost(probe(page, write && !(flags & RANGE_READ)));
+}
+
+/* mprotect() was there: only neighbours of the page's own protection go with it. */
+static void keep_protection(struct extent *extent, uintptr_t *low, uintptr_t *high)
+{
+	struct vma vma;
+
+	if (vma_query(extent->start, &vma, NULL, 0) != 0) {
+		extent->prot = probe_protection(extent->start, extent->prot);
+		*low = extent->start;
+		*high = extent->end;
+		return;
+	}
+	extent->prot = vma.prot;
+	if (*low < vma.start)
+		*low = vma.start;
+	if (*high > vma.end)
+		*high = vma.end;
 }
 
 /* 3: neighbours that are lost too. Each is looked at: a hole in a full file system has no order. */
@@ -89,7 +105,7 @@ static struct extent measure(const struct fault *fault, const struct range_hit *
 	size_t limit = order->limit;
 
 	if (flags & RANGE_PROTECTED)
-		extent.prot = probe_protection(page, flags & 7);
+		keep_protection(&extent, &low, &high);
 	extent.content = order->ones ? ONES : ZEROES;
 	if (fault->write && extent.prot & PROT_READ && probe(page, false) == 0)
 		extent.content = COPY;
@@ -306,6 +322,8 @@ static bool adopt(struct fault *fault)
 		return false;
 	}
 	fault->range = range_lookup(fault->address);
+	if (fault->range.range)
+		fault->count = 1 + atomic_fetch_add(&fault->range.range->faults, 1);
 	return fault->range.range;
 }
 

@@ -21,8 +21,9 @@ static const char *const wrappers[] = {
 	"libQt6Core.so*",
 	"mmap.cpython-*",   /* mmap.mmap() */
 	"libnio.so",        /* FileChannel.map() */
-	"libeatmydata.so*", /* other preloads that forward mmap() */
+	"libeatmydata.so*", /* other preloads that forward mmap() ... */
 	"libjemalloc.so*",
+	"libjsig.so*", /* ... or sigaction() */
 };
 
 bool wrapper_is(const char *object_name)

@@ -232,10 +232,12 @@ fill_tmpfs() {
     assert_explained "\"$PWD/mount/file\"" "$truncated"
 }
 
-# Pages 1-3 of the file are a hole. A fault may take what ext4 keeps in reserve: that is used up too.
+# Pages 1-3 of the file are a hole, but for a quarter of page 1. A fault may take what ext4 keeps in
+# reserve: that is used up too.
 fill_ext4() {
     rm -f mount/file mount/rest mount/reserve
     "$PROGS/pages" open:mount/file size:1 fill size:4
+    printf '%01024d' 0 | tr 0 B | dd of=mount/file bs=1k seek=4 conv=notrunc status=none
     cat /dev/zero >mount/rest 2>/dev/null || :
     "$PROGS/pages" open:mount/reserve size:256 map:256,shared,rw \
         $(seq -f write:%.0f 0 255) >/dev/null 2>&1 || :
@@ -246,9 +248,13 @@ fill_ext4() {
     prepare() {
         fill_ext4
     }
-    loses "\"$PWD/mount/file\"" nospace loss-victim+0x write:2 2 "0-0:= 1-1:0 2-2:w 3-3:0" \
-        "0-0:= 1-1:0 2-2:w 3-3:0" open:mount/file map:4,shared,rw read:0 read:2
+    loses "\"$PWD/mount/file\"" nospace loss-victim+0x write:2 2 "0-0:= 1-1:? 2-2:w 3-3:0" \
+        "0-0:= 1-1:? 2-2:w 3-3:0" open:mount/file map:4,shared,rw read:0 read:2
     loses_in_json "$PWD/mount/file" nospace write:2 open:mount/file map:4,shared,rw
+    policy="*=zero" us loss-victim open:mount/file map:4,shared,rw write:2 write:3 peek:1 peek:3
+    assert_success
+    assert_lines "write 2" "write 3" "peek 1 42 42 42 00 00" "peek 3 77 00 00 00 00"
+    assert_reports 1
 }
 
 # ---- huge pages ----
@@ -292,6 +298,10 @@ require_huge_pages() {
     loses "anonymous memory" "cause unknown" unknown read:1 1 "0-0:= 1-1:0 2-2:= 3-3:0" \
         "0-0:= 1-1:f 2-2:= 3-3:f" uffd:4
     loses_in_json "" unknown read:1 uffd:4
+    policy="*=zero" us loss-victim uffd:4 read:3 write:1
+    assert_success
+    assert_reports 2
+    [[ $stderr == *", fault 1 of this range"*", fault 2 of this range"* ]]
 }
 
 # ---- FUSE ----

@@ -128,6 +128,7 @@ refused() { # STEP...
     policy="*=reserve" us loss-victim open:mount/file size:12 map:12,private,rw blocks write:1 blocks
     assert_success
     assert_line --index 0 "blocks 0"
+    rm mount/file
     for policy in "path:/other=reserve" "path:*=zero,*=reserve" "fs:ext4=reserve" "map:private=reserve"; do
         us loss-victim open:mount/file size:12 map:12,shared,rw blocks
         assert_success

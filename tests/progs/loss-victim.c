@@ -11,7 +11,7 @@
  *   restore:P-P       sigbus_range_restore()
  *   alarm:MS          a signal handler, that makes the file as long as the mapping
  *   altstack:BYTES    more than the least that the kernel takes
- *   no-descriptors    user:UID    root:DIR
+ *   no-descriptors    no-data    no-addresses    (no more of them)    user:UID    root:DIR
  */
 #undef main
 #define SIGBUS_WEAK
@@ -205,16 +205,39 @@ static void do_alarm(const char *milliseconds)
 	setitimer(ITIMER_REAL, &once, NULL);
 }
 
-static void do_no_descriptors(const char *unused)
+static void limit_to(int resource, rlim_t value)
 {
 	struct rlimit limit;
 
+	getrlimit(resource, &limit);
+	limit.rlim_cur = value;
+	setrlimit(resource, &limit);
+}
+
+static void do_no_descriptors(const char *unused)
+{
 	(void)unused;
-	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = (rlim_t)last_file() + 1;
-	setrlimit(RLIMIT_NOFILE, &limit);
+	limit_to(RLIMIT_NOFILE, (rlim_t)last_file() + 1);
 	if (dup(STDIN_FILENO) >= 0 || errno != EMFILE)
 		cannot("RLIMIT_NOFILE");
+}
+
+static void do_no_data(const char *unused)
+{
+	(void)unused;
+	limit_to(RLIMIT_DATA, 0);
+}
+
+static void do_no_addresses(const char *unused)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	size_t count;
+
+	(void)unused;
+	if (!file || fscanf(file, "%zu", &count) != 1)
+		cannot("statm");
+	fclose(file);
+	limit_to(RLIMIT_AS, count * 4096);
 }
 
 static void do_user(const char *id)
@@ -260,6 +283,8 @@ static const struct {
 	{"bytes", do_bytes},
 	{"alarm", do_alarm},
 	{"no-descriptors", do_no_descriptors},
+	{"no-data", do_no_data},
+	{"no-addresses", do_no_addresses},
 	{"user", do_user},
 	{"root", do_root},
 	{"altstack", do_altstack},

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the library shows of itself to sigbus-stat, which reads it from another process.
+ *
+ * An ELF note in the library (name "sigbus", type INSPECT_NOTE) holds the distance from its own
+ * description to the root below, so neither a symbol nor the library's file is needed. The process
+ * does nothing for it but to fill in the root once: whoever looks, looks at the living tables.
+ *
+ * magic, version and size keep their places in all versions. A change of the root, or of one of the
+ * structures behind it that keeps its size, is a new version.
+ */
+#ifndef SIGBUS_INSPECT_H
+#define SIGBUS_INSPECT_H
+
+#include "internal.h"
+
+#define INSPECT_NOTE_NAME "sigbus"
+#define INSPECT_NOTE 1
+#define INSPECT_MAGIC 0x7375626769735f73 /* "s_sigbus" */
+#define INSPECT_VERSION 1
+
+enum inspect_state {
+	INSPECT_LOADED,	 /* the constructor has not come this far */
+	INSPECT_DORMANT, /* by SIGBUS_ONLY */
+	INSPECT_FOREIGN, /* under another C library */
+	INSPECT_FAILED,	 /* the kernel or the C library lacks something */
+	INSPECT_ACTIVE,
+	INSPECT_STATES
+};
+
+/* Of the structures behind the pointers: two builds that differ in one don't read each other. */
+struct inspect_sizes {
+	uint16_t range, owner, handler_cell, disposition, policy, rule;
+};
+
+/* Record id is chunk[id / chunk_records][id % chunk_records]; 1 to *taken have ever been used. */
+struct inspect_ranges {
+	_Atomic(void *) const *chunk;
+	const _Atomic uint32_t *taken;
+	uint32_t chunk_records, chunks;
+};
+
+struct inspect {
+	uint64_t magic;
+	uint32_t version, size;
+	char library[16]; /* its version */
+	_Atomic uint32_t state;
+	struct inspect_sizes sizes;
+	const char *const *program_name;
+	const struct owner *owner; /* OWNERS_MAX of them, those that were never used are zero */
+	struct inspect_ranges ranges;
+	const struct policy *policy;
+	_Atomic(const struct disposition *) const *disposition; /* the virtual one of SIGBUS */
+};
+
+void inspect_init(void);
+void inspect_set_state(enum inspect_state state);
+
+struct inspect_ranges range_inspect(void);			      /* range.c */
+_Atomic(const struct disposition *) const *disposition_inspect(void); /* disposition.c */
+
+#endif

@@ -1,0 +1,411 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+#
+# sigbus-stat: what it shows of another process, and what it says when it cannot.
+
+load helper
+
+STAT=${SIGBUS_INSTALLED:-$top_builddir}/sigbus-stat
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return
+    victims=()
+    # The file of most victims: four pages.
+    head -c 16384 /dev/zero >file
+    export SIGBUS_LOG=off
+}
+
+teardown() {
+    [ ${#victims[@]} = 0 ] || kill -9 "${victims[@]}" 2>/dev/null || :
+}
+
+# Starts a program that prints "ready" when it is; $pid.
+start() { # COMMAND [ARG...]
+    "$@" >ready 2>errors 3>&- &
+    pid=$!
+    disown "$pid"
+    victims+=("$pid")
+    for _ in $(seq 200); do
+        ! grep -q ready ready || return 0
+        kill -0 "$pid" 2>/dev/null || return 1
+        sleep 0.05
+    done
+    return 1
+}
+
+victim() { # STEP...
+    rm -f ready
+    start env ${preload+LD_PRELOAD="$preload"} ${policy+SIGBUS_POLICY="$policy"} \
+        ${only+SIGBUS_ONLY="$only"} "$PROGS/stat-victim" "$LIBS" "$@" || {
+        cat errors >&2
+        return 1
+    }
+}
+
+us_victim() { # STEP...
+    preload=$SIGBUS_LIB victim "$@"
+}
+
+stat_of() { # [OPTION...]
+    run timeout 30 "$STAT" "$@" "$pid"
+}
+
+# What jq finds in the JSON of the victim.
+assert_json() { # FILTER VALUE
+    local found
+
+    found=$("$STAT" --json "$pid" | jq -c "$1")
+    assert_equal "$found" "$2"
+}
+
+@test "stat: ranges with owner, file, faults and replaced pages" {
+    policy='path:*/file=zero(page)' us_victim "file:$PWD/file" "cut:$PWD/file" read:1 store:2
+    stat_of
+    assert_success
+    assert_line --regexp "^stat-victim\[$pid\]: libsigbus is active, .* handler: default$"
+    assert_line --regexp \
+        "^[0-9a-f]+-[0-9a-f]+ +rw-s +16K +2 +2 +stat-victim\+0x[0-9a-f]+ +0x0 +$PWD/file$"
+    assert_line --regexp '^ +1 +2 +stat-victim +none$'
+}
+
+@test "stat: the same in JSON" {
+    skip_without jq
+    policy='path:*/file=zero(page)' us_victim "file:$PWD/file" "cut:$PWD/file" read:1 store:2
+    assert_json '[.pid, .program, .state, .reason]' "[$pid,\"stat-victim\",\"active\",null]"
+    assert_json '.ranges | length' 1
+    assert_json '.ranges[0] | [.path, .offset, .map_prot, .owner, .faults, .replaced, .registered,
+        .mapped, .deleted]' "[\"$PWD/file\",\"0x0\",\"rw-s\",\"stat-victim\",2,2,false,true,false]"
+    assert_json '.ranges[0].mapped_by | test("^stat-victim[+]0x[0-9a-f]+$")' true
+    assert_json '.ranges[0].inode' "$(command stat -c %i file)"
+    assert_json '.disposition' '{"handler":"default","flags":"0x0","mask":"0x0"}'
+    assert_json '[.skipped, (.users | length)]' '[0,0]'
+}
+
+@test "stat: a range of which every page was replaced still has its file" {
+    skip_without jq
+    policy='path:*/file=zero' us_victim "file:$PWD/file" "cut:$PWD/file" store:0 read:1
+    assert_json '.ranges[0] | [.path, .offset, .replaced]' "[\"$PWD/file\",\"0x0\",3]"
+    : >file
+    kill -9 "$pid"
+    head -c 16384 /dev/zero >file
+    policy='*=zero' us_victim a.map a.truncate:0 a.touch:0
+    assert_json '.ranges[0] | [.path, .offset, .deleted, .map_prot, .replaced]' \
+        '["/memfd:actor","0x0",true,"rw-s",2]'
+}
+
+@test "stat: handlers of each owner, newest first, and the program's own" {
+    skip_without jq
+    us_victim a.install:exit a.install:repair p.install:nothing a.map
+    assert_json '[.owners[] | select(.handlers | length > 0) | [.owner, (.handlers | length)]]
+        | sort' '[["actor-a.so",2],["stat-victim",1]]'
+    assert_json '.disposition.handler | test("^stat-victim[+]0x[0-9a-f]+$")' true
+    assert_json '.disposition.flags' '"0x4000004"'
+    assert_json '.disposition.handler == (.owners[] | select(.owner == "stat-victim").handlers[0])' \
+        true
+    local newest
+    newest=$("$STAT" --json "$pid" | jq -r '.owners[] | select(.owner == "actor-a.so").handlers[0]')
+    nm "$LIBS/actor-a.so" | grep " on_repair$" | grep -qi "${newest#*+0x} "
+    stat_of
+    assert_line --regexp "^ +1 +0 +actor-a.so +${newest//+/\\+}, actor-a.so\+0x[0-9a-f]+$"
+}
+
+@test "stat: a registered owner" {
+    skip_without jq
+    us_victim "file:$PWD/file" register:reg-x
+    assert_json '.owners[] | select(.registered) | [.owner, .ranges, .handlers,
+        (.callback | test("^stat-victim[+]0x"))]' '["reg-x",1,[],true]'
+    assert_json '.ranges[0] | [.owner, .mapped_by, .registered, .mapped]' \
+        '["reg-x","reg-x",true,true]'
+    stat_of
+    assert_line --regexp '^ +1 +0 +reg-x \(registered\) +callback stat-victim\+0x[0-9a-f]+$'
+}
+
+@test "stat: hits of each rule" {
+    skip_without jq
+    policy='path:/nowhere=chain,path:*/file=zero(page)' \
+        us_victim "file:$PWD/file" "cut:$PWD/file" read:1 store:2 a.map
+    assert_json '[.rules[] | [.rule, .item, .hits]]' \
+        '[["path:/nowhere=chain",1,0],["path:*/file=zero(page)",2,2],["*=owner|chain",0,0]]'
+    stat_of
+    assert_line --regexp '^ +2 +path:\*/file=zero\(page\)$'
+    assert_line --regexp '^ +0 +\*=owner\|chain \(built-in\)$'
+}
+
+@test "stat: other processes that have the same file, by mapping and by descriptor" {
+    skip_without jq
+    victim "file:$PWD/file"
+    local mapper=$pid
+    victim "open:$PWD/file"
+    local opener=$pid
+    victim # has neither
+    us_victim "file:$PWD/file"
+    assert_json '[.users[] | [.pid, .name, .path, .map_prot, .fd_access]] | sort' \
+        "$(jq -nc "[[$mapper,\"stat-victim\",\"$PWD/file\",\"rw-s\",\"rw\"],
+            [$opener,\"stat-victim\",\"$PWD/file\",null,\"rw\"]] | sort")"
+    stat_of
+    assert_line --regexp "^ *$mapper +\"stat-victim\" +rw-s +[0-9]+ rw +$PWD/file$"
+    assert_line --regexp "^ *$opener +\"stat-victim\" +- +[0-9]+ rw +$PWD/file$"
+}
+
+@test "stat: a file that somebody removed and then held on to" {
+    skip_without jq
+    us_victim "file:$PWD/file" "open:$PWD/file"
+    local first=$pid
+    us_victim "file:$PWD/file"
+    rm file
+    assert_json '.users[] | [.pid, .path, .deleted]' "[$first,\"$PWD/file\",true]"
+}
+
+@test "stat: hostile file names" {
+    skip_without jq
+    local name=$'a\e[31m"b\\c\nd\xff'
+    cp file "$name"
+    us_victim "file:$PWD/$name"
+    stat_of
+    assert_success
+    refute_output --partial $'\e'
+    assert_line --partial 'a\x1b[31m\x22b\x5cc\x0ad'
+    assert_json '.ranges[0].path | endswith("a\\x1b[31m\\x22b\\x5cc\\x0ad\\xff")' true
+}
+
+@test "stat: a dormant process" {
+    only=other,program us_victim
+    stat_of
+    assert_success
+    assert_output "stat-victim[$pid]: libsigbus is dormant: SIGBUS_ONLY names other programs"
+    stat_of --json
+    assert_success
+    assert_output --partial '"state":"dormant","reason":"SIGBUS_ONLY names other programs"'
+}
+
+@test "stat: a process without us" {
+    victim
+    stat_of
+    assert_success
+    assert_output --partial "libsigbus is absent: not preloaded"
+    stat_of --json
+    assert_output --partial '"state":"absent","reason":"not preloaded'
+}
+
+@test "stat: a library that the dynamic linker did not find" {
+    preload=/nowhere/libsigbus.so.0 victim
+    stat_of
+    assert_success
+    assert_output --partial "LD_PRELOAD names it, but the dynamic linker did not load it"
+}
+
+@test "stat: a static program" {
+    printf '%s\n' '#include <unistd.h>' \
+        'int main(void) { return write(1, "ready\n", 6) != 6 || pause(); }' >static.c
+    "$CC" -static -o static static.c 2>/dev/null || skip "no static C library"
+    start env LD_PRELOAD="$SIGBUS_LIB" ./static
+    stat_of
+    assert_success
+    assert_output --partial "statically linked: nothing can be preloaded"
+}
+
+@test "stat: a program in secure mode" {
+    skip_unless_root
+    skip_without setpriv
+    cp "$(command -v sleep)" sleep
+    chmod 4755 sleep
+    chmod 711 . ..
+    setpriv --reuid=65534 --regid=65534 --clear-groups \
+        env LD_PRELOAD="$SIGBUS_LIB" ./sleep 100 3>&- &
+    pid=$!
+    disown "$pid"
+    victims+=("$pid")
+    sleep 0.3
+    grep -q . "/proc/$pid/maps" || skip "setuid programs cannot be run here"
+    stat_of
+    assert_success
+    assert_output --partial "secure mode (AT_SECURE"
+}
+
+@test "stat: a thread of the kernel" {
+    grep -q kthreadd /proc/2/comm 2>/dev/null || skip "none to be seen here"
+    skip_unless_root
+    pid=2 stat_of
+    assert_success
+    assert_output --partial "a thread of the kernel"
+}
+
+@test "stat: another user's process, and one that is not dumpable" {
+    skip_unless_root
+    skip_without setpriv
+    local nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+    "${nobody[@]}" test -x "$STAT" || skip "nobody can't execute sigbus-stat here"
+    us_victim
+    run "${nobody[@]}" "$STAT" "$pid"
+    assert_equal "$status" 3
+    assert_output --partial "$pid: no access: it runs as another user, root (uid 0)"
+    rm ready
+    start "${nobody[@]}" env LD_PRELOAD="$SIGBUS_LIB" "$PROGS/stat-victim" "$LIBS"
+    run "${nobody[@]}" "$STAT" "$pid"
+    [[ $status$output == 0*"libsigbus is active"* || $status$output == 3*ptrace_scope* ]]
+    rm ready
+    start "${nobody[@]}" "$PROGS/stat-victim" "$LIBS" nodump
+    run "${nobody[@]}" "$STAT" "$pid"
+    assert_equal "$status" 3
+    assert_output --partial "no access"
+    [[ $output == *"not dumpable"* || $output == *ptrace_scope* ]]
+}
+
+@test "stat: no such process" {
+    local pid
+    pid=$(bash -c 'echo $$')
+    stat_of
+    assert_equal "$status" 1
+    assert_output "sigbus-stat: $pid: no such process"
+    stat_of --watch
+    assert_equal "$status" 1
+}
+
+@test "stat: a zombie" {
+    bash -c 'sleep 0 & echo $! >zombie; exec sleep 100' 3>&- &
+    victims+=($!)
+    disown $!
+    sleep 0.5
+    pid=$(cat zombie)
+    stat_of
+    assert_equal "$status" 1
+    assert_output "sigbus-stat: $pid: has ended (a zombie)"
+}
+
+@test "stat: usage" {
+    local arguments
+    for arguments in "" "12 13" "--nonsense 1" "0" "-5" "12x" "99999999999999999999"; do
+        # shellcheck disable=SC2086 # words are meant
+        run "$STAT" $arguments
+        assert_equal "$status" 2
+    done
+    run "$STAT" --help
+    assert_success
+    assert_line --partial "usage: sigbus-stat"
+    run "$STAT" --version
+    assert_success
+    assert_output --partial "libsigbus"
+}
+
+@test "stat: watches until the process ends" {
+    skip_without jq
+    us_victim "file:$PWD/file"
+    timeout 20 "$STAT" --watch --json "$pid" >looks 2>end 3>&- &
+    local watcher=$!
+    sleep 2.5
+    kill -9 "$pid"
+    wait "$watcher"
+    assert_equal "$(cat end)" "sigbus-stat: $pid has ended"
+    [ "$(wc -l <looks)" -ge 2 ]
+    [ "$(jq -s 'length' looks)" -ge 2 ]
+    assert_equal "$(jq -c '[.state, (.ranges | length)]' looks | sort -u)" '["active",1]'
+}
+
+@test "stat: plain when piped, headings and a clean screen on a terminal" {
+    skip_without script
+    us_victim "file:$PWD/file"
+    stat_of
+    refute_output --partial $'\e'
+    run script -qec "stty cols 40; exec '$STAT' $pid" /dev/null </dev/null
+    assert_success
+    assert_output --partial $'\e[1m'
+    local line plain
+    while IFS= read -r line; do
+        plain=$(sed $'s/\e\\[[0-9]*m//g; s/\r//g' <<<"$line")
+        [ ${#plain} -le 40 ] || [[ $plain == *"libsigbus is active"* ]] ||
+            [[ $plain == *"could not be looked at"* ]]
+    done <<<"$output"
+    run timeout 2 script -qec "exec '$STAT' --watch $pid" /dev/null </dev/null
+    assert_output --partial $'\e[H\e[2J'
+}
+
+@test "stat: a library without symbols, removed since it was loaded" {
+    skip_without strip
+    skip_without jq
+    cp "$SIGBUS_LIB" libsigbus.so.0
+    strip -s libsigbus.so.0
+    preload=$PWD/libsigbus.so.0 victim "file:$PWD/file"
+    rm libsigbus.so.0
+    assert_json '[.state, .ranges[0].path]' "[\"active\",\"$PWD/file\"]"
+}
+
+@test "stat: a fork child" {
+    skip_without jq
+    mkfifo fifo
+    start env LD_PRELOAD="$SIGBUS_LIB" bash -c '(read -r line <fifo; :) & echo $! >child
+        echo ready; wait'
+    pid=$(cat child)
+    victims+=("$pid")
+    assert_json '[.pid, .program, .state]' "[$pid,\"bash\",\"active\"]"
+}
+
+@test "stat: many ranges, and ranges that come and go" {
+    skip_without jq
+    us_victim "file:$PWD/file" many:5000
+    assert_json '[(.ranges | length), .skipped]' '[5001,0]'
+    us_victim "file:$PWD/file" churn
+    for _ in 1 2 3 4 5; do
+        assert_json '[.state, (.ranges | length) >= 1, (.ranges | length) <= 3]' \
+            '["active",true,true]'
+    done
+    kill -0 "$pid"
+}
+
+@test "stat: nothing of it stops or changes the process" {
+    us_victim "file:$PWD/file"
+    local before after
+    before=$(grep -E '^(voluntary|nonvoluntary|State|TracerPid)' "/proc/$pid/status")
+    for _ in 1 2 3 4 5; do
+        stat_of
+        assert_success
+    done
+    after=$(grep -E '^(voluntary|nonvoluntary|State|TracerPid)' "/proc/$pid/status")
+    assert_equal "$after" "$before"
+}
+
+@test "stat: another version, a damaged root" {
+    local how
+    for how in version size; do
+        start env LD_PRELOAD="$SIGBUS_LIB" "$PROGS/stat-garbage" $how
+        stat_of
+        assert_equal "$status" 1
+        assert_output --partial "use the one that came with that library"
+        rm ready
+    done
+    start env LD_PRELOAD="$SIGBUS_LIB" "$PROGS/stat-garbage" magic
+    stat_of
+    assert_equal "$status" 1
+    assert_output --partial "damaged"
+}
+
+@test "stat: garbage behind the root neither crashes nor hangs it" {
+    local how seed
+    for how in noise tables counts circle; do
+        for seed in 1 2 3 4 5; do
+            start env LD_PRELOAD="$SIGBUS_LIB" "$PROGS/stat-garbage" $how $seed
+            stat_of
+            [ "$status" = 0 ] || [ "$status" = 1 ]
+            refute_output --partial "took longer than"
+            stat_of --json
+            [ "$status" = 0 ] || [ "$status" = 1 ]
+            refute_output --partial "took longer than"
+            kill -9 "$pid"
+            rm ready
+        done
+    done
+}
+
+@test "stat: no page of a file is read" {
+    start env LD_PRELOAD="$SIGBUS_LIB" "$PROGS/stat-garbage" file
+    stat_of
+    assert_success
+    refute_output --partial "*=owner|chain"
+    assert_line "Entries that could not be read, or were changing: 1"
+}
+
+@test "stat: memory that never answers ends the look" {
+    start env LD_PRELOAD="$SIGBUS_LIB" "$PROGS/stat-garbage" wait || skip "no userfaultfd here"
+    stat_of
+    assert_equal "$status" 1
+    assert_output --partial "took longer than"
+}
