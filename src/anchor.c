@@ -17,15 +17,13 @@
 static uintptr_t area;
 static _Atomic uint64_t taken[ANCHORS / 64];
 
-int anchor_init(void)
+void anchor_init(void)
 {
 	long address = SYS_6(SYS_mmap, 0, ANCHORS * PAGE_SIZE, PROT_NONE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (address < 0)
-		return (int)address;
-	area = (uintptr_t)address;
-	return 0;
+	if (address >= 0)
+		area = (uintptr_t)address;
 }
 
 static int take_slot(void)

@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include "inspect.h"
 #include "internal.h"
 #include "sent.h"
 #include "syscall.h"
@@ -20,7 +21,7 @@ struct kernel_sigaction {
 	void *handler;
 	uint64_t flags;
 #if defined(__x86_64__)
-	void *restorer;
+	void (*restorer)(void);
 #endif
 	uint64_t mask;
 };
@@ -132,6 +133,11 @@ static void adopt_displaced(int signo)
 	follow_restart(signo, disposition);
 }
 
+_Atomic(const struct disposition *) const *disposition_inspect(void)
+{
+	return &current[0];
+}
+
 const struct disposition *disposition_now(int signo)
 {
 	return atomic_load(&current[signo != SIGBUS]);
@@ -185,6 +191,15 @@ void disposition_rearm(void)
 {
 	atomic_store(&disposition_disarmed, false);
 	install(SIGBUS, atomic_load(&real_flags));
+}
+
+void (*disposition_restorer(const struct disposition *disposition))(void)
+{
+#if defined(__x86_64__)
+	if (disposition->flags & SA_RESTORER_)
+		return ours.restorer;
+#endif
+	return NULL;
 }
 
 /* For a program that is about to be executed. False: there is nothing to take back. */

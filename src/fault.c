@@ -328,6 +328,7 @@ static void match_rule(struct fault *fault)
 	struct facts facts = {.owner = state_owner(fault->range.state), .fault = fault};
 
 	fault->rule = facts_match(&facts);
+	atomic_fetch_add(&((struct rule *)fault->rule)->hits, 1);
 }
 
 /*

@@ -74,6 +74,12 @@ static int set_ours(int signo, const struct sigaction *new, struct sigaction *ol
 	return 0;
 }
 
+/* What the C library keeps for itself: cancellation and setuid() in all threads. */
+static bool is_internal(int signo)
+{
+	return signo == 32 || signo == 33;
+}
+
 /* Another signal's handler that blocks SIGBUS blocks the shadow. */
 static int set_other(int signo, const struct sigaction *new, struct sigaction *old)
 {
@@ -203,9 +209,10 @@ EXPORT int sighold(int signo)
 {
 	uint64_t before;
 
-	if (!active || signo != SIGBUS)
+	if (!is_ours(signo))
 		return next()->sighold(signo);
-	block_virtually(SIG_BLOCK, signo, &before);
+	if (signo == SIGBUS) /* the shadow's bit is not the program's */
+		block_virtually(SIG_BLOCK, signo, &before);
 	return 0;
 }
 
@@ -213,9 +220,10 @@ EXPORT int sigrelse(int signo)
 {
 	uint64_t before;
 
-	if (!active || signo != SIGBUS)
+	if (!is_ours(signo))
 		return next()->sigrelse(signo);
-	block_virtually(SIG_UNBLOCK, signo, &before);
+	if (signo == SIGBUS)
+		block_virtually(SIG_UNBLOCK, signo, &before);
 	return 0;
 }
 

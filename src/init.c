@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 #include "call.h"
+#include "inspect.h"
 #include "internal.h"
 #include "repair.h"
 #include "syscall.h"
@@ -125,7 +126,9 @@ static int start(void)
 	open_log();
 	read_policy();
 	probe_init();
-	error = repair_init();
+	/* Address space that is limited, or locked by mlockall(), is taken only where it is needed. */
+	if (policy.actions & (1u << ACTION_ZERO | 1u << ACTION_ONES))
+		error = repair_init();
 	if (error)
 		return error;
 	shadow_signal = __libc_allocate_rtsig(0);
@@ -136,6 +139,7 @@ static int start(void)
 	if (error)
 		return error;
 	active = true;
+	inspect_set_state(INSPECT_ACTIVE);
 	translate_mask();
 	return 0;
 }
@@ -160,17 +164,24 @@ __attribute__((constructor)) static void load(int argc, char **argv, char **envp
 
 	(void)argc, (void)argv;
 	real_init();
-	if (!__libc_allocate_rtsig)
+	inspect_init();
+	if (!__libc_allocate_rtsig) {
+		inspect_set_state(INSPECT_FOREIGN);
 		return;
+	}
 	environment = envp; /* given by this C library's loader only */
 	name_program();
 	only = from_environment("SIGBUS_ONLY");
-	if (only && !is_wanted_here(only))
+	if (only && !is_wanted_here(only)) {
+		inspect_set_state(INSPECT_DORMANT);
 		return;
-	if (start() != 0)
+	}
+	if (start() != 0) {
+		inspect_set_state(INSPECT_FAILED);
 		report_note("inactive: the kernel or the C library lacks what is needed");
-	else if (out_start_line_wanted())
+	} else if (out_start_line_wanted()) {
 		say_started();
+	}
 }
 
 /*

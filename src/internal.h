@@ -496,6 +496,8 @@ const struct disposition *disposition_set(int signo, const struct disposition *n
 /* Gives the kernel's disposition up, so that the next fault, or the queued signal, is fatal. [H] */
 void disposition_die(int signo);
 bool disposition_show_ignored(void);
+/* As the kernel shows it with the action: the C library's, if the action was set by it. */
+void (*disposition_restorer(const struct disposition *disposition))(void);
 void disposition_rearm(void); /* after a death that did not happen */
 extern _Atomic bool disposition_disarmed;
 

@@ -230,13 +230,6 @@ const char *owner_alias(unsigned id, unsigned i)
 
 /* ---- handlers ---- */
 
-/* Interned: the same handler before the same rest is the same cell. */
-struct handler_cell {
-	struct handler_cell *chain;
-	const struct disposition *disposition;
-	struct handler_cell *rest;
-};
-
 #define CELL_BUCKETS 256
 static _Atomic(struct handler_cell *) cells[CELL_BUCKETS];
 

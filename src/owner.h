@@ -6,7 +6,12 @@
 #include "internal.h"
 #include "sigbus/sigbus.h"
 
-struct handler_cell;
+/* Interned: the same handler before the same rest is the same cell. */
+struct handler_cell {
+	struct handler_cell *chain;
+	const struct disposition *disposition;
+	struct handler_cell *rest;
+};
 
 struct owner {
 	const char *name, *resolved; /* base names, never NULL for an entry in use */

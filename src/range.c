@@ -39,6 +39,7 @@
  * Memory comes in chunks and is never given back. A node that loses the race for its place is
  * leaked: at most one for each place and concurrent writer.
  */
+#include "inspect.h"
 #include "internal.h"
 
 #include <errno.h>
@@ -100,6 +101,14 @@ static struct {
 void range_init(const struct range_env *env)
 {
 	pool.env = *env;
+}
+
+struct inspect_ranges range_inspect(void)
+{
+	return (struct inspect_ranges){.chunk = pool.chunk,
+		.taken = &pool.taken,
+		.chunk_records = CHUNK_RECORDS,
+		.chunks = sizeof(pool.chunk) / sizeof(pool.chunk[0])};
 }
 
 /* ---- memory ---- */

@@ -98,6 +98,20 @@ static void *fail(int error)
 	return MAP_FAILED;
 }
 
+/* What the kernel refuses: we must not have begun then. */
+static bool is_valid(const struct remap *remap, const struct remapping *move)
+{
+	uintptr_t new = (uintptr_t)move->new;
+
+	if (move->flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED))
+		return false;
+	if (!(move->flags & MREMAP_FIXED))
+		return true;
+	return move->flags & MREMAP_MAYMOVE && !(new & ~PAGE_MASK) &&
+	       new + remap->new_size > new &&
+	       (new >= remap->old + remap->old_size || remap->old >= new + remap->new_size);
+}
+
 void *remap_repaired(const struct remapping *move, uintptr_t anchor, unsigned prot)
 {
 	struct remap remap = {.old = (uintptr_t)move->old,
@@ -108,8 +122,10 @@ void *remap_repaired(const struct remapping *move, uintptr_t anchor, unsigned pr
 
 	if (remap.new_size <= remap.old_size && !(move->flags & MREMAP_FIXED))
 		return real.mremap(move->old, move->old_size, move->new_size, move->flags);
+	if (!is_valid(&remap, move))
+		return fail(EINVAL);
 	if (!(move->flags & MREMAP_MAYMOVE))
-		return fail(move->flags & MREMAP_FIXED ? EINVAL : ENOMEM);
+		return fail(ENOMEM);
 	remap.new = hold_place(move);
 	if (!remap.new)
 		return fail(ENOMEM);

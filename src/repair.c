@@ -61,7 +61,8 @@ int repair_init(void)
 	if (address < 0)
 		return (int)address;
 	scratch_area = (uintptr_t)address;
-	return anchor_init();
+	anchor_init();
+	return 0;
 }
 
 static bool says_lost(int error)

@@ -82,6 +82,22 @@ static void insert(uintptr_t start, size_t size, const struct range_attributes *
 	range_insert(start, whole_pages(size), attributes);
 }
 
+/* ---- who is between a cut and what comes after it ---- */
+
+static void enter_writing(void)
+{
+	atomic_fetch_add(&process_state->writers, 1);
+}
+
+/* In a child of fork() by a handler that came in between the count is 0 already. */
+static void leave_writing(void)
+{
+	uint32_t count = atomic_load(&process_state->writers);
+
+	while (count && !atomic_compare_exchange_weak(&process_state->writers, &count, count - 1))
+		;
+}
+
 /* ---- mmap, munmap ---- */
 
 static bool is_tracked(const struct mapping *mapping)
@@ -140,7 +156,7 @@ void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const stru
 	if (is_tracked(mapping) && !admit(mapping, caller, &attributes))
 		return MAP_FAILED;
 	if (replaces) {
-		atomic_fetch_add(&process_state->writers, 1);
+		enter_writing();
 		cut = begin(start, mapping->length);
 	}
 	result = next(mapping->address, mapping->length, mapping->prot, mapping->flags, mapping->fd,
@@ -152,7 +168,7 @@ void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const stru
 	if (result != MAP_FAILED && is_tracked(mapping))
 		track_new((uintptr_t)result, mapping, attributes);
 	if (replaces)
-		atomic_fetch_sub(&process_state->writers, 1);
+		leave_writing();
 	return result;
 }
 
@@ -244,6 +260,27 @@ static bool grows_reserved(const struct remapping *move, unsigned flags)
 	return flags & RANGE_RESERVED && whole_pages(move->new_size) > whole_pages(move->old_size);
 }
 
+/* What was cut at the old place goes in at the new one; the last piece grows, or is cut off. */
+static void insert_moved(const struct remapping *move, struct range_cut cut, uintptr_t to)
+{
+	uintptr_t old = (uintptr_t)move->old, end = old + whole_pages(move->old_size);
+	size_t new_size = whole_pages(move->new_size);
+
+	for (uint32_t id = cut.first; id; id = next_piece(id)) {
+		struct range *range = range_by_id(id);
+		uint64_t geometry = range_piece(range);
+		struct range_attributes attributes = attributes_of(id);
+		size_t offset = geometry_start(geometry) - old, size = geometry_size(geometry);
+
+		if (offset >= new_size)
+			continue;
+		if (geometry_end(geometry) == end || size > new_size - offset)
+			size = new_size - offset;
+		attributes.anchor = take_anchor(range);
+		insert(to + offset, size, &attributes);
+	}
+}
+
 static void *move_range(const struct remapping *move)
 {
 	struct range_cut old = begin((uintptr_t)move->old, move->old_size);
@@ -252,7 +289,7 @@ static void *move_range(const struct remapping *move)
 	uint32_t first = first_piece(old);
 	void *result;
 
-	if (first) {
+	if (first && piece_start(first) == (uintptr_t)move->old) {
 		attributes = attributes_of(first);
 		attributes.anchor = range_anchor(range_by_id(first));
 	}
@@ -271,12 +308,9 @@ static void *move_range(const struct remapping *move)
 		undo(target, (uintptr_t)move->new, move->new_size);
 		return result;
 	}
-	if (first)
-		take_anchor(range_by_id(first)); /* it goes on to the new range */
-	range_cut_release(old);
 	range_cut_release(target);
-	if (first)
-		insert((uintptr_t)result, move->new_size, &attributes);
+	insert_moved(move, old, (uintptr_t)result);
+	range_cut_release(old);
 	return result;
 }
 
@@ -286,12 +320,12 @@ void *track_mremap(const struct remapping *move)
 
 	if (!is_sane((uintptr_t)move->old, move->new_size))
 		return real.mremap(move->old, move->old_size, move->new_size, move->flags, move->new);
-	atomic_fetch_add(&process_state->writers, 1);
+	enter_writing();
 	if (!move->old_size || move->flags & MREMAP_DONTUNMAP)
 		result = duplicate(move);
 	else
 		result = move_range(move);
-	atomic_fetch_sub(&process_state->writers, 1);
+	leave_writing();
 	return result;
 }
 
