@@ -78,7 +78,7 @@ static struct range *first_piece_from(struct range_cut cut, uintptr_t from)
 {
 	struct range *best = NULL;
 
-	for (uint32_t id = cut.first; id; id = atomic_load(&range_by_id(id)->faults)) {
+	for (uint32_t id = cut.first; id; id = range_next_piece(range_by_id(id))) {
 		struct range *piece = range_by_id(id);
 		uintptr_t start = geometry_start(range_piece(piece));
 
@@ -161,7 +161,7 @@ static int remove_range(unsigned owner, uintptr_t start, size_t size)
 	if (!search.hit.range)
 		return -ENOENT;
 	cut = range_cut(start, size);
-	for (uint32_t id = cut.first; id; id = atomic_load(&range_by_id(id)->faults)) {
+	for (uint32_t id = cut.first; id; id = range_next_piece(range_by_id(id))) {
 		struct range *piece = range_by_id(id);
 		uint64_t state = atomic_load(&piece->state);
 		unsigned flags = state_flags(state);

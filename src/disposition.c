@@ -222,11 +222,16 @@ static int take(int signo, struct kernel_sigaction *before)
 {
 	struct sigaction action = {.sa_sigaction = (void (*)(int, siginfo_t *, void *))sigbus_entry,
 		.sa_flags = flags_of(signo) | SA_RESTART};
+	struct sigaction replaced;
 
-	if (kernel_action(signo, NULL, before) < 0 || real.sigaction(signo, &action, NULL) != 0 ||
+	if (kernel_action(signo, NULL, before) < 0 || real.sigaction(signo, &action, &replaced) != 0 ||
 		kernel_action(signo, NULL, &ours) < 0)
 		return -EINVAL;
-	return ours.handler == (void *)sigbus_entry ? 0 : -EBUSY;
+	if (ours.handler == (void *)sigbus_entry)
+		return 0;
+	/* Another copy of us was here first, and took ours for the program's. */
+	real.sigaction(signo, &replaced, NULL);
+	return -EBUSY;
 }
 
 int disposition_init(void)

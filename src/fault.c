@@ -51,6 +51,7 @@ void fault_report(struct fault *fault)
 {
 	bool quiet = fault->rule && fault->rule->quiet;
 
+	report_count(fault);
 	if (!quiet && !fault->reported && out_wanted())
 		report_fault(fault);
 	fault->reported = true;
@@ -331,6 +332,15 @@ static void match_rule(struct fault *fault)
 	atomic_fetch_add(&((struct rule *)fault->rule)->hits, 1);
 }
 
+/* A writer that was left by siglongjmp() is waited for once. */
+static bool is_being_written(void)
+{
+	uint32_t in = atomic_load(&process_state->writers_in);
+
+	return in != atomic_load(&process_state->writers_out) &&
+	       in != atomic_load(&process_state->writers_lost);
+}
+
 /*
  * Between cutting a range and the system call's return its pages are nobody's, and while a range is
  * being split they may be unsettled: wait a little before calling them unknown. Not for ever: the
@@ -338,13 +348,17 @@ static void match_rule(struct fault *fault)
  */
 static void find_range(struct fault *fault)
 {
-	for (int naps = 0; naps < NAPS_MAX; naps++) {
+	uint32_t in = atomic_load(&process_state->writers_in);
+	int naps;
+
+	for (naps = 0; naps < NAPS_MAX; naps++) {
 		fault->range = range_lookup(fault->address);
-		if (fault->range.range ||
-			(!fault->range.unsettled && !atomic_load(&process_state->writers)))
+		if (fault->range.range || (!fault->range.unsettled && !is_being_written()))
 			break;
 		sys_nap(NAP_NANOSECONDS);
 	}
+	if (naps == NAPS_MAX)
+		atomic_store(&process_state->writers_lost, in);
 	if (fault->range.range)
 		fault->count = 1 + atomic_fetch_add(&fault->range.range->faults, 1);
 }

@@ -117,7 +117,9 @@ static void translate_mask(void)
 
 static int start(void)
 {
-	static const struct range_env env = {.allocate = arena_allocate, .wait = repair_wait};
+	static const struct range_env env = {.allocate = arena_allocate,
+		.wait = repair_wait,
+		.release = range_cut_release};
 	int error = process_init();
 
 	if (error)
@@ -176,7 +178,12 @@ __attribute__((constructor)) static void load(int argc, char **argv, char **envp
 		inspect_set_state(INSPECT_DORMANT);
 		return;
 	}
-	if (start() != 0) {
+	/* By dlopen(), or linked in behind the C library: nobody's calls come to our hooks. */
+	if (!object_precedes(&active, (void *)__libc_allocate_rtsig)) {
+		inspect_set_state(INSPECT_FAILED);
+		open_log();
+		report_note("inactive: loaded behind the C library: preload it, or link with it");
+	} else if (start() != 0) {
 		inspect_set_state(INSPECT_FAILED);
 		report_note("inactive: the kernel or the C library lacks what is needed");
 	} else if (out_start_line_wanted()) {
@@ -186,7 +193,7 @@ __attribute__((constructor)) static void load(int argc, char **argv, char **envp
 
 /*
  * The last moment before the program runs. Our constructor is too early for dlopen(): the C library
- * has not been started then, and would be, without its arguments, as a dependency of libunwind.
+ * has not been started then, and would be, without its arguments, as a dependency of libgcc_s.
  */
 EXPORT int __libc_start_main(int (*program)(int, char **, char **), int argc, char **argv,
 	void (*init)(void), void (*fini)(void), void (*loader_fini)(void), void *stack_end)
@@ -200,6 +207,8 @@ EXPORT int __libc_start_main(int (*program)(int, char **, char **), int argc, ch
 
 __attribute__((destructor)) static void unload(void)
 {
-	if (active)
-		call_flush();
+	if (!active)
+		return;
+	call_flush();
+	report_summary();
 }

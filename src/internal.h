@@ -50,16 +50,34 @@ struct stash {
 	siginfo_t info;
 };
 
+/* They only grow. See report_count() and out.c. */
+struct counters {
+	_Atomic uint64_t faults;     /* all but sent signals */
+	_Atomic uint64_t reported;   /* told, or tried to */
+	_Atomic uint64_t suppressed; /* faults that nobody was told of: too many in a range */
+	_Atomic uint64_t quiet;      /* the same because their rule says +quiet */
+	_Atomic uint64_t lost;       /* lines that did not get out */
+	_Atomic uint64_t repaired_pages, repaired_ranges;
+	_Atomic uint64_t owner_answered, chained, fatal;
+	_Atomic uint64_t untracked;   /* faults for which the kernel had to be asked what is there */
+	_Atomic uint64_t failed_open; /* what could not be tracked, and was passed on as it was */
+};
+
 /* Lives in MADV_WIPEONFORK pages: a fork child finds all of it zero, whatever was held. */
 struct process_state {
 	struct lock_word lock[64];
 	_Atomic int pid;                              /* of the process that uses it; 0 in a new child */
-	_Atomic uint32_t writers;                     /* between cutting a range and the new state */
+	/* Writers come between cutting a range and its new state: how many came, and how many left. */
+	_Atomic uint32_t writers_in, writers_out;
+	_Atomic uint32_t writers_lost; /* writers_in when those who are in did not leave in time */
 	_Atomic uint32_t scratch_busy[SCRATCH_SLOTS]; /* see scratch_get() */
 	struct stash stash[STASH_SLOTS];
+	struct counters counters;
 };
 extern struct process_state *process_state;
 
+struct counters *counters(void); /* [H] of this process; never NULL */
+void counter_add(_Atomic uint64_t *counter, uint64_t count); /* [H] */
 int process_init(void);
 /* Not our own: a vfork() or clone(CLONE_VM) child, which must not change what it shares. [H] */
 bool process_is_borrowed(void);
@@ -145,7 +163,7 @@ static inline const struct real *next(void)
 
 /* Buffers for the fault path: it has little stack and no malloc. */
 struct scratch {
-	char path[4096];
+	_Alignas(uint64_t) char path[4096];
 	char line[8192];
 };
 struct scratch *scratch_get(void); /* [H] NULL when all are in use */
@@ -316,7 +334,7 @@ int policy_load(const char *name, const char **text, size_t *length);
 /* The names of the installed presets, sorted. */
 struct policy_words policy_presets(void);
 
-/* ---- range.c: address -> record. Lock-free writers, wait-free lookup. No system call. ---- */
+/* ---- range*.c: address -> record. Lock-free writers, wait-free lookup. No system call. ---- */
 
 /*
  * geometry: first page << 28 | pages; 0: dead. With RANGE_HIDDEN set no lookup finds it: a split
@@ -328,7 +346,7 @@ struct range {
 	_Atomic uint64_t geometry;
 	_Atomic uint64_t state;
 	_Atomic uint32_t caller;  /* offset of the mapping call in its object; next free record */
-	_Atomic uint32_t faults;  /* in a range_cut list: the next piece */
+	_Atomic uint32_t faults;  /* so far; in a range_cut list: see range_link_piece() */
 	_Atomic uintptr_t anchor; /* see range_anchor() */
 };
 
@@ -381,9 +399,28 @@ static inline unsigned state_flags(uint64_t state)
 	return state & RANGE_FLAGS;
 }
 
+/*
+ * Pieces that were cut out: hidden records, linked by id in faults. Who looked one up before may
+ * still count a fault in it, so the lowest bits are left to such late comers.
+ */
+struct range_cut {
+	uint32_t first; /* id of the first piece, 0: nothing was there */
+	bool lost;      /* something is no longer tracked, or can't be put back: no memory */
+};
+#define PIECE_SHIFT 8
+static inline uint32_t range_next_piece(const struct range *piece)
+{
+	return atomic_load_explicit(&piece->faults, memory_order_acquire) >> PIECE_SHIFT;
+}
+static inline void range_link_piece(struct range *piece, uint32_t next)
+{
+	atomic_store_explicit(&piece->faults, next << PIECE_SHIFT, memory_order_release);
+}
+
 struct range_env {
 	void *(*allocate)(size_t size); /* zeroed, never freed, or NULL; [H] */
 	void (*wait)(unsigned lock);    /* until the holder of a lock word, if any, is gone */
+	void (*release)(struct range_cut cut); /* what was stale: range_cut_free() in the end */
 };
 void range_init(const struct range_env *env);
 
@@ -395,20 +432,16 @@ struct range_attributes {
 	uintptr_t anchor;
 };
 /* 0, -EINVAL (alignment, size 0), -E2BIG (1 TiB or more, above 47 bits), -ENOMEM. What the table
- * still has there is stale (unmapped behind our back): it is dropped, so this may wait too. */
+ * still has there is stale (unmapped behind our back): it is cut and released, so this may wait. */
 int range_insert(uintptr_t start, size_t size, const struct range_attributes *attributes);
 struct range_hit range_lookup(uintptr_t address); /* [H] wait-free */
 
 /*
  * Takes [start, start + size) out of the table and waits for repairs in it. What was there comes
- * back as a list of hidden records (linked by id in faults; 0 ends it), to be freed, or put back
- * when the system call failed. state and caller stay readable in a piece, and the anchor in one
- * that has the start of its record; the part that stays in the table has the anchor otherwise.
+ * back, to be freed, or put back when the system call failed. state and caller stay readable in a
+ * piece, and the anchor in one that has the start of its record; the part that stays in the table
+ * has the anchor otherwise.
  */
-struct range_cut {
-	uint32_t first; /* id of the first piece, 0: nothing was there */
-	bool lost;      /* something is no longer tracked, or can't be put back: no memory */
-};
 struct range_cut range_cut(uintptr_t start, size_t size);
 void range_cut_free(struct range_cut cut);
 void range_cut_restore(struct range_cut cut);
@@ -449,6 +482,8 @@ unsigned owner_at(uintptr_t address);
 /* The same for the caller of a mapping function, past objects that only wrap mmap(). */
 unsigned owner_of_caller(uintptr_t caller, uint32_t *offset);
 const char *base_name(const char *path);
+/* Do the symbols of the object that holds the one come before those of the other's? */
+bool object_precedes(const void *one, const void *other);
 bool object_at(uintptr_t address, const char **name, uintptr_t *offset); /* [H] */
 const char *owner_name(unsigned owner);                                  /* [H] */
 /* The i-th name by which rules know the owner; NULL when there are no more. [H] */
@@ -701,25 +736,32 @@ struct fault {
 	uintptr_t handler;       /* the code that was called or jumped to, or 0 */
 	uint32_t count;          /* faults in this range so far */
 	struct page_facts page;  /* see report_look() */
-	bool reported;
+	bool reported, counted;
 	const struct disposition *declined; /* the handler that did */
 	const struct disposition *placed;   /* what it put in its place, or NULL */
 	_Atomic bool *left;                 /* to be set if the handler leaves by siglongjmp() */
 };
-void report_fault(const struct fault *fault); /* [H] */
+void report_fault(struct fault *fault); /* [H] */
 /*
  * Asks the kernel about the page, if there will be a report: to be called before anything is
  * replaced, for afterwards nothing there tells what was lost. [H]
  */
 void report_look(struct fault *fault);
+/*
+ * Counts a fault, reported or not: to be called for each answer, before fault->reported is set. [H]
+ */
+void report_count(struct fault *fault);
+void report_summary(void);       /* at the end of the process, if anything was not told */
 /* One line of ours that is not about a fault (bad policy, start). No "\n". */
 void report_note(const char *text);
-void report_note_always(const char *text); /* on stderr, whatever SIGBUS_LOG says */
 
+enum out_format { OUT_TEXT, OUT_JSON, OUT_JOURNAL };
 /* Parses SIGBUS_LOG (NULL: stderr): 0, or -EINVAL with a line in error. */
 int out_open(const char *spec, char *error, size_t error_size);
 bool out_wanted(void);                          /* [H] */
 bool out_start_line_wanted(void);
+bool out_backtrace_wanted(void);   /* [H] */
+enum out_format out_format(void); /* [H] */
 void out_line(const char *line, size_t length); /* [H] with its "\n"; never blocks, never SIGPIPE */
 void out_stderr_line(const char *line, size_t length); /* the same, to fd 2 in any case */
 void out_count_lost(void);                      /* [H] for a line that could not even be made */
@@ -770,5 +812,8 @@ void text_escaped_bytes(struct text *text, const char *bytes, size_t length);
 void text_decimal(struct text *text, int64_t value);
 void text_hex(struct text *text, uint64_t value); /* with 0x */
 void text_hex_digits(struct text *text, uint64_t value); /* without */
+/* Since 1970, as ISO 8601 in UTC: 2026-11-22T21:30:00.000000Z */
+void text_time(struct text *text, int64_t seconds, int64_t microseconds);
+void text_now(struct text *text);
 
 #endif

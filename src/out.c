@@ -12,21 +12,23 @@
 #include <string.h>
 #include <sys/uio.h>
 #include "internal.h"
+#include "report.h"
 #include "syscall.h"
 
-enum out_kind { OUT_FD, OUT_OFF, OUT_PATH };
+enum out_kind { OUT_FD, OUT_OFF, OUT_PATH, OUT_SOCKET };
 
 /* Set while there is one thread, then only read. */
 static struct {
 	enum out_kind kind;
+	enum out_format format;
 	int fd;
 	struct identity identity;
-	bool start_line;
+	bool start_line, backtrace;
 	size_t directory_length; /* of what is in front of the relative path */
 	char path[2 * PATH_MAX]; /* directory, "/", and then with %p as written */
 } out = {.fd = 2};
 
-static _Atomic uint64_t lost_total, lost_untold;
+static _Atomic uint64_t lost_untold;
 static atomic_bool is_torn; /* the last write stopped in the middle of a line */
 
 /* ---- SIGBUS_LOG -> out ---- */
@@ -90,7 +92,7 @@ static const char *parse_fd(struct word digits)
 	return use_fd(fd);
 }
 
-/* "json:/x" is no path: a later word must not be a file name today. */
+/* "word:/x" is no path: a later word must not be a file name today. */
 static bool has_prefix(struct word word)
 {
 	size_t i = 0;
@@ -130,20 +132,49 @@ static const char *parse_path(struct word word)
 	return NULL;
 }
 
-/* NULL, or what is wrong with the word. */
-static const char *parse(struct word word)
+/* Where JSON can go too. NULL, or what is wrong with the word. */
+static const char *parse_stream(struct word word)
 {
 	if (word_is(word, "stderr"))
 		return use_fd(2);
-	if (word_is(word, "off")) {
-		out.kind = OUT_OFF;
-		return NULL;
-	}
 	if (word_starts(word, "fd:"))
 		return parse_fd((struct word){word.text + 3, word.length - 3});
 	if (!word_has_slash(word) || has_prefix(word))
 		return "unknown destination";
 	return parse_path(word);
+}
+
+static const char *parse(struct word word)
+{
+	if (word_is(word, "off")) {
+		out.kind = OUT_OFF;
+		return NULL;
+	}
+	if (word_is(word, "journal")) {
+		out.kind = OUT_SOCKET;
+		out.format = OUT_JOURNAL;
+		return NULL;
+	}
+	if (!word_starts(word, "json:"))
+		return parse_stream(word);
+	out.format = OUT_JSON;
+	return parse_stream((struct word){word.text + 5, word.length - 5});
+}
+
+/* In any order, each once. */
+static void parse_suffixes(struct word *word)
+{
+	bool *wanted;
+
+	do {
+		wanted = NULL;
+		if (!out.start_line && take_suffix(word, "+start"))
+			wanted = &out.start_line;
+		else if (!out.backtrace && take_suffix(word, "+backtrace"))
+			wanted = &out.backtrace;
+		if (wanted)
+			*wanted = true;
+	} while (wanted);
 }
 
 static void explain(struct text *text, const char *what, const char *spec)
@@ -157,24 +188,33 @@ static void explain(struct text *text, const char *what, const char *spec)
 	text_add(text, " \"");
 	text_add(text, shown);
 	text_add(text, word.cut ? "...\"" : "\"");
-	text_add(text,
-		"; valid are stderr, off, fd:N, and a path with a \"/\" (%p is the process id), "
-		"each also with +start behind it");
+	text_add(text, "; valid are stderr, off, journal, fd:N, and a path with a \"/\" (%p is the "
+		       "process "
+		       "id), json: before stderr, fd: or a path, +start and +backtrace behind all");
 }
 
 int out_open(const char *spec, char *error, size_t error_size)
 {
 	struct text text = {error, error_size, 0, false};
 	struct word word = {spec, spec ? strlen(spec) : 0};
-	bool start_line = take_suffix(&word, "+start");
-	const char *what = word.length ? parse(word) : use_fd(2);
+	const char *what;
 
-	out.start_line = start_line && !what;
+	out.format = OUT_TEXT;
+	out.start_line = out.backtrace = false;
+	parse_suffixes(&word);
+	what = word.length ? parse(word) : use_fd(2);
 	if (!what)
 		return 0;
+	out.format = OUT_TEXT;
+	out.start_line = out.backtrace = false;
 	use_fd(2);
 	explain(&text, what, spec);
 	return -EINVAL;
+}
+
+enum out_format out_format(void)
+{
+	return out.format;
 }
 
 bool out_wanted(void)
@@ -185,6 +225,11 @@ bool out_wanted(void)
 bool out_start_line_wanted(void)
 {
 	return out.start_line && out_wanted();
+}
+
+bool out_backtrace_wanted(void)
+{
+	return out.backtrace && out_wanted();
 }
 
 /* ---- destinations ---- */
@@ -243,46 +288,77 @@ static long write_path(struct lines *lines)
 
 void out_count_lost(void)
 {
-	atomic_fetch_add(&lost_total, 1);
+	counter_add(&counters()->lost, 1);
 	atomic_fetch_add(&lost_untold, 1);
 }
 
 uint64_t out_lost(void)
 {
-	return atomic_load(&lost_total);
+	return atomic_load(&counters()->lost);
 }
 
 static void note_lost(struct text *text, uint64_t count)
 {
+	char note[48];
+	struct text words = {note, sizeof(note), 0, false};
+
 	if (atomic_load(&is_torn))
 		text_add(text, "\n");
 	if (!count)
 		return;
-	text_add(text, "libsigbus: ");
-	text_decimal(text, (int64_t)count);
-	text_add(text, count == 1 ? " line lost\n" : " lines lost\n");
+	text_decimal(&words, (int64_t)count);
+	text_add(&words, count == 1 ? " line lost" : " lines lost");
+	note_add(text, note);
+}
+
+static long write_out(struct lines *lines)
+{
+	switch (out.kind) {
+	case OUT_SOCKET:
+		return journal_send(lines);
+	case OUT_PATH:
+		return write_path(lines);
+	default:
+		return write_fd(lines);
+	}
+}
+
+static void send_lines(struct lines *lines, uint64_t untold)
+{
+	size_t noted = lines->part[0].iov_len;
+	long result = write_out(lines);
+
+	if (result > 0 && out.kind != OUT_SOCKET)
+		atomic_store(&is_torn, result != (long)lines->length && result != (long)noted);
+	if (result < (long)noted)
+		atomic_fetch_add(&lost_untold, untold);
+	if (result < (long)lines->length)
+		out_count_lost();
+}
+
+/* Apart, for it is rare, and the stack may be small. */
+static __attribute__((noinline)) void send_with_note(struct lines *lines)
+{
+	char note[160];
+	struct text text = {note, sizeof(note), 0, false};
+	uint64_t untold = atomic_exchange(&lost_untold, 0);
+
+	note_lost(&text, untold);
+	lines->part[0] = (struct iovec){note, text.length};
+	lines->length += text.length;
+	send_lines(lines, untold);
 }
 
 void out_line(const char *line, size_t length)
 {
-	char note[64];
-	struct text text = {note, sizeof(note), 0, false};
-	uint64_t untold;
-	struct lines lines;
-	long result;
+	struct lines lines = {{{NULL, 0}, {(void *)line, length}}, length};
 
 	if (out.kind == OUT_OFF)
 		return;
-	untold = atomic_exchange(&lost_untold, 0);
-	note_lost(&text, untold);
-	lines = (struct lines){{{note, text.length}, {(void *)line, length}}, text.length + length};
-	result = out.kind == OUT_PATH ? write_path(&lines) : write_fd(&lines);
-	if (result > 0)
-		atomic_store(&is_torn, result != (long)lines.length && result != (long)text.length);
-	if (result < (long)text.length)
-		atomic_fetch_add(&lost_untold, untold);
-	if (result < (long)lines.length)
-		out_count_lost();
+	if (atomic_load(&lost_untold) || atomic_load(&is_torn))
+		send_with_note(&lines);
+	else
+		send_lines(&lines, 0);
 }
 
 void out_stderr_line(const char *line, size_t length)
@@ -292,25 +368,4 @@ void out_stderr_line(const char *line, size_t length)
 
 	if (stderr_now.type)
 		write_lines(2, &stderr_now, &lines);
-}
-
-static void note(const char *text, void (*write)(const char *, size_t))
-{
-	char buffer[1024];
-	struct text line = {buffer, sizeof(buffer) - 1, 0, false};
-
-	text_add(&line, "libsigbus: ");
-	text_add(&line, text);
-	buffer[line.length] = '\n';
-	write(buffer, line.length + 1);
-}
-
-void report_note(const char *text)
-{
-	note(text, out_line);
-}
-
-void report_note_always(const char *text)
-{
-	note(text, out_stderr_line);
 }

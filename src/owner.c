@@ -199,6 +199,19 @@ unsigned owner_of_caller(uintptr_t caller, uint32_t *offset)
 	return id;
 }
 
+bool object_precedes(const void *one, const void *other)
+{
+	struct dl_find_object a, b;
+	const struct link_map *map;
+
+	if (!_dl_find_object || _dl_find_object((void *)one, &a) != 0 ||
+		_dl_find_object((void *)other, &b) != 0)
+		return false;
+	for (map = a.dlfo_link_map; map && map != b.dlfo_link_map; map = map->l_next)
+		;
+	return map;
+}
+
 bool object_at(uintptr_t address, const char **name, uintptr_t *offset)
 {
 	struct dl_find_object object;
@@ -312,7 +325,7 @@ void owner_note(const struct disposition *disposition, const struct disposition 
 		id = 0;
 	else
 		id = owner_of_handler(disposition->handler, caller);
-	if (id)
+	if (id && !owners[id].is_system)
 		install(&owners[id], disposition);
 	if (caller && id != caller && !owners[caller].is_system)
 		atomic_store(&owners[caller].handlers, NULL);

@@ -51,16 +51,8 @@ struct extent {
 	} content;
 };
 
-static uintptr_t scratch_area; /* one SCRATCH_MAX for each lock word */
-
 int repair_init(void)
 {
-	long address = SYS_6(SYS_mmap, 0, RANGE_LOCKS * SCRATCH_MAX, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (address < 0)
-		return (int)address;
-	scratch_area = (uintptr_t)address;
 	anchor_init();
 	return 0;
 }
@@ -154,29 +146,47 @@ static bool replace_with_zeros(struct extent *extent, const struct range_hit *hi
 	return result >= 0;
 }
 
+static uintptr_t map_scratch(size_t size)
+{
+	int flags = MAP_ANONYMOUS | MAP_NORESERVE, prot = PROT_READ | PROT_WRITE;
+	long address = SYS_6(SYS_mmap, 0, size, prot, flags | MAP_PRIVATE, -1, 0);
+
+	if (address == -ENOMEM) /* as above */
+		address = SYS_6(SYS_mmap, 0, size, prot, flags | MAP_SHARED, -1, 0);
+	return address < 0 ? 0 : (uintptr_t)address;
+}
+
 /* The kernel copies: a page that is lost meanwhile is an error then, not a fault of ours. */
-static bool copy_to(uintptr_t scratch, const struct extent *extent)
+static bool fill_scratch(uintptr_t scratch, const struct extent *extent)
 {
 	size_t size = extent->end - extent->start;
 	struct iovec local = {(void *)scratch, size}, remote = {(void *)extent->start, size};
 
+	if (extent->content == ONES) {
+		memset((void *)scratch, 0xff, size);
+		return true;
+	}
 	return SYS_6(SYS_process_vm_readv, SYS_0(SYS_getpid), &local, 1, &remote, 1, 0) ==
 	       (long)size;
 }
 
-/* Filled first, then moved in place: nobody sees a page that is not complete. */
-static bool replace_with_scratch(const struct extent *extent, unsigned lock)
+/*
+ * Filled first, then moved in place: nobody sees a page that is not complete. The move itself needs
+ * no memory: one that failed would already have unmapped what it should replace.
+ */
+static bool replace_with_scratch(const struct extent *extent)
 {
 	size_t size = extent->end - extent->start;
-	uintptr_t scratch = scratch_area + lock * SCRATCH_MAX;
+	uintptr_t scratch = map_scratch(size);
 
-	if (extent->content == ONES)
-		memset((void *)scratch, 0xff, size);
-	else if (!copy_to(scratch, extent))
+	if (!scratch)
 		return false;
-	if (SYS_5(SYS_mremap, scratch, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
-		    extent->start) != (long)extent->start)
+	if (!fill_scratch(scratch, extent) ||
+		SYS_5(SYS_mremap, scratch, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
+			extent->start) != (long)extent->start) {
+		SYS_2(SYS_munmap, scratch, size);
 		return false;
+	}
 	if (extent->prot != (PROT_READ | PROT_WRITE))
 		SYS_3(SYS_mprotect, extent->start, size, extent->prot);
 	return true;
@@ -205,7 +215,7 @@ static enum answer replace(struct extent *extent, const struct range_hit *hit)
 	if (extent->content == ZEROES)
 		done = replace_with_zeros(extent, hit);
 	else
-		done = replace_with_scratch(extent, state_lock(hit->state));
+		done = replace_with_scratch(extent);
 	if (done)
 		range_set_flags(*hit, RANGE_REPAIRED, 0);
 	return done ? ANSWER_DONE : ANSWER_DECLINED;

@@ -25,6 +25,19 @@ static int own_tid(void)
 	return (int)SYS_0(SYS_gettid);
 }
 
+static bool is_thread(int tid)
+{
+	return SYS_3(SYS_tgkill, own_pid(), tid, 0) == 0;
+}
+
+static uint64_t pending(void)
+{
+	uint64_t signals = 0;
+
+	SYS_2(SYS_rt_sigpending, &signals, sizeof(signals));
+	return signals;
+}
+
 /* ---- pending while virtually blocked ---- */
 
 /*
@@ -40,8 +53,11 @@ static long queue_to(int target, int signo, siginfo_t *info)
 	return SYS_3(SYS_rt_sigqueueinfo, own_tid(), signo, info);
 }
 
+/* What a slot says counts while the kernel has it too: thread ids come again. */
 static bool is_queued_already(int target)
 {
+	if (!(pending() & SIGNAL_BIT(shadow_signal)))
+		return false;
 	for (int i = 0; i < STASH_SLOTS; i++)
 		if (atomic_load(&process_state->stash[i].state) == STASH_QUEUED &&
 			atomic_load(&process_state->stash[i].target) == target)
@@ -49,15 +65,21 @@ static bool is_queued_already(int target)
 	return false;
 }
 
+/* A thread that ended takes what was pending for it along, and leaves its slot. */
+static bool try_take(struct stash *stash)
+{
+	int state = atomic_load(&stash->state), target = atomic_load(&stash->target);
+
+	if (state == STASH_FILLING || (state == STASH_QUEUED && (!target || is_thread(target))))
+		return false;
+	return atomic_compare_exchange_strong(&stash->state, &state, STASH_FILLING);
+}
+
 static struct stash *stash_take(void)
 {
-	for (int i = 0; i < STASH_SLOTS; i++) {
-		int is_free = STASH_FREE;
-		struct stash *stash = &process_state->stash[i];
-
-		if (atomic_compare_exchange_strong(&stash->state, &is_free, STASH_FILLING))
-			return stash;
-	}
+	for (int i = 0; i < STASH_SLOTS; i++)
+		if (try_take(&process_state->stash[i]))
+			return &process_state->stash[i];
 	return NULL;
 }
 
@@ -120,14 +142,6 @@ static bool take_pending(uint64_t signals, siginfo_t *info)
 	static const struct timespec now;
 
 	return SYS_4(SYS_rt_sigtimedwait, &signals, info, &now, sizeof(signals)) > 0;
-}
-
-static uint64_t pending(void)
-{
-	uint64_t signals = 0;
-
-	SYS_2(SYS_rt_sigpending, &signals, sizeof(signals));
-	return signals;
 }
 
 void sent_unqueue(void)
@@ -197,6 +211,7 @@ static void report(const struct jump *jump, const char *action, uintptr_t handle
 		.handler = handler,
 		.count = 1};
 
+	report_count(&fault);
 	if (out_wanted())
 		report_fault(&fault);
 }

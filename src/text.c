@@ -6,7 +6,9 @@
  * and then nothing more is added: a line never goes on behind a gap.
  */
 #include <string.h>
+#include <time.h>
 #include "internal.h"
+#include "syscall.h"
 
 void text_bytes(struct text *text, const char *bytes, size_t length)
 {
@@ -153,4 +155,50 @@ void text_escaped_bytes(struct text *text, const char *bytes, size_t length)
 void text_escaped(struct text *text, const char *string)
 {
 	text_escaped_bytes(text, string, strlen(string));
+}
+
+static void add_padded(struct text *text, int64_t value, int64_t least)
+{
+	for (; least > 1 && value < least; least /= 10)
+		text_add(text, "0");
+	text_decimal(text, value);
+}
+
+/* Day 0 is 1970-01-01. Years begin in March here, so the leap day is the last one of its year. */
+static void add_date(struct text *text, int64_t day)
+{
+	int64_t since = day + 719468, era = since / 146097, of_era = since % 146097;
+	int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+	int64_t month = (5 * of_year + 2) / 153;
+
+	add_padded(text, year + era * 400 + (month >= 10), 1000);
+	text_add(text, "-");
+	add_padded(text, month < 10 ? month + 3 : month - 9, 10);
+	text_add(text, "-");
+	add_padded(text, of_year - (153 * month + 2) / 5 + 1, 10);
+}
+
+void text_time(struct text *text, int64_t seconds, int64_t microseconds)
+{
+	int64_t of_day = seconds % 86400;
+
+	add_date(text, seconds / 86400);
+	text_add(text, "T");
+	add_padded(text, of_day / 3600, 10);
+	text_add(text, ":");
+	add_padded(text, of_day / 60 % 60, 10);
+	text_add(text, ":");
+	add_padded(text, of_day % 60, 10);
+	text_add(text, ".");
+	add_padded(text, microseconds, 100000);
+	text_add(text, "Z");
+}
+
+void text_now(struct text *text)
+{
+	int64_t now[2] = {0, 0}; /* struct timespec */
+
+	SYS_2(SYS_clock_gettime, CLOCK_REALTIME, now);
+	text_time(text, now[0], now[1] / 1000);
 }

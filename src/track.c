@@ -49,7 +49,7 @@ static void undo(struct range_cut cut, uintptr_t start, size_t size)
 
 static uint32_t next_piece(uint32_t id)
 {
-	return atomic_load(&range_by_id(id)->faults);
+	return range_next_piece(range_by_id(id));
 }
 
 static uintptr_t piece_start(uint32_t id)
@@ -77,25 +77,20 @@ void range_cut_release(struct range_cut cut)
 
 static void insert(uintptr_t start, size_t size, const struct range_attributes *attributes)
 {
-	/* What is there now was unmapped without us: it must not be found any more. */
-	range_cut_release(range_cut(start, whole_pages(size)));
 	range_insert(start, whole_pages(size), attributes);
 }
 
 /* ---- who is between a cut and what comes after it ---- */
 
+/* A handler that comes in between may leave by siglongjmp(), or fork(): see is_being_written(). */
 static void enter_writing(void)
 {
-	atomic_fetch_add(&process_state->writers, 1);
+	atomic_fetch_add(&process_state->writers_in, 1);
 }
 
-/* In a child of fork() by a handler that came in between the count is 0 already. */
 static void leave_writing(void)
 {
-	uint32_t count = atomic_load(&process_state->writers);
-
-	while (count && !atomic_compare_exchange_weak(&process_state->writers, &count, count - 1))
-		;
+	atomic_fetch_add(&process_state->writers_out, 1);
 }
 
 /* ---- mmap, munmap ---- */
@@ -351,19 +346,31 @@ void track_protect(void *address, size_t length, int prot)
 void *track_shmat(int id, const void *address, int flags, uintptr_t caller)
 {
 	struct range_attributes attributes = {.lock = -1};
-	void *result = real.shmat(id, address, flags);
+	struct shmid_ds segment = {0};
 	int saved_errno = errno;
-	struct shmid_ds segment;
+	bool is_known = shmctl(id, IPC_STAT, &segment) == 0;
+	uintptr_t start = (uintptr_t)address & (flags & SHM_RND ? PAGE_MASK : ~(uintptr_t)0);
+	struct range_cut cut = {0};
+	void *result;
 
+	errno = saved_errno;
+	enter_writing();
+	if (flags & SHM_REMAP)
+		cut = begin(start, segment.shm_segsz);
+	result = real.shmat(id, address, flags);
+	saved_errno = errno;
 	if (result == MAP_FAILED)
-		return result;
-	if (shmctl(id, IPC_STAT, &segment) == 0) {
+		undo(cut, start, segment.shm_segsz);
+	else
+		range_cut_release(cut);
+	if (result != MAP_FAILED && is_known) {
 		attributes.owner = owner_of_caller(caller, &attributes.caller);
 		attributes.flags = RANGE_READ | RANGE_SHARED | RANGE_MAPPED |
 				   (flags & SHM_RDONLY ? 0 : RANGE_WRITE) |
 				   (flags & SHM_EXEC ? RANGE_EXEC : 0);
 		insert((uintptr_t)result, segment.shm_segsz, &attributes);
 	}
+	leave_writing();
 	errno = saved_errno;
 	return result;
 }

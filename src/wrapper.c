@@ -2,18 +2,21 @@
 /*
  * Objects that map on behalf of their caller: for them the return address names the wrong owner.
  *
- * libunwind walks to the first frame outside. It is only loaded when a rule asks for owners, before
- * the program starts, with RTLD_LOCAL: linked in, its _Unwind_RaiseException would take the
- * place of libgcc's for every C++ throw, and it takes the loader's lock.
+ * libgcc's unwinder walks to the first frame outside: with _dl_find_object() it takes no lock, and it
+ * opens nothing (libunwind keeps a pipe, which the program would find among its own files). It is
+ * only loaded when a rule asks for owners, before the program starts; C++ programs have it anyway.
  */
 #include <dlfcn.h>
+#include <errno.h>
 #include <string.h>
+#include <unwind.h>
 #include "internal.h"
 #include "owner.h"
 
 #define FRAMES_MAX 24
 
-static int (*backtrace)(void **, int);
+static __typeof__(_Unwind_Backtrace) *backtrace;
+static __typeof__(_Unwind_GetIP) *frame_address;
 
 static const char *const wrappers[] = {
 	"libglib-2.0.so*",  /* g_mapped_file_new() */
@@ -36,26 +39,40 @@ bool wrapper_is(const char *object_name)
 
 void wrapper_init(void)
 {
-	void *library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
+	void *library = dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
 
-	if (library)
-		*(void **)(void *)&backtrace = dlsym(library, "unw_backtrace");
+	if (library) {
+		*(void **)(void *)&frame_address = dlsym(library, "_Unwind_GetIP");
+		*(void **)(void *)&backtrace = dlsym(library, "_Unwind_Backtrace");
+	}
+	dlerror(); /* nothing of this is for the program to find */
+}
+
+struct walk {
+	unsigned frames;
+	uintptr_t found;
+};
+
+static _Unwind_Reason_Code visit(struct _Unwind_Context *context, void *data)
+{
+	struct walk *walk = data;
+	uintptr_t address = frame_address(context);
+	const struct owner *owner = owner_by_id(owner_at(address));
+
+	if (owner->name && !owner->is_wrapper && !owner->is_self)
+		walk->found = address;
+	return walk->found || ++walk->frames == FRAMES_MAX ? _URC_END_OF_STACK : _URC_NO_REASON;
 }
 
 uintptr_t wrapper_caller(uintptr_t caller)
 {
-	void *frame[FRAMES_MAX];
-	int count;
+	struct walk walk = {0};
+	int saved_errno = errno;
 
-	/* Not in signal handlers: libunwind is not async-signal-safe while the loader works. */
-	if (!backtrace || call_live() || chained_handler_is_live())
+	/* Not in our handlers: the fault may have come at an instruction that cannot be unwound. */
+	if (!backtrace || !frame_address || call_live() || chained_handler_is_live())
 		return caller;
-	count = backtrace(frame, FRAMES_MAX);
-	for (int i = 0; i < count; i++) {
-		const struct owner *owner = owner_by_id(owner_at((uintptr_t)frame[i]));
-
-		if (owner->name && !owner->is_wrapper && !owner->is_self)
-			return (uintptr_t)frame[i];
-	}
-	return caller;
+	backtrace(visit, &walk);
+	errno = saved_errno;
+	return walk.found ? walk.found : caller;
 }

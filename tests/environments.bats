@@ -155,9 +155,21 @@ protections_are_kept() {
     [[ $stderr == *"in loss-victim[1], thread 1 "* ]]
 }
 
+# Zeroes need none of it. What is not left is declined: the next action answers, or it is as without us.
 @test "environments: no more address space" {
-    explains_and_repairs "cause:truncated" "\"$PWD/file\"" "$truncated" open:file "${lost_half[@]}" \
-        no-addresses
+    local half=(open:file "${lost_half[@]}" no-addresses)
+
+    preload=$SIGBUS_LIB victim "${half[@]}" read:5
+    assert_equal "$status" "$bus_error"
+    assert_explained "\"$PWD/file\"" "$truncated"
+    preload=$SIGBUS_LIB policy="cause:truncated=zero" victim "${half[@]}" read:5 write:7 bytes
+    assert_success
+    assert_lines "read 5 00" "write 7" "bytes 0-3:= 4-6:0 7-7:w"
+    preload=$SIGBUS_LIB policy="*=ones|zero" victim "${half[@]}" read:5 bytes
+    assert_success
+    assert_lines "read 5 00" "bytes 0-3:= 4-7:0"
+    preload=$SIGBUS_LIB policy="*=ones" victim "${half[@]}" read:5
+    assert_equal "$status" "$bus_error"
 }
 
 @test "environments: no more memory for data" {
@@ -165,15 +177,13 @@ protections_are_kept() {
         no-data
 }
 
-@test "environments: too little address space for us is said, and nothing else happens" {
+@test "environments: little address space from the start" {
     through=(prlimit --as=16777216)
-    preload='' victim open:file "${lost_half[@]}" read:1
+    explains_and_repairs "cause:truncated" "\"$PWD/file\"" "$truncated" open:file "${lost_half[@]}"
+    preload=$SIGBUS_LIB policy="*=zero" victim open:file "${lost_half[@]}" read:5 size:8 restore:0-7 \
+        bytes
     assert_success
-    preload=$SIGBUS_LIB policy="*=zero" victim open:file "${lost_half[@]}" read:1
-    assert_success
-    [[ $stderr == "libsigbus: inactive: "* ]]
-    preload=$SIGBUS_LIB policy="*=zero" victim open:file "${lost_half[@]}" read:5
-    assert_equal "$status" "$bus_error"
+    assert_lines "read 5 00" "restore EOPNOTSUPP" "bytes 0-3:= 4-7:0"
 }
 
 @test "environments: a small stack" {

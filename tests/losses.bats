@@ -274,6 +274,9 @@ require_huge_pages() {
     require_huge_pages
     loses '"/memfd:pages" (deleted)' "truncated, file size 4194304" loss-victim+0x read:3 3 \
         "0-1:= 2-3:0" "0-1:= 2-3:0" open:hugetlb size:4 fill map:4,shared,rw size:2
+    policy="*=zero(page)" us loss-victim open:hugetlb size:4 fill map:4,shared,rw size:2 read:3 show
+    assert_success
+    assert_lines "read 3 00" "show 0-1:= 2-2:! 3-3:0"
     loses_in_json /memfd:pages truncated read:3 open:hugetlb size:4 fill map:4,shared,rw size:2
 }
 
@@ -350,7 +353,7 @@ fuse_file() { # MODE KEPT LOST
 
 # The report asks nobody who might not answer. The access is tried again to die of it, and waits then.
 @test "losses: a FUSE server that fails once and then hangs is reported at once" {
-    local rule
+    local killer rule
 
     require_fuse
     for rule in "*=owner|chain" "cause:unknown&fs:fuse=abort"; do
@@ -361,8 +364,9 @@ fuse_file() { # MODE KEPT LOST
                 grep -qs "killed by SIGBUS" log && kill "$server" && touch killed && break
             done
         ) &
+        killer=$! # bats may have children too
         SIGBUS_LOG=$PWD/log policy=$rule us loss-victim open:mount/file map:8,shared,rw read:5
-        wait
+        wait "$killer"
         assert_equal "$status" "$bus_error"
         [ -e killed ]
         stderr=$(cat log)
@@ -375,7 +379,7 @@ fuse_file() { # MODE KEPT LOST
 @test "losses: a FUSE server that hangs, then is killed" {
     require_fuse
     start_server hang
-    (sleep 0.3 && kill "$server") 8>&- &
+    (sleep 0.3 && kill "$server") &
     policy="fs:fuse=zero" us loss-victim open:mount/file map:8,shared,rw read:3 read:5 peek:3
     assert_success
     assert_lines "read 3 44" "read 5 00" "peek 3 44 44 44 44 44"

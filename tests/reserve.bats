@@ -176,13 +176,14 @@ then_do() { # COMMAND...
 
 # Runs COMMAND when the program waits.
 waits_for() { # COMMAND STEP...
-    local command=$1
+    local command=$1 helper
 
     shift
     rm -f log
     then_do eval "$command" &
+    helper=$! # bats may have children too
     SIGBUS_LOG=$PWD/log us loss-victim "$@"
-    wait
+    wait "$helper"
 }
 
 @test "reserve: wait until a tmpfs has space again; the data is the file's" {

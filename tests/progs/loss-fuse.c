@@ -4,7 +4,7 @@
  * GOOD of its PAGES are A, B, ..., as in pages; what becomes of the first read of another one,
  * MODE:
  *
- *   eio    it fails              stop   it fails, the next access is never answered
+ *   eio    it fails              stop   it fails, nothing else is answered then
  *   exit   the server is gone    abort  the connection is
  *   hang   it is never answered
  *
@@ -31,6 +31,8 @@
 static int device;
 static const char *directory, *mode;
 static size_t pages, good;
+static uint64_t valid =
+	3600; /* seconds that the kernel need not ask again what a name or file is */
 
 static void reply(const struct fuse_in_header *request, int error, const void *data, size_t size)
 {
@@ -70,8 +72,8 @@ static void answer_init(const struct fuse_in_header *request, const void *body)
 static void answer_lookup(const struct fuse_in_header *request, const void *name)
 {
 	struct fuse_entry_out out = {.nodeid = FILE_ID,
-		.entry_valid = 3600,
-		.attr_valid = 3600,
+		.entry_valid = valid,
+		.attr_valid = valid,
 		.attr = attributes(FILE_ID)};
 
 	if (strcmp(name, "file") != 0)
@@ -82,7 +84,7 @@ static void answer_lookup(const struct fuse_in_header *request, const void *name
 
 static void answer_getattr(const struct fuse_in_header *request)
 {
-	struct fuse_attr_out out = {.attr_valid = 3600, .attr = attributes(request->nodeid)};
+	struct fuse_attr_out out = {.attr_valid = valid, .attr = attributes(request->nodeid)};
 
 	reply(request, 0, &out, sizeof(out));
 }
@@ -95,10 +97,10 @@ static void lose(const struct fuse_in_header *request)
 		exit(0);
 	if (strcmp(mode, "abort") == 0) /* what umount -f does */
 		exit(umount2(directory, MNT_FORCE) < 0 && errno != EBUSY);
-	if (strcmp(mode, "hang") == 0 || (strcmp(mode, "stop") == 0 && failures++ == TRIES))
-		for (;;)
-			pause();
-	reply(request, EIO, NULL, 0);
+	if (strcmp(mode, "hang") != 0)
+		reply(request, EIO, NULL, 0);
+	while (strcmp(mode, "hang") == 0 || (strcmp(mode, "stop") == 0 && ++failures >= TRIES))
+		pause();
 }
 
 static void answer_read(const struct fuse_in_header *request, const void *body)
@@ -188,6 +190,8 @@ int main(int argc, char **argv)
 	pages = strtoul(argv[2], NULL, 10);
 	good = strtoul(argv[3], NULL, 10);
 	mode = argv[4];
+	if (strcmp(mode, "stop") == 0)
+		valid = 0;
 	mount_here();
 	child = fork();
 	if (child == 0) {

@@ -1,229 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The range table with writers that interrupt each other: at each instruction of an operation (by
- * single-stepping it), and in threads with signals on top. Argument: seconds, default 2.
+ * The range table with writers in threads that interrupt each other, with signals on top.
+ * Argument: seconds, default 2.
  */
-#include "internal.h"
+#include "stress-env.h"
 
 #include <pthread.h>
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <ucontext.h>
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define GIB ((uintptr_t)1 << 30)
-
-static unsigned number, failures;
-static double seconds = 2;
-
-static void result(bool good, const char *name)
-{
-	printf("%sok %u - %s\n", good ? "" : "not ", ++number, name);
-	failures += !good;
-}
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
-static void *allocate(size_t size)
-{
-	static _Atomic size_t used;
-	static _Alignas(64) char memory[64 << 20];
-	size_t at = atomic_fetch_add(&used, size);
-
-	return at + size <= sizeof(memory) ? memory + at : NULL;
-}
-
-static void no_wait(unsigned lock)
-{
-	(void)lock;
-}
-
-static int insert(uintptr_t start, size_t pages, unsigned owner, uint32_t caller)
-{
-	struct range_attributes attributes = {.owner = owner, .lock = -1, .caller = caller};
-
-	return range_insert(start, pages * PAGE_SIZE, &attributes);
-}
-
-static void drop(uintptr_t start, size_t pages)
-{
-	range_cut_free(range_cut(start, pages * PAGE_SIZE));
-}
-
-/* ---- one operation, interrupted once, at each of its instructions ---- */
-
-#define PAGES 1400
-#define BASE (50 * GIB - 300 * PAGE_SIZE) /* a GiB ends and blocks end in the record */
-
-enum kind { CUT, RESTORED, INSERT, FLAG, LOOKUP };
-struct operation {
-	enum kind kind;
-	unsigned from, to;
-};
-
-static const struct operation outer[] = {
-	{CUT, 500, 520},
-	{CUT, 0, 20},
-	{CUT, 1180, 1200},
-	{RESTORED, 500, 520},
-	{INSERT, 1300, 1340},
-	{FLAG, 90, 540},
-};
-static const struct operation inner[] = {
-	{LOOKUP, 0, 0},
-	{CUT, 520, 525},
-	{CUT, 495, 500},
-	{CUT, 100, 110},
-	{CUT, 600, 1100},
-	{RESTORED, 600, 640},
-	{FLAG, 530, 540},
-	{INSERT, 1342, 1345},
-};
-
-static volatile bool there[PAGES], flagged[PAGES], in_work[PAGES];
-static volatile bool step_on, step_done, step_bad;
-static volatile long step_left;
-static const struct operation *step_inner;
-
-static void set_flag(struct range_hit hit, void *data)
-{
-	(void)data;
-	if (!range_set_flags(hit, RANGE_PROTECTED, 0))
-		step_bad = true;
-}
-
-static void mark(const struct operation *operation, volatile bool *what, bool value)
-{
-	for (unsigned i = operation->from; i < operation->to; i++)
-		what[i] = value;
-}
-
-static void operate(const struct operation *operation)
-{
-	uintptr_t start = BASE + operation->from * PAGE_SIZE;
-	unsigned pages = operation->to - operation->from;
-	struct range_cut cut;
-
-	if (operation->kind == CUT || operation->kind == RESTORED) {
-		cut = range_cut(start, pages * PAGE_SIZE);
-		if (cut.lost)
-			step_bad = true;
-		if (operation->kind == CUT)
-			range_cut_free(cut);
-		else
-			range_cut_restore(cut);
-	}
-	if (operation->kind == INSERT && insert(start, pages, 1, 1))
-		step_bad = true;
-	if (operation->kind == FLAG)
-		range_each(start, pages * PAGE_SIZE, set_flag, NULL);
-}
-
-/* What is not being worked on is there, or is not there, at any time. */
-static void check_pages(void)
-{
-	for (unsigned i = 0; i < PAGES; i++) {
-		struct range_hit hit;
-
-		if (in_work[i])
-			continue;
-		hit = range_lookup(BASE + i * PAGE_SIZE);
-		if (!hit.range == there[i] || hit.unsettled ||
-			(there[i] && flagged[i] && !(state_flags(hit.state) & RANGE_PROTECTED)))
-			step_bad = true;
-	}
-}
-
-static void apply(const struct operation *operation)
-{
-	if (operation->kind == CUT)
-		mark(operation, there, false);
-	if (operation->kind == INSERT)
-		mark(operation, there, true);
-	if (operation->kind == FLAG)
-		mark(operation, flagged, true);
-}
-
-#if defined(__x86_64__)
-#define TRAP_FLAG 0x100
-
-static void on_trap(int signo, siginfo_t *info, void *context)
-{
-	greg_t *flags = &((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
-
-	(void)signo;
-	(void)info;
-	*flags |= TRAP_FLAG;
-	if (step_on && step_left-- > 0)
-		return;
-	*flags &= ~TRAP_FLAG;
-	if (!step_on)
-		return;
-	step_done = true;
-	if (step_inner->kind == LOOKUP)
-		check_pages();
-	operate(step_inner);
-}
-
-/* False: the operation had fewer instructions. */
-static bool interrupt_at(const struct operation *first, const struct operation *second, long at)
-{
-	mark(&(struct operation){.to = PAGES}, there, false);
-	mark(&(struct operation){.to = PAGES}, flagged, false);
-	mark(&(struct operation){.to = 1200}, there, true);
-	mark(first, in_work, first->kind != FLAG);
-	insert(BASE, 1200, 1, 1);
-	step_inner = second;
-	step_left = at;
-	step_done = false;
-	step_on = true;
-	raise(SIGTRAP);
-	operate(first);
-	step_on = false;
-	if (!step_done)
-		operate(second);
-	apply(first);
-	apply(second);
-	mark(first, in_work, false);
-	check_pages();
-	drop(BASE, PAGES);
-	return step_done;
-}
-
-/* Random points: each costs as many traps as there are instructions before it. */
-static void test_each_instruction(void)
-{
-	struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};
-	unsigned points = 0;
-
-	sigaction(SIGTRAP, &action, NULL);
-	srandom((unsigned)(seconds * 1000));
-	for (double end = now() + seconds / 2; now() < end && !step_bad;) {
-		unsigned i = random() % COUNT(outer), j = random() % COUNT(inner);
-		long at = random() % (random() % 4 ? 500 : 2500);
-
-		points += interrupt_at(&outer[i], &inner[j], at);
-		if (step_bad)
-			printf("# operation %u interrupted by %u at instruction %ld\n", i, j, at);
-	}
-	printf("# %u points\n", points);
-	result(!step_bad && points > 10, "an operation interrupted at any instruction by another");
-}
-#else
-static void test_each_instruction(void)
-{
-	result(true, "an operation interrupted at any instruction # SKIP needs x86-64");
-}
-#endif
 
 /* ---- threads: each writer in its own addresses, a signal handler that writes on top ---- */
 
@@ -477,31 +260,26 @@ static void finish(unsigned count, const char *name)
 	}
 	printf("# %lu rounds, %lu lookups of readers, %lu signals, %lu bad, %lu unsettled\n",
 		rounds[0], rounds[1], signals, bad, unsettled);
-	result(!bad && rounds[0] > 10 && signals && range_count() == 0, name);
+	ok(!bad && rounds[0] > 10 && signals && range_count() == 0, "%s", name);
 }
 
 int main(int argc, char **argv)
 {
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc > 1)
-		seconds = atof(argv[1]);
-	range_init(&(struct range_env){.allocate = allocate, .wait = no_wait});
-	puts("1..4");
-	test_each_instruction();
+	start_table(argc, argv);
 	signal(SIGUSR1, on_signal);
 	for (unsigned i = 0; i < WRITERS + READERS; i++)
 		start(i, i < WRITERS ? writer : reader, false);
-	signal_for(seconds / 4);
+	signal_for(seconds / 2);
 	stop = true;
 	finish(WRITERS + READERS, "writers with signals on top, readers: no wrong answer");
 	signal(SIGUSR1, on_signal_shared);
 	pthread_barrier_init(&barrier, NULL, WRITERS);
 	for (unsigned i = 0; i < WRITERS; i++)
 		start(i, sharer, true);
-	signal_for(seconds / 4);
+	signal_for(seconds / 2);
 	shared_stop = true;
 	finish(WRITERS, "one record cut by all at once: no page missing, none too many");
 	printf("# %u rounds lost a part\n", shared_lost_rounds);
-	result(!range_by_id(50000), "records are used again");
-	return failures != 0;
+	ok(!range_by_id(50000), "records are used again");
+	return tap_done();
 }

@@ -85,52 +85,6 @@ static void settle(void)
 	unlink("settle");
 }
 
-static void test_words(void)
-{
-	static const struct {
-		const char *spec;
-		bool wanted, start;
-	} cases[] = {
-		{NULL, true, false},
-		{"", true, false},
-		{"stderr", true, false},
-		{"stderr+start", true, true},
-		{"off", false, false},
-		{"fd:2+start", true, true},
-		{"/tmp/x", true, false},
-		{"/tmp/c++", true, false},
-		{"./x+start", true, true},
-		{"dir/x%p%%", true, false},
-	};
-	static const char *const wrong[] = {"Stderr", "stderr+star", "stderr+start+start",
-		"fd:", "fd:x", "fd:-1", "fd:99999999999999999999", "journal", "json:/tmp/x", "file",
-		"/tmp/%d", "/tmp/%"};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		ok(out_open(cases[i].spec, error, sizeof(error)) == 0 &&
-				out_wanted() == cases[i].wanted &&
-				out_start_line_wanted() == cases[i].start,
-			"SIGBUS_LOG=%s is valid", cases[i].spec ? cases[i].spec : "(not set)");
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		ok(out_open(wrong[i], error, sizeof(error)) == -EINVAL && out_wanted() &&
-				!out_start_line_wanted(),
-			"SIGBUS_LOG=%s is not", wrong[i]);
-}
-
-static void test_error(void)
-{
-	static char longer[5000] = "/";
-
-	out_open("st\nderr", error, sizeof(error));
-	is_string(error,
-		"SIGBUS_LOG: unknown destination \"st\\x0aderr\"; valid are stderr, off, fd:N, "
-		"and a path with a \"/\" (%p is the process id), each also with +start behind it",
-		"the error names the word and what is valid");
-	memset(longer + 1, 'x', sizeof(longer) - 2);
-	ok(out_open(longer, error, sizeof(error)) == -EINVAL && strstr(error, "too long"),
-		"a path that is too long");
-}
-
 static void test_path(void)
 {
 	char name[64];
@@ -345,12 +299,32 @@ static void test_stderr_line(void)
 	out_open("off", error, sizeof(error));
 	line("one\n");
 	report_note("two");
-	report_note_always("three");
-	is_string(drain(pipes[0]), "libsigbus: three\n", "off: only what must be said");
+	out_stderr_line("three\n", 6);
+	is_string(drain(pipes[0]), "three\n", "off: only what must be said");
 	dup2(saved, 2);
 	close(saved);
 	close(pipes[0]);
 	close(pipes[1]);
+}
+
+static void test_notes(void)
+{
+	const char *note;
+
+	out_open("json:./notes", error, sizeof(error));
+	report_note("a \"b\" \\x0a\n");
+	note = strstr(file_content("notes"), ",\"note\"");
+	is_string(note ? note : content, ",\"note\":\"a \\\"b\\\" \\\\x0a\\u000a\"}\n",
+		"a note in JSON");
+	unlink("notes");
+	mkdir("notes", 0700);
+	line("one\n");
+	rmdir("notes");
+	line("two\n");
+	note = strstr(file_content("notes"), ",\"note\"");
+	is_string(note ? note : content, ",\"note\":\"1 line lost\"}\ntwo\n",
+		"and so are the lost lines told");
+	unlink("notes");
 }
 
 static void test_scratch(void)
@@ -380,8 +354,6 @@ int main(void)
 	alarm(30); /* what blocks is killed */
 	if (!mkdtemp(directory) || chdir(directory) < 0)
 		return 99;
-	test_words();
-	test_error();
 	test_path();
 	test_link();
 	test_fifo();
@@ -393,6 +365,7 @@ int main(void)
 	test_file();
 	test_terminal();
 	test_stderr_line();
+	test_notes();
 	test_scratch();
 	rmdir(directory);
 	return tap_done();

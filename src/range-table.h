@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the range table share. How it works is said in range.c. */
+#ifndef SIGBUS_RANGE_TABLE_H
+#define SIGBUS_RANGE_TABLE_H
+
+#include "internal.h"
+
+#define BLOCK_SHIFT 9 /* pages of a leaf */
+#define GIB_SHIFT 18
+#define FANOUT 512
+#define WORDS (FANOUT / 64)
+#define PAGES_END ((uint64_t)1 << (ADDRESS_BITS - PAGE_SHIFT))
+#define PAGES_MASK (((uint64_t)1 << RANGE_PAGES_BITS) - 1)
+#define OWNER_MASK ((uint64_t)(OWNERS_MAX - 1) << 14)
+#define CHUNK_SIZE 65536
+#define CHUNK_RECORDS (CHUNK_SIZE / sizeof(struct range))
+#define ID_BITS 24
+#define NONE (-1)
+#define TAKEN_AWAY RANGE_HIDDEN /* geometry of a right part that a cut took from its writer */
+
+#define get(object) atomic_load_explicit(object, memory_order_acquire)
+#define put(object, value) atomic_store_explicit(object, value, memory_order_release)
+#define swap(object, old, new) atomic_compare_exchange_strong(object, old, new)
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+/* The ids of 64 starts. */
+struct group {
+	_Atomic uint32_t id[64];
+};
+
+struct leaf {
+	_Atomic uint64_t starts[WORDS];
+	/* For 64 starts: version << 32 | id << 8 | start << 1 | 1, or a struct group *. */
+	_Atomic uint64_t ids[WORDS];
+};
+
+struct gib {
+	_Atomic(void *) leaf[FANOUT];
+	_Atomic uint64_t present[WORDS]; /* set before the leaf is, and for ever */
+	_Atomic uint32_t carry[FANOUT];
+};
+
+struct range_top {
+	_Atomic(void *) gib[PAGES_END >> GIB_SHIFT];
+	_Atomic uint32_t carry[PAGES_END >> GIB_SHIFT];
+};
+extern HIDDEN struct range_top range_top;
+
+struct range_pool {
+	_Atomic(void *) chunk[((size_t)1 << ID_BITS) / CHUNK_RECORDS];
+	_Atomic(struct range *) spare; /* a free record that is not in the list; caller: its id */
+	_Atomic uint32_t taken;	       /* ids ever handed out: 1 to this */
+	_Atomic uint64_t unused;       /* times popped << 32 | id */
+	struct range_env env;
+};
+extern HIDDEN struct range_pool range_pool;
+
+/* ---- range-memory.c ---- */
+
+HIDDEN void *node_new(size_t size);
+/* What is at place, made if there is nothing. NULL: no memory. */
+HIDDEN void *node_get(_Atomic(void *) *place, size_t size);
+HIDDEN uint32_t record_take(void);	      /* 0: no memory */
+HIDDEN void record_give(struct range *spare); /* into the list; NULL: nothing */
+
+static inline struct range *record(uint32_t id)
+{
+	struct range *chunk =
+		atomic_load_explicit(&range_pool.chunk[id / CHUNK_RECORDS], memory_order_relaxed);
+
+	return &chunk[id % CHUNK_RECORDS];
+}
+
+/* What a new record says; low: of its state. Without a lock if lock is NONE. */
+struct content {
+	uint64_t geometry, low;
+	int lock;
+	uint32_t caller;
+	uintptr_t anchor;
+};
+
+ALWAYS_INLINE void record_fill(struct range *range, uint32_t id, struct content content)
+{
+	uint32_t lock = content.lock == NONE ? id : (uint32_t)content.lock;
+
+	content.low |= lock % RANGE_LOCKS << 26;
+	put(&range->state, (get(&range->state) | UINT32_MAX) + 1 + content.low);
+	put(&range->caller, content.caller);
+	put(&range->faults, 0);
+	put(&range->anchor, content.anchor);
+	put(&range->geometry, content.geometry);
+}
+
+static inline struct range *record_take_spare(void)
+{
+	return atomic_exchange(&range_pool.spare, NULL);
+}
+
+/* Frees the record; the one that was spare before is for the caller to give to the list. */
+static inline struct range *record_make_spare(struct range *range, uint32_t id)
+{
+	put(&range->geometry, 0);
+	put(&range->anchor, 0);
+	put(&range->caller, id);
+	return atomic_exchange(&range_pool.spare, range);
+}
+
+static inline void record_free(uint32_t id)
+{
+	record_give(record_make_spare(record(id), id));
+}
+
+/* ---- geometry ---- */
+
+static inline uint64_t geometry_make(uint64_t from, uint64_t to)
+{
+	return from << RANGE_PAGES_BITS | (to - from);
+}
+
+static inline uint64_t first(uint64_t geometry)
+{
+	return geometry >> RANGE_PAGES_BITS;
+}
+
+static inline uint64_t behind(uint64_t geometry)
+{
+	return first(geometry) + (geometry & PAGES_MASK);
+}
+
+/* A hidden geometry begins behind every page. */
+static inline bool holds(uint64_t geometry, uint64_t page)
+{
+	return page - first(geometry) < (geometry & PAGES_MASK);
+}
+
+/* Live, and not over page. */
+static inline bool lets_pass(uint32_t id, uint64_t page)
+{
+	uint64_t geometry = get(&record(id)->geometry);
+
+	return (int64_t)geometry > 0 && !holds(geometry, page);
+}
+
+/* ---- range-index.c ---- */
+
+/* Into the index. False: no memory. */
+HIDDEN bool index_add(uint32_t id, uint64_t geometry);
+HIDDEN void index_remove(uint64_t page, uint32_t id);
+HIDDEN void clear_carries(uint64_t geometry, uint32_t id); /* the record goes as a whole */
+/* The nearest start at or before page from which a record may reach it, or NONE. */
+HIDDEN int64_t start_before(uint64_t page, uint32_t *id);
+/* The first start in [page, to), or NONE. */
+HIDDEN int64_t start_behind(uint64_t page, uint64_t to, uint32_t *id);
+/*
+ * Is there nothing in these pages, at one look? For their mapper only. False: a walk can tell.
+ *
+ * Others may split what holds the first page, but before it shrinks, the right part has its start
+ * in the index: if the nearest start is the same before and after the geometry was read, the page
+ * was not moved on meanwhile.
+ */
+HIDDEN bool is_clear(uint64_t page, uint64_t to);
+
+static inline struct gib *gib_of(uint64_t page)
+{
+	return get(&range_top.gib[page >> GIB_SHIFT]);
+}
+
+static inline struct leaf *leaf_of(const struct gib *gib, uint64_t page)
+{
+	return get(&gib->leaf[(page >> BLOCK_SHIFT) % FANOUT]);
+}
+
+/* The last bit of FANOUT at or before at, or NONE. */
+static inline int bit_before(const _Atomic uint64_t *bits, unsigned at)
+{
+	unsigned word = at / 64;
+	uint64_t left = get(&bits[word]) << (~at % 64);
+
+	if (likely(left))
+		return (int)at - __builtin_clzll(left);
+	while (word--) {
+		left = get(&bits[word]);
+		if (left)
+			return (int)(word * 64) + (63 ^ __builtin_clzll(left));
+	}
+	return NONE;
+}
+
+/*
+ * Of a start whose bit was seen. If it changed since, this may be the id of another start nearby;
+ * the record's geometry decides in any case.
+ */
+static inline uint32_t leaf_id(const struct leaf *leaf, unsigned word, unsigned at)
+{
+	uint64_t ids = get(&leaf->ids[word]);
+
+	if (ids & 1)
+		return (uint32_t)ids >> 8;
+	return get(&((struct group *)ids)->id[at % 64]);
+}
+
+static inline uint32_t start_id(const struct leaf *leaf, unsigned at)
+{
+	return leaf_id(leaf, at / 64, at);
+}
+
+/* The record of the nearest start at or before page in its leaf, or 0. */
+ALWAYS_INLINE uint32_t id_before(const struct leaf *leaf, uint64_t page)
+{
+	unsigned at = page % FANOUT, word = at / 64;
+	uint64_t starts = get(&leaf->starts[word]) << (~at % 64);
+	int before;
+
+	if (likely(starts))
+		return leaf_id(leaf, word, at - __builtin_clzll(starts));
+	before = word ? bit_before(leaf->starts, word * 64 - 1) : NONE;
+	return before == NONE ? 0 : start_id(leaf, before);
+}
+
+/* Has another record that start? A word with one id only may have come to be that of another. */
+static inline bool is_taken_over(const struct leaf *leaf, uint64_t page, uint32_t id)
+{
+	uint64_t ids = get(&leaf->ids[page % FANOUT / 64]);
+	uint32_t now;
+
+	if (ids & 1)
+		return ((ids >> 1) & 63) == page % 64 && (uint32_t)ids >> 8 != id;
+	now = get(&((struct group *)ids)->id[page % 64]);
+	return now && now != id;
+}
+
+/* If another record took the place in between, its bit is put back. */
+static inline void leaf_remove(struct leaf *leaf, uint64_t page, uint32_t id)
+{
+	_Atomic uint64_t *starts = &leaf->starts[page % FANOUT / 64];
+	uint64_t bit = (uint64_t)1 << page % 64;
+
+	atomic_fetch_and(starts, ~bit);
+	if (unlikely(is_taken_over(leaf, page, id)))
+		atomic_fetch_or(starts, bit);
+}
+
+/* ---- range-lookup.c ---- */
+
+#define LOOK_MAX 8
+
+/* Everything that a look saw and that did not hold the page. */
+struct look {
+	uint64_t seen[LOOK_MAX][3];
+	unsigned count;
+	bool unsettled; /* saw a right part that is not shown */
+	bool moved;	/* did not agree with the look before */
+	uint32_t id;	/* of the hit */
+	struct range_hit hit;
+};
+/* Returns the last of up to three looks, with a hit, or with nothing. [H] */
+HIDDEN struct look *look_settled(struct look look[2], uint64_t page);
+/* From where the index says that it is; 0: nowhere, or only a look can tell. */
+HIDDEN uint32_t find_quickly(uint64_t page);
+HIDDEN bool state_change(
+	struct range *range, uint64_t state, uint64_t clear, uint64_t set); /* [H] */
+
+/* ---- range-walk.c: all records that overlap [from, to) ---- */
+
+struct walk {
+	uint64_t from, to; /* pages */
+	void (*visit)(struct walk *walk, uint32_t id);
+	bool again; /* something changed: walk once more */
+	bool cutting;
+	struct range_cut cut;
+	/* range_each() */
+	void (*each)(struct range_hit hit, void *data);
+	void *data;
+	struct range *last;
+};
+/* False: nothing of it can be in the table. */
+HIDDEN bool walk_set(struct walk *walk, uintptr_t start, size_t size);
+HIDDEN void walk_settled(struct walk *walk);
+/* Of one incarnation. False: it does not overlap any more, its right part may. */
+HIDDEN bool walk_snapshot(struct walk *walk, uint32_t id, struct range_hit *hit);
+
+/* ---- range-split.c: a part of a record goes ---- */
+
+/* A struct walk's visit: the pages of the walk are cut out of the record. */
+HIDDEN void split_visit(struct walk *walk, uint32_t id);
+/* Is id the right part of a committed split, so that it counts? [H] */
+HIDDEN bool rest_settle(uint32_t id);
+/* What a record is, is going to be, or was when it was cut. */
+static inline uint64_t extent(const struct range *range)
+{
+	uint64_t geometry = get(&range->geometry);
+
+	if (!(geometry & RANGE_HIDDEN))
+		return geometry;
+	return get(&range->anchor) & 1 ? geometry & ~RANGE_HIDDEN : ~geometry;
+}
+
+#endif

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# Running a program with SIGBUS_LOG, and reading what it says.
+
+# shellcheck disable=SC2034,SC2054
+lost_half=(open:memfd size:8 fill map:8,shared,rw size:4) # pages 4-7 are lost
+
+# The same as us, with SIGBUS_LOG.
+logged() { # DEST PROG [ARG...]
+    local SIGBUS_LOG=$1
+    shift
+    export SIGBUS_LOG
+    us "$@"
+}
+
+# Each line of a file has to be JSON; prints the value of a Python expression on the list of them.
+json() { # FILE EXPRESSION
+    skip_without python3
+    python3 - "$@" <<'END'
+import json, re, sys
+
+def plain(text):
+    """Undoes the escapes of a name: bytes."""
+    return re.sub(rb"\\x([0-9a-f]{2})", lambda m: bytes.fromhex(m[1].decode()), text.encode())
+
+def once(pairs):
+    assert len(dict(pairs)) == len(pairs), pairs
+    return dict(pairs)
+
+with open(sys.argv[1], "rb") as file:
+    text = file.read()
+assert text.endswith(b"\n"), text
+lines = [json.loads(line.decode(), object_pairs_hook=once) for line in text[:-1].split(b"\n")]
+reports = [line for line in lines if "note" not in line]
+print(eval(sys.argv[2]))
+END
+}
+
+skip_without_namespaces() {
+    unshare -m true 2>/dev/null || skip "needs a mount namespace (root)"
+}

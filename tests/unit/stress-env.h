@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* What the stress tests of the range table share. */
+#ifndef SIGBUS_TESTS_STRESS_ENV_H
+#define SIGBUS_TESTS_STRESS_ENV_H
+
+#include "internal.h"
+
+#include <stdlib.h>
+#include <time.h>
+#include "tap.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define GIB ((uintptr_t)1 << 30)
+
+static double seconds = 2;
+
+static inline double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+static inline void *allocate(size_t size)
+{
+	static _Atomic size_t used;
+	static _Alignas(64) char memory[64 << 20];
+	size_t at = atomic_fetch_add(&used, size);
+
+	return at + size <= sizeof(memory) ? memory + at : NULL;
+}
+
+static inline void no_wait(unsigned lock)
+{
+	(void)lock;
+}
+
+static inline int insert(uintptr_t start, size_t pages, unsigned owner, uint32_t caller)
+{
+	struct range_attributes attributes = {.owner = owner, .lock = -1, .caller = caller};
+
+	return range_insert(start, pages * PAGE_SIZE, &attributes);
+}
+
+static inline void drop(uintptr_t start, size_t pages)
+{
+	range_cut_free(range_cut(start, pages * PAGE_SIZE));
+}
+
+static inline void start_table(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 1)
+		seconds = atof(argv[1]);
+	range_init(&(struct range_env){
+		.allocate = allocate, .wait = no_wait, .release = range_cut_free});
+}
+
+#endif
