@@ -27,8 +27,9 @@ static struct scratch *take_any(void)
 }
 
 /*
- * Without a buffer no rule about a path matches and no report is made: a thread that faults together
- * with many others waits. Whoever has a buffer has its signals blocked and waits for nobody.
+ * Without a buffer no rule about a path matches and no report is made: a thread that faults
+ * together with many others waits. Whoever has a buffer has its signals blocked and waits for
+ * nobody.
  */
 struct scratch *scratch_get(void)
 {

@@ -2,9 +2,10 @@
 /*
  * Objects that map on behalf of their caller: for them the return address names the wrong owner.
  *
- * libgcc's unwinder walks to the first frame outside: with _dl_find_object() it takes no lock, and it
- * opens nothing (libunwind keeps a pipe, which the program would find among its own files). It is
- * only loaded when a rule asks for owners, before the program starts; C++ programs have it anyway.
+ * libgcc's unwinder walks to the first frame outside: with _dl_find_object() it takes no lock, and
+ * it opens nothing (libunwind keeps a pipe, which the program would find among its own files). It
+ * is only loaded when a rule asks for owners, before the program starts; C++ programs have it
+ * anyway.
  */
 #include <dlfcn.h>
 #include <errno.h>
