@@ -39,8 +39,10 @@ skip_if_it_cannot() {
 assert_explained() { # FILE CAUSE [MAPPER]
     local file=$1 cause=$2 mapper=${3:-loss-victim+0x}
 
+    # No space: on which file system, and how much there is.
+    [[ $cause != nospace ]] || cause='nospace*([^()])'
     # shellcheck disable=SC2053
-    [[ $stderr == *"page of "$file" is lost (BUS_ADRERR, $cause) at 0x"* ]]
+    [[ $stderr == *"page of "$file" is lost (BUS_ADRERR, "$cause") at 0x"* ]]
     [[ $stderr == *" by loss-victim+0x"*"; mapping 0x"*" made by $mapper"* ]]
 }
 
@@ -89,7 +91,7 @@ loses() { # FILE CAUSE MAPPER TOUCH PAGE ZERO ONES STEP...
     assert_equal "$output" "$bare_output"
     assert_reports 1
     assert_explained "$file" "$cause" "$mapper"
-    [[ $stderr == *"; rule *=owner|chain (built-in): no handler answered: killed by SIGBUS" ]]
+    [[ $stderr == *"; rule *=owner|chain (built-in): no handler answered: killed by SIGBUS"* ]]
 
     prepare
     us loss-victim "$@" handler:exit "$touch"
@@ -103,7 +105,7 @@ loses() { # FILE CAUSE MAPPER TOUCH PAGE ZERO ONES STEP...
     assert_equal "$status" "$bus_error"
     assert_equal "$output" "$bare_output"
     assert_explained "$file" "$cause" "$mapper"
-    [[ $stderr == *"abort: killed by SIGBUS" ]]
+    [[ $stderr == *"abort: killed by SIGBUS"* ]]
 
     prepare
     # "cause unknown" in a line is unknown in a rule.

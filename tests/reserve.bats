@@ -195,7 +195,7 @@ waits_for() { # COMMAND STEP...
     assert_success
     assert_lines "read 6 00" "write 6" "write 5" "bytes 0-3:= 4-4:0 5-6:w 7-7:0"
     assert_equal "$(reports log | wc -l)" 1
-    [[ $(cat log) == *"mount/file\" is lost (BUS_ADRERR, nospace)"* ]]
+    [[ $(cat log) == *"mount/file\" is lost (BUS_ADRERR, nospace on tmpfs, 0 bytes free)"* ]]
     assert_equal "$(od -An -c -j 24576 -N 2 mount/file | tr -d ' ')" 'w\0'
 }
 
