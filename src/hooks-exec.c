@@ -237,6 +237,8 @@ EXPORT FILE *popen(const char *command, const char *mode)
 	return result;
 }
 
+extern __typeof__(popen) _IO_popen __attribute__((alias("popen"), copy(popen))) EXPORT;
+
 /* ---- an object that is gone owns no handlers any more ---- */
 
 EXPORT int dlclose(void *handle)

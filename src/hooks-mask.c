@@ -43,6 +43,8 @@ EXPORT int sigsuspend(const sigset_t *set)
 	return next()->sigsuspend(for_wait(set, &copy));
 }
 
+extern __typeof__(sigsuspend) __sigsuspend __attribute__((alias("sigsuspend"), copy(sigsuspend))) EXPORT;
+
 EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *set)
 {
 	sigset_t copy;

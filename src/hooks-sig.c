@@ -105,6 +105,8 @@ EXPORT int sigaction(int signo, const struct sigaction *restrict new, struct sig
 	return active ? set_other(signo, new, old) : next()->sigaction(signo, new, old);
 }
 
+extern __typeof__(sigaction) __sigaction __attribute__((alias("sigaction"), copy(sigaction))) EXPORT;
+
 /* ---- the older ways to install ---- */
 
 static sighandler_t install(int signo, sighandler_t handler, int flags, uint64_t mask, uintptr_t caller)
@@ -165,6 +167,49 @@ EXPORT sighandler_t __sysv_signal(int signo, sighandler_t handler)
 {
 	return is_ours(signo) ? sysv_signal_ours(signo, handler, CALLER)
 			      : next()->sysv_signal(signo, handler);
+}
+
+/* BSD's, which only programs that were linked long ago can still call. */
+struct sigvec {
+	sighandler_t handler;
+	int mask, flags;
+};
+enum { SV_ONSTACK_ = 1, SV_INTERRUPT_ = 2, SV_RESETHAND_ = 4 };
+
+static struct sigaction from_sigvec(const struct sigvec *vector)
+{
+	struct sigaction action = {.sa_handler = vector->handler};
+
+	mask_set_word(&action.sa_mask, (uint32_t)vector->mask);
+	action.sa_flags = (vector->flags & SV_ONSTACK_ ? SA_ONSTACK : 0) |
+			  (vector->flags & SV_INTERRUPT_ ? 0 : SA_RESTART) |
+			  (vector->flags & SV_RESETHAND_ ? (int)SA_RESETHAND : 0);
+	return action;
+}
+
+static struct sigvec to_sigvec(const struct sigaction *action)
+{
+	return (struct sigvec){.handler = action->sa_handler,
+		.mask = (int)mask_word(&action->sa_mask),
+		.flags = (action->sa_flags & SA_ONSTACK ? SV_ONSTACK_ : 0) |
+			 (action->sa_flags & SA_RESTART ? 0 : SV_INTERRUPT_) |
+			 (action->sa_flags & (int)SA_RESETHAND ? SV_RESETHAND_ : 0)};
+}
+
+EXPORT int sigvec(int signo, const struct sigvec *new, struct sigvec *old)
+{
+	struct sigaction action, before;
+	int result;
+
+	if (new)
+		action = from_sigvec(new);
+	if (is_ours(signo))
+		result = set_ours(signo, new ? &action : NULL, &before, CALLER);
+	else
+		result = set_other(signo, new ? &action : NULL, &before);
+	if (result == 0 && old)
+		*old = to_sigvec(&before);
+	return result;
 }
 
 /* ---- System V: sigset and friends ---- */

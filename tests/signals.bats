@@ -45,6 +45,12 @@ answered_though_blocked=(
     assert_no_difference
 }
 
+@test "signals: sigvec() of old programs, and the second names of functions" {
+    run_both sig-vec
+    assert_prints 73
+    assert_no_difference
+}
+
 @test "signals: a handler leaves, nests, gives up; several signals" {
     run_both sig-chain
     assert_no_difference
