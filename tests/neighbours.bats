@@ -334,3 +334,103 @@ END
     assert_no_difference
     grep -q 'fault occurred in' "$BATS_TEST_TMPDIR/us"
 }
+
+# An access that no Java code is to blame for: the virtual machine writes its error file.
+@test "neighbours: Java's error file begins with the same words" {
+    skip_without java
+    run_both sh -c 'java -XX:-CreateCoredumpOnCrash -XX:ErrorFile=error -version >/dev/null 2>&1
+        cat >Die.java <<EOF
+class Die {
+    public static void main(String[] arguments) throws Exception {
+        new ProcessBuilder("kill", "-BUS", "" + ProcessHandle.current().pid()).start().waitFor();
+        Thread.sleep(5000);
+    }
+}
+EOF
+        java -XX:-CreateCoredumpOnCrash -XX:ErrorFile=error -XX:TieredStopAtLevel=1 Die.java >out 2>&1
+        echo "died $?"
+        grep -E "^#  SIGBUS|^siginfo|^# Problematic|^# A fatal" error'
+    sed -i -E 's/pid=[0-9]+, tid=[0-9]+/IDS/; s/pc=0x[0-9a-f]+/PC/; s/si_pid: [0-9]+/PID/' \
+        "$BATS_TEST_TMPDIR"/{bare,us}
+    assert_no_difference
+    grep -q 'SIGBUS (0x7)' "$BATS_TEST_TMPDIR/us"
+}
+
+# ---- programs with a crash report of their own ----
+
+@test "neighbours: the crash report of redis begins with the same words" {
+    skip_without redis-server
+    run_both sh -c 'redis-server --port 0 --unixsocket ./socket --save "" --dir . >log 2>&1 &
+        until [ -S socket ]; do sleep 0.05; done
+        kill -BUS $!
+        wait $!
+        echo "died $?"
+        grep -oE "crashed by signal: [0-9]+|Killed by PID: |REDIS BUG REPORT START|Crashed running the instruction" log'
+    assert_no_difference
+    grep -q 'crashed by signal: 7' "$BATS_TEST_TMPDIR/us"
+}
+
+@test "neighbours: Node's traps of WebAssembly" {
+    skip_without node
+    # (module (memory 1) (func (export "f") (result i32) i32.const 0x7fffffff i32.load))
+    run_both node -e '
+const bytes = Uint8Array.from([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 127, 3, 2, 1, 0, 5, 3,
+    1, 0, 1, 7, 5, 1, 1, 102, 0, 0, 10, 13, 1, 11, 0, 65, 255, 255, 255, 255, 7, 40, 2, 0, 11]);
+try {
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes));
+    instance.exports.f();
+} catch (error) {
+    console.log(error.name, error.message.replace(/@\+.*/, ""));
+}'
+    assert_no_difference
+    grep -q '^RuntimeError memory access out of bounds' "$BATS_TEST_TMPDIR/us"
+}
+
+# ---- who looks on ----
+
+looked_at() { # the program that gdb and strace see: NAME
+    compile "$1" <<<"$lost_page
+        int main(void) { return *(volatile char *)lose(); }"
+}
+
+@test "neighbours: gdb stops at the fault and shows the same" {
+    skip_without gdb
+    looked_at stopped
+    cat >"$BATS_TEST_TMPDIR/look.gdb" <<'END_OF_GDB'
+set pagination off
+set debuginfod enabled off
+run
+p $_siginfo.si_signo
+p $_siginfo.si_code
+p $_siginfo._sifields._sigfault.si_addr == $rax
+bt 1
+END_OF_GDB
+    # Only the program gets the preload.
+    for run in bare us; do
+        preload=
+        [ $run = bare ] || preload=$SIGBUS_LIB
+        run_in $run gdb -nx -batch ${preload:+-ex "set environment LD_PRELOAD $preload"} \
+            -ex 'set environment SIGBUS_LOG off' -x "$BATS_TEST_TMPDIR/look.gdb" \
+            "$BATS_TEST_TMPDIR/stopped"
+    done
+    normalise
+    assert_no_difference
+    grep -q 'Program received signal SIGBUS' "$BATS_TEST_TMPDIR/us"
+}
+
+# strace sees the signal twice: once for us, once to die of it. Both are the kernel's own.
+@test "neighbours: strace shows the same signal and the same death" {
+    skip_without strace
+    looked_at traced
+    for run in bare us; do
+        preload=
+        [ $run = bare ] || preload=$SIGBUS_LIB
+        run_in $run strace -e trace=none ${preload:+-E LD_PRELOAD="$preload"} -E SIGBUS_LOG=off \
+            "$BATS_TEST_TMPDIR/traced"
+        uniq "$BATS_TEST_TMPDIR/$run" >"$BATS_TEST_TMPDIR/once"
+        mv "$BATS_TEST_TMPDIR/once" "$BATS_TEST_TMPDIR/$run"
+    done
+    normalise
+    assert_no_difference
+    grep -q 'si_code=BUS_ADRERR' "$BATS_TEST_TMPDIR/us"
+}
