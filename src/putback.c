@@ -124,3 +124,61 @@ EXPORT int sigbus_range_restore(void *address, size_t length)
 		return result.error;
 	return result.ranges ? result.ranges : -ENOENT;
 }
+
+/* ---- how much is replaced ---- */
+
+struct count {
+	uintptr_t start, end;
+	long pages;
+	int error;
+};
+
+/* A replacement is no mapping of the range's file; where that is not kept, it is one of no file. */
+static bool is_replacement(const struct vma *vma, const struct vma *file)
+{
+	if (!file->inode)
+		return !vma->inode;
+	return vma->inode != file->inode || vma->dev_major != file->dev_major ||
+	       vma->dev_minor != file->dev_minor;
+}
+
+static uintptr_t clamp(uintptr_t value, uintptr_t low, uintptr_t high)
+{
+	return value < low ? low : value > high ? high : value;
+}
+
+static void count_replaced(struct range_hit hit, void *data)
+{
+	struct count *count = data;
+	uintptr_t end = clamp(geometry_end(hit.geometry), count->start, count->end);
+	uintptr_t anchor = range_anchor(hit.range), next;
+	struct vma file = {0}, vma;
+
+	if (!(state_flags(hit.state) & RANGE_REPAIRED))
+		return;
+	if (anchor && vma_query(anchor, &file, NULL, 0) != 0)
+		count->error = -ENODATA;
+	for (uintptr_t at = clamp(geometry_start(hit.geometry), count->start, count->end);
+		at < end && !count->error; at = next) {
+		if (vma_query(at, &vma, NULL, 0) != 0) {
+			count->error = -ENODATA;
+			return;
+		}
+		next = clamp(vma.end, at, end);
+		if (is_replacement(&vma, &file))
+			count->pages += (long)((next - at) / PAGE_SIZE);
+	}
+}
+
+EXPORT long sigbus_range_lost(const void *address, size_t length)
+{
+	uintptr_t start = (uintptr_t)address, limit = (uintptr_t)1 << ADDRESS_BITS;
+	struct count count = {.start = start & PAGE_MASK};
+
+	if (!length || start >= limit || length > limit - start)
+		return -EINVAL;
+	count.end = (start + length + PAGE_SIZE - 1) & PAGE_MASK;
+	if (active)
+		range_each(count.start, count.end - count.start, count_replaced, &count);
+	return count.error ? count.error : count.pages;
+}

@@ -281,6 +281,20 @@ lost_half=(size:8 fill map:8,shared,rw size:4) # pages 4-7 are lost
     assert_equal "$(od -An -c -j 20480 -N 2 file | tr -d ' ')" wF
 }
 
+@test "reserve: how many pages are replaced now, in shared and private mappings" {
+    local share
+
+    for share in shared private; do
+        policy="*=zero(page)" us loss-victim open:memfd size:8 fill map:8,$share,rw size:0 lost:0-7 \
+            read:5 read:6 lost:0-7 lost:6-7 lost:0-3
+        assert_success
+        assert_lines "lost 0" "read 5 00" "read 6 00" "lost 2" "lost 1" "lost 0"
+    done
+    policy="*=zero" us loss-victim open:memfd "${lost_half[@]}" read:5 lost:0-7 size:8 fill restore:0-7 \
+        lost:0-7
+    assert_lines "read 5 00" "lost 4" "restore 1" "lost 0"
+}
+
 @test "reserve: a file that was lost as a whole is put back, and can be lost again" {
     policy="*=ones(range)" us loss-victim open:memfd size:8 fill map:8,shared,rw size:0 read:5 bytes \
         size:8 fill restore:3-3 bytes size:2 read:3 bytes size:8 fill restore:0-7 bytes

@@ -92,6 +92,17 @@ SIGBUS_API int sigbus_range_add(struct sigbus_owner *owner, void *address, size_
 SIGBUS_API int sigbus_range_remove(struct sigbus_owner *owner, void *address, size_t length);
 
 /**
+ * How many pages of [address, address + length) are replaced now, because they were lost when they
+ * were accessed. To be polled, and to see what sigbus_range_restore() would put back.
+ *
+ * \return the number of pages, or -EINVAL (not a user address), -ENODATA (the kernel could not be
+ * asked: no /proc, no free file descriptor)
+ *
+ * Thread-safe, async-signal-safe.
+ */
+SIGBUS_API long sigbus_range_lost(const void *address, size_t length);
+
+/**
  * Puts the file back in place of pages that were replaced, in every mapping that overlaps
  * [address, address + length): for a file that has grown again, or a device that is back. What was
  * written to the replacements is dropped; a page that is still lost faults again when it is accessed.

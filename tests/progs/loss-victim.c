@@ -9,6 +9,7 @@
  *   bytes             runs of pages that are in every byte: = the file's, 0, f (0xff), w (one is)
  *   blocks            how many pages of the file exist
  *   restore:P-P       sigbus_range_restore()
+ *   lost:P-P          sigbus_range_lost()
  *   alarm:MS          a signal handler, that makes the file as long as the mapping
  *   altstack:BYTES    more than the least that the kernel takes
  *   no-descriptors    no-data    no-addresses    (no more of them)    user:UID    root:DIR
@@ -149,6 +150,16 @@ static void do_restore(const char *text)
 		printf("restore %d\n", result);
 }
 
+static void do_lost(const char *text)
+{
+	char *end;
+	size_t first = strtoul(text, &end, 10), last = *end ? strtoul(end + 1, NULL, 10) : first;
+
+	printf("lost %ld\n",
+		sigbus_range_lost ? sigbus_range_lost(page(first), (last - first + 1) * page_size)
+				  : -ENOSYS);
+}
+
 /* ---- every byte ---- */
 
 static char sign_of_page(size_t number)
@@ -280,6 +291,7 @@ static const struct {
 	{"cut", do_cut},
 	{"blocks", do_blocks},
 	{"restore", do_restore},
+	{"lost", do_lost},
 	{"bytes", do_bytes},
 	{"alarm", do_alarm},
 	{"no-descriptors", do_no_descriptors},
