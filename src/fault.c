@@ -359,8 +359,10 @@ static void find_range(struct fault *fault)
 	}
 	if (naps == NAPS_MAX)
 		atomic_store(&process_state->writers_lost, in);
-	if (fault->range.range)
+	if (fault->range.range) {
+		fault->caller = atomic_load(&fault->range.range->caller);
 		fault->count = 1 + atomic_fetch_add(&fault->range.range->faults, 1);
+	}
 }
 
 /* ---- classify ---- */

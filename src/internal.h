@@ -735,6 +735,7 @@ struct fault {
 	unsigned pages;          /* replaced by it */
 	uintptr_t handler;       /* the code that was called or jumped to, or 0 */
 	uint32_t count;          /* faults in this range so far */
+	uint32_t caller;         /* of its record: a handler may end it before the report */
 	struct page_facts page;  /* see report_look() */
 	bool reported, counted;
 	const struct disposition *declined; /* the handler that did */

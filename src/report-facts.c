@@ -166,14 +166,13 @@ bool fact_protection(struct text *text, const struct fault *fault)
 bool fact_mapped_by(struct text *text, const struct fault *fault)
 {
 	unsigned owner = state_owner(fault->range.state);
-	uint32_t caller = fault->range.range ? atomic_load(&fault->range.range->caller) : 0;
 
 	if (!fault->range.range || !owner)
 		return false;
 	fact_name(text, owner_name(owner));
-	if (caller && !(state_flags(fault->range.state) & RANGE_REGISTERED)) {
+	if (fault->caller && !(state_flags(fault->range.state) & RANGE_REGISTERED)) {
 		text_add(text, "+");
-		text_hex(text, caller);
+		text_hex(text, fault->caller);
 	}
 	return true;
 }

@@ -98,6 +98,16 @@ file_size_is_bound fs free_bytes handler sender_pid sender_uid hint"
     assert_output 1
 }
 
+@test "reports: who mapped is told too where the owner's handler ended the range" {
+    local by_zero
+
+    us scenario "$LIBS" a.install:repair a.map a.truncate a.touch
+    by_zero=$(grep -o 'made by actor-a.so+0x[0-9a-f]*' <<<"$stderr")
+    [ "$by_zero" ]
+    policy='*=owner|zero' us scenario "$LIBS" a.install:repair a.map a.truncate a.touch
+    [[ $stderr == *"$by_zero, "*"answered by the handler at actor-a.so"* ]]
+}
+
 # ---- how many ----
 
 @test "reports: a range is told of less and less often, the summary tells the rest" {

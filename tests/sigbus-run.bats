@@ -117,6 +117,24 @@ END
     assert_output '*=chain|off|a,b'
 }
 
+@test "relative files are found from another directory too" {
+    cd "$BATS_TEST_TMPDIR"
+    mkdir sub
+    echo '*=abort' >rules
+    run sigbus_run --policy '@./rules,*=zero' --log json:./log sh -c \
+        "cd sub; echo \"\$SIGBUS_POLICY|\$SIGBUS_LOG\""
+    assert_output "@$PWD/./rules,*=zero|json:$PWD/./log"
+}
+
+@test "a wrong --log starts nothing" {
+    for log in out.log fd: fd:9x json:off journal+strat; do
+        run sigbus_run --log "$log" echo started
+        assert_equal "$status" 2
+        assert_output --partial "unknown destination '$log'"
+        refute_output --partial started
+    done
+}
+
 @test "options that are not given leave their variables alone" {
     run env SIGBUS_POLICY='*=chain' SIGBUS_LOG=off SIGBUS_ONLY=x "$SIGBUS_RUN" env
     assert_line 'SIGBUS_POLICY=*=chain'

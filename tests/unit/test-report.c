@@ -28,7 +28,7 @@ const char *owner_name(unsigned owner)
 /* ---- a fault ---- */
 
 static const struct rule rule = {.text = "path:/a\\,b=zero", .text_length = 15, .item = 2};
-static struct range range = {.caller = 0x123};
+static struct range range;
 static siginfo_t info;
 
 static struct fault lost_page(void)
@@ -36,6 +36,7 @@ static struct fault lost_page(void)
 	struct fault fault = {.info = &info,
 		.address = 0x10003010,
 		.pc = 0x5678,
+		.caller = 0x123,
 		.range = {.range = &range,
 			.geometry = (uint64_t)0x10000 << RANGE_PAGES_BITS | 8,
 			.state = (uint64_t)7 << 14 | RANGE_READ | RANGE_SHARED},
