@@ -242,6 +242,8 @@ int main(int argc, char *argv[])
 		check_secure(&image, library.path);
 	}
 	if (!found_problem)
-		printf("%s: libsigbus can work in it, but not in what it opens with RTLD_DEEPBIND\n", image.path);
+		printf("%s: libsigbus can work in it, but not in what it opens with "
+		       "RTLD_DEEPBIND\n",
+			image.path);
 	return found_problem;
 }
