@@ -130,9 +130,7 @@ static int start(void)
 	probe_init();
 	/* Address space that is limited, or locked by mlockall(), is taken only where it is needed. */
 	if (policy.actions & (1u << ACTION_ZERO | 1u << ACTION_ONES))
-		error = repair_init();
-	if (error)
-		return error;
+		anchor_init();
 	shadow_signal = __libc_allocate_rtsig(0);
 	if (shadow_signal < 0)
 		return -EBUSY;

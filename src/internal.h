@@ -580,7 +580,6 @@ enum answer repair(struct fault *fault, const struct action *action); /* [H] zer
 /* Can the page not be read (or written)? 0: it can; -EFAULT/-EHWPOISON: lost; else: no telling. [H] */
 int probe(uintptr_t page, bool write);
 void probe_init(void);
-int repair_init(void);
 void repair_wait(unsigned lock); /* until the present holder of the lock word, if any, is gone */
 void anchor_free(uintptr_t anchor); /* [H] */
 void range_cut_release(struct range_cut cut); /* range_cut_free() and what hangs on the records */

@@ -51,12 +51,6 @@ struct extent {
 	} content;
 };
 
-int repair_init(void)
-{
-	anchor_init();
-	return 0;
-}
-
 static bool says_lost(int error)
 {
 	return error == -EFAULT || error == -EHWPOISON;

@@ -77,7 +77,8 @@ void range_cut_release(struct range_cut cut)
 
 static void insert(uintptr_t start, size_t size, const struct range_attributes *attributes)
 {
-	range_insert(start, whole_pages(size), attributes);
+	if (range_insert(start, whole_pages(size), attributes) != 0)
+		counter_add(&counters()->failed_open, 1);
 }
 
 /* ---- who is between a cut and what comes after it ---- */

@@ -271,28 +271,19 @@ int vma_query(uintptr_t address, struct vma *vma, char *path, size_t path_size)
 
 /* ---- kind ---- */
 
-static bool starts(const char *string, const char *prefix)
-{
-	while (*prefix && *string == *prefix) {
-		string++;
-		prefix++;
-	}
-	return !*prefix;
-}
-
 static bool is_hugetlb(const struct vma *vma)
 {
-	if (starts(vma->path, "/anon_hugepage"))
+	if (text_starts(vma->path, "/anon_hugepage"))
 		return true;
 	/* Without the page size (the maps text): where such a file system usually is. */
-	return vma->page_size ? vma->page_size > PAGE_SIZE && !starts(vma->path, "/dev/dax")
-			      : starts(vma->path, "/dev/hugepages/");
+	return vma->page_size ? vma->page_size > PAGE_SIZE && !text_starts(vma->path, "/dev/dax")
+			      : text_starts(vma->path, "/dev/hugepages/");
 }
 
 /* Whole name: shared anonymous memory is an unlinked /dev/zero. */
 static bool is_zero_device(const char *path)
 {
-	return starts(path, "/dev/zero") && !path[sizeof("/dev/zero") - 1];
+	return text_starts(path, "/dev/zero") && !path[sizeof("/dev/zero") - 1];
 }
 
 const char *vma_kind(const struct vma *vma)
@@ -314,7 +305,7 @@ const char *vma_kind(const struct vma *vma)
 	if (!vma->path[0] || is_zero_device(vma->path))
 		return "anon";
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (starts(vma->path, kinds[i].prefix))
+		if (text_starts(vma->path, kinds[i].prefix))
 			return kinds[i].kind;
 	return "file";
 }
