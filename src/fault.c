@@ -16,6 +16,7 @@
 #include "facts.h"
 #include "internal.h"
 #include "owner.h"
+#include "probes.h"
 #include "sent.h"
 #include "syscall.h"
 
@@ -51,6 +52,8 @@ void fault_report(struct fault *fault)
 {
 	bool quiet = fault->rule && fault->rule->quiet;
 
+	if (!fault->reported)
+		PROBE_ACTION(fault->address, fault->action, fault->pages, fault->handler, fault->count);
 	report_count(fault);
 	if (!quiet && !fault->reported && out_wanted())
 		report_fault(fault);
@@ -401,6 +404,8 @@ static void answer_fault(struct jump *jump)
 		return;
 	}
 	find_range(&fault);
+	PROBE_FAULT(fault.address, fault.pc, fault.info->si_code, fault.write,
+		owner_by_id(state_owner(fault.range.state))->name);
 	match_rule(&fault);
 	follow_rule(&fault, jump);
 }

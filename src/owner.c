@@ -28,7 +28,7 @@ extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
 #define SLOTS (2 * OWNERS_MAX)
 #define NAME_BYTES 256
 
-static struct owner owners[OWNERS_MAX];
+struct owner owners[OWNERS_MAX];
 static _Atomic uint32_t owner_count = 1; /* 0 is "unknown" */
 static _Atomic uint16_t slots[SLOTS];    /* by start address, open addressing */
 
@@ -118,11 +118,6 @@ unsigned owner_allocate(void)
 			return 0;
 	} while (!atomic_compare_exchange_weak(&owner_count, &id, id + 1));
 	return id;
-}
-
-struct owner *owner_by_id(unsigned id)
-{
-	return &owners[id];
 }
 
 static bool is_same_object(const struct owner *owner, const struct dl_find_object *object)

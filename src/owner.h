@@ -29,8 +29,13 @@ struct owner {
 	void *data;
 };
 
+extern HIDDEN struct owner owners[OWNERS_MAX]; /* by id; the first is nobody's */
+static inline struct owner *owner_by_id(unsigned id)
+{
+	return &owners[id];
+}
+
 unsigned owner_allocate(void); /* 0: the table is full */
-struct owner *owner_by_id(unsigned id);
 void owner_drop_unloaded(void); /* after dlclose() */
 
 #endif

@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #include <sys/shm.h>
 #include "internal.h"
+#include "owner.h"
+#include "probes.h"
 #include "syscall.h"
 
 static size_t whole_pages(size_t size)
@@ -79,6 +81,9 @@ static void insert(uintptr_t start, size_t size, const struct range_attributes *
 {
 	if (range_insert(start, whole_pages(size), attributes) != 0)
 		counter_add(&counters()->failed_open, 1);
+	else
+		PROBE_MAP(start, whole_pages(size), attributes->flags,
+			owner_by_id(attributes->owner)->name, attributes->caller);
 }
 
 /* ---- who is between a cut and what comes after it ---- */
