@@ -35,6 +35,18 @@ libc() {
     [ -s "$BATS_TEST_TMPDIR/exported" ]
 }
 
+@test "the versions and their symbols are those of the map" {
+    exported "$SIGBUS_LIB" | grep '@' | sort >"$BATS_TEST_TMPDIR/exported"
+    sed -n '/^LIBSIGBUS_/,$p' "$top_srcdir/src/libsigbus.map" | awk '
+        /^LIBSIGBUS_/ { version = $1 }
+        /^\t\t/ { sub(";", ""); print $1 "@@" version }' | sort >"$BATS_TEST_TMPDIR/map"
+    run diff "$BATS_TEST_TMPDIR/map" "$BATS_TEST_TMPDIR/exported"
+    assert_success
+    grep -qx 'sigbus_owner_create@@LIBSIGBUS_0' "$BATS_TEST_TMPDIR/map"
+    run readelf -W -V "$SIGBUS_LIB"
+    assert_output --regexp 'Name: LIBSIGBUS_0'
+}
+
 @test "a hook has no version: one that has interposes nothing" {
     run bash -c "$(declare -f exported); exported '$SIGBUS_LIB' | grep -v '^sigbus_'"
     for hook in mmap mmap64 munmap mremap mprotect sigaction signal; do
@@ -82,4 +94,18 @@ libc() {
     refute_line --partial __tls_get_addr
     run readelf -W -d "$SIGBUS_LIB"
     refute_output --partial TEXTREL
+}
+
+@test "the header stands alone, in C and in C++" {
+    for language in 'c -std=c99 -pedantic -D_POSIX_C_SOURCE=200809L' 'c -std=gnu17' 'c++ -std=c++11'; do
+        if [ "${language%% *}" = c++ ] && ! echo | $CC -fsyntax-only -x c++ - 2>/dev/null; then
+            continue # this compiler has no C++
+        fi
+        for weak in '' -DSIGBUS_WEAK; do
+            run $CC -fsyntax-only -Wall -Wextra -Werror $weak -x $language \
+                "$top_srcdir/include/sigbus/sigbus.h"
+            assert_output ''
+            assert_success
+        done
+    done
 }
