@@ -288,6 +288,18 @@ static void find_cause(const struct vma *vma, uintptr_t page, bool write, struct
 		loss->cause = cause_inside(vma, page, write, sized, loss);
 }
 
+/*
+ * A kernel that was built without the handling of bad memory has userfaultfd's poison all the same,
+ * and says BUS_ADRERR then. Only memory can have it: no server is asked by looking there.
+ */
+static bool is_poisoned(const struct vma *vma, uintptr_t page, const struct loss *loss)
+{
+	bool memory = vma->path[0] != '/' || strcmp(loss->fs, "tmpfs") == 0 ||
+		      strcmp(loss->fs, "hugetlbfs") == 0;
+
+	return memory && probe(page, false) == -EHWPOISON;
+}
+
 struct loss cause_find(const siginfo_t *info, const struct vma *vma, bool write)
 {
 	struct loss loss = {.cause = CAUSE_UNKNOWN};
@@ -298,7 +310,11 @@ struct loss cause_find(const siginfo_t *info, const struct vma *vma, bool write)
 	if (!vma)
 		return loss;
 	fs_type(vma, loss.fs, sizeof(loss.fs));
-	if (info->si_code == BUS_ADRERR && page >= vma->start && page < vma->end)
+	if (info->si_code != BUS_ADRERR || page < vma->start || page >= vma->end)
+		return loss;
+	if (is_poisoned(vma, page, &loss))
+		loss.cause = CAUSE_HWPOISON;
+	else
 		find_cause(vma, page, write, &loss);
 	return loss;
 }

@@ -4,12 +4,14 @@
  * but pages_main()), and those that need another memory or change what is around the process:
  *
  *   uffd:PAGES        anonymous memory, userfaultfd in its SIGBUS mode; even pages are filled
+ *   poison:P          userfaultfd poisons the page where it is mapped; its file keeps it
  *   huge:file|anon    huge pages without a reservation: all free ones, filled, and one more
  *   shared-anon:PAGES, then cut:PAGES (its file is truncated)
  *   bytes             runs of pages that are in every byte: = the file's, 0, f (0xff), w (one is)
  *   blocks            how many pages of the file exist
  *   restore:P-P       sigbus_range_restore()
  *   lost:P-P          sigbus_range_lost()
+ *   sh:COMMAND        by the shell, without us
  *   alarm:MS          a signal handler, that makes the file as long as the mapping
  *   altstack:BYTES    more than the least that the kernel takes
  *   no-descriptors    no-data    no-addresses    (no more of them)    user:UID    root:DIR
@@ -33,6 +35,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define SECTORS_IN_PAGE 8
@@ -79,6 +82,31 @@ static void do_uffd(const char *count)
 	range.range = (struct uffdio_range){(uintptr_t)base, pages * page_size};
 	if (ioctl(fd, UFFDIO_REGISTER, &range) < 0)
 		cannot("UFFDIO_REGISTER");
+}
+
+#ifndef UFFDIO_POISON
+struct uffdio_poison {
+	struct uffdio_range range;
+	uint64_t mode;
+	int64_t updated;
+};
+#define UFFDIO_POISON _IOWR(UFFDIO, 0x08, struct uffdio_poison)
+#endif
+
+static void do_poison(const char *number)
+{
+	char *address = page(strtoul(number, NULL, 10));
+	struct uffdio_api api = {.api = UFFD_API};
+	struct uffdio_register range = {
+		{(uintptr_t)address, page_size}, UFFDIO_REGISTER_MODE_MISSING, 0};
+	struct uffdio_poison poison = {.range = range.range};
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) < 0 || ioctl(fd, UFFDIO_REGISTER, &range) < 0)
+		cannot("userfaultfd");
+	madvise(address, page_size, MADV_DONTNEED);
+	if (ioctl(fd, UFFDIO_POISON, &poison) < 0)
+		cannot("UFFDIO_POISON");
 }
 
 static size_t free_huge_pages(void)
@@ -225,6 +253,20 @@ static void limit_to(int resource, rlim_t value)
 	setrlimit(resource, &limit);
 }
 
+static void do_sh(const char *command)
+{
+	char *environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+	pid_t child = vfork();
+	int status;
+
+	if (child == 0) {
+		execle("/bin/sh", "sh", "-c", command, NULL, environment);
+		_exit(127);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+		cannot(command);
+}
+
 static void do_no_descriptors(const char *unused)
 {
 	(void)unused;
@@ -286,6 +328,7 @@ static const struct {
 	void (*run)(const char *argument);
 } steps[] = {
 	{"uffd", do_uffd},
+	{"poison", do_poison},
 	{"huge", do_huge},
 	{"shared-anon", do_shared_anon},
 	{"cut", do_cut},
@@ -293,6 +336,7 @@ static const struct {
 	{"restore", do_restore},
 	{"lost", do_lost},
 	{"bytes", do_bytes},
+	{"sh", do_sh},
 	{"alarm", do_alarm},
 	{"no-descriptors", do_no_descriptors},
 	{"no-data", do_no_data},

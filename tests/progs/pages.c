@@ -9,7 +9,8 @@
  *          the byte; two signs: the first byte, the others
  *   perms  runs of pages: as in /proc/self/maps     count  pages by sign     peek:P  some bytes
  *   fork, thread  where the other steps run         block:sigprocmask|pthread  unblock  mask
- *   handler:note|exit  send:kill|tgkill|sigqueue  forge:P  (BUS_ADRERR at page P, but sent)
+ *   handler:note|exit  send:kill|tgkill|sigqueue  forge:P[,ao]  (BUS_ADRERR or BUS_MCEERR_AO
+ *   at page P, but sent)
  */
 #include "pages.h"
 
@@ -291,6 +292,8 @@ static void do_forge(const char *number)
 	siginfo_t info = {.si_signo = SIGBUS, .si_code = BUS_ADRERR};
 
 	info.si_addr = page(strtoul(number, NULL, 10));
+	if (strstr(number, ",ao"))
+		info.si_code = BUS_MCEERR_AO;
 	syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGBUS, &info);
 }
 
