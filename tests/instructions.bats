@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+#
+# Nothing that programs do often becomes dearer unnoticed: instructions, counted by callgrind, so
+# that a loaded machine does not matter. See bench/ for time.
+
+load helper
+
+setup() {
+    skip_without valgrind
+    printf '#include <valgrind/callgrind.h>\n' | $CC -E - >/dev/null 2>&1 ||
+        skip "valgrind's headers are not installed"
+    [ "$(uname -m)" = x86_64 ] || skip "the bounds are for x86-64"
+}
+
+# NAME is counted, and costs at most MAX.
+within() { # NAME MAX
+    local count
+    count=$(awk -v name="$1" '$1 == name { print $2 }' <<<"$output")
+    [ "$count" -gt 0 ] && [ "$count" -le "$2" ] || fail "$1: ${count:-not counted}, more than $2"
+}
+
+@test "instructions: no operation costs more than it may" {
+    run "$top_srcdir/bench/instructions" "$top_builddir"
+    echo "$output"
+    assert_success
+    within table-lookup 85
+    within table-insert-remove 280
+    within anonymous-4k 200
+    within anonymous-64m 950
+    within file-4k 800
+    within file-1m 1950
+    within file-64m 2300
+    within sigprocmask 100
+    within sigaction 360
+    within fault-chain 2100
+    within fault-repair 1850
+}
