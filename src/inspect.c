@@ -26,12 +26,14 @@ void inspect_init(void)
 			.handler_cell = sizeof(struct handler_cell),
 			.disposition = sizeof(struct disposition),
 			.policy = sizeof(struct policy),
-			.rule = sizeof(struct rule)},
+			.rule = sizeof(struct rule),
+			.process_state = sizeof(struct process_state)},
 		.program_name = &program_name,
 		.owner = owner_by_id(0),
 		.ranges = range_inspect(),
 		.policy = &policy,
 		.disposition = disposition_inspect(),
+		.process_state = &process_state,
 	};
 }
 

@@ -17,7 +17,7 @@
 #define INSPECT_NOTE_NAME "sigbus"
 #define INSPECT_NOTE 1
 #define INSPECT_MAGIC 0x7375626769735f73 /* "s_sigbus" */
-#define INSPECT_VERSION 1
+#define INSPECT_VERSION 2
 
 enum inspect_state {
 	INSPECT_LOADED,	 /* the constructor has not come this far */
@@ -30,7 +30,7 @@ enum inspect_state {
 
 /* Of the structures behind the pointers: two builds that differ in one don't read each other. */
 struct inspect_sizes {
-	uint16_t range, owner, handler_cell, disposition, policy, rule;
+	uint16_t range, owner, handler_cell, disposition, policy, rule, process_state;
 };
 
 /* Record id is chunk[id / chunk_records][id % chunk_records]; 1 to *taken have ever been used. */
@@ -51,6 +51,7 @@ struct inspect {
 	struct inspect_ranges ranges;
 	const struct policy *policy;
 	_Atomic(const struct disposition *) const *disposition; /* the virtual one of SIGBUS */
+	struct process_state *const *process_state;
 };
 
 void inspect_init(void);

@@ -50,17 +50,25 @@ struct stash {
 	siginfo_t info;
 };
 
-/* They only grow. See report_count() and out.c. */
+/* They only grow. See report_count() and out.c. With the words in which sigbus-stat tells them. */
+#define COUNTERS(X)                                                                                \
+	X(faults, "faults")                                                                        \
+	X(reported, "reported, or tried to")                                                       \
+	X(suppressed, "not reported: too many in their range")                                     \
+	X(quiet, "not reported: +quiet")                                                           \
+	X(lost, "lines of reports that did not get out")                                           \
+	X(repaired_pages, "pages replaced")                                                        \
+	X(repaired_ranges, "ranges with replaced pages")                                           \
+	X(owner_answered, "answered by an owner")                                                  \
+	X(chained, "handed to the program's handler")                                              \
+	X(fatal, "left to the default action")                                                     \
+	X(untracked, "in memory that no hook had seen")                                            \
+	X(failed_open, "mappings that could not be tracked")
+
 struct counters {
-	_Atomic uint64_t faults;     /* all but sent signals */
-	_Atomic uint64_t reported;   /* told, or tried to */
-	_Atomic uint64_t suppressed; /* faults that nobody was told of: too many in a range */
-	_Atomic uint64_t quiet;      /* the same because their rule says +quiet */
-	_Atomic uint64_t lost;       /* lines that did not get out */
-	_Atomic uint64_t repaired_pages, repaired_ranges;
-	_Atomic uint64_t owner_answered, chained, fatal;
-	_Atomic uint64_t untracked;   /* faults for which the kernel had to be asked what is there */
-	_Atomic uint64_t failed_open; /* what could not be tracked, and was passed on as it was */
+#define COUNTER_MEMBER(name, words) _Atomic uint64_t name;
+	COUNTERS(COUNTER_MEMBER)
+#undef COUNTER_MEMBER
 };
 
 /* Lives in MADV_WIPEONFORK pages: a fork child finds all of it zero, whatever was held. */

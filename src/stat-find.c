@@ -132,7 +132,8 @@ static const struct inspect_sizes our_sizes = {.range = sizeof(struct range),
 	.handler_cell = sizeof(struct handler_cell),
 	.disposition = sizeof(struct disposition),
 	.policy = sizeof(struct policy),
-	.rule = sizeof(struct rule)};
+	.rule = sizeof(struct rule),
+	.process_state = sizeof(struct process_state)};
 
 static bool is_ours(const struct inspect *root)
 {

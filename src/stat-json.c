@@ -192,6 +192,19 @@ static void put_disposition(const struct view *view)
 	close_value('}');
 }
 
+static void put_counters(const struct view *view)
+{
+	put_key("counters");
+	if (!view->counter_count) {
+		printf("null");
+		return;
+	}
+	open_value('{');
+	for (size_t i = 0; i < view->counter_count; i++)
+		put_number(view->counter[i].name, view->counter[i].count);
+	close_value('}');
+}
+
 static void put_tables(const struct view *view)
 {
 	put_disposition(view);
@@ -215,6 +228,7 @@ static void put_tables(const struct view *view)
 	for (size_t i = 0; i < view->user_count; i++)
 		put_user(view, &view->user[i]);
 	close_value(']');
+	put_counters(view);
 	put_number("skipped", view->skipped);
 	put_number("unreadable", view->unreadable);
 }

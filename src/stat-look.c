@@ -191,6 +191,24 @@ static void look_at_disposition(
 	view->handler_mask = disposition.mask;
 }
 
+static void look_at_counters(
+	struct view *view, const struct process *process, const struct inspect *root)
+{
+	const struct process_state *state;
+	struct counters counters;
+
+	if (!process_read(process, root->process_state, &state, sizeof(state)) ||
+		!process_read(process, &state->counters, &counters, sizeof(counters))) {
+		view->skipped++;
+		return;
+	}
+#define VIEW_COUNTER(name_, words_)                                                                \
+	view->counter[view->counter_count++] = (struct counter_view){                              \
+		.name = #name_, .words = words_, .count = counters.name_};
+	COUNTERS(VIEW_COUNTER)
+#undef VIEW_COUNTER
+}
+
 /* ---- all ---- */
 
 static char *program_of(const struct process *process, const struct inspect *root)
@@ -237,6 +255,7 @@ void look(struct view *view, pid_t pid)
 	look_at_rules(view, &process, &root);
 	look_at_owners(view, &process, &root);
 	look_at_disposition(view, &process, &root);
+	look_at_counters(view, &process, &root);
 	look_at_ranges(view, &process, &root);
 	look_at_users(view, &process);
 }

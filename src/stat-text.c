@@ -278,6 +278,21 @@ static void print_users(const struct view *view)
 		printf("and %zu more\n", hidden);
 }
 
+/* What never happened is no news. */
+static void print_counters(const struct view *view)
+{
+	struct table table = {.columns = 2, .heading = {" COUNT", "WHAT"}};
+
+	for (size_t i = 0; i < view->counter_count; i++) {
+		if (!view->counter[i].count)
+			continue;
+		add(&table, format("%lu", view->counter[i].count));
+		add(&table, format("%s", view->counter[i].words));
+	}
+	if (table.count)
+		print_table("Counted since the process started", &table);
+}
+
 static void print_notes(const struct view *view)
 {
 	if (view->unreadable)
@@ -304,6 +319,7 @@ void print_text(const struct view *view)
 	print_rules(view);
 	print_owners(view);
 	print_ranges(view);
+	print_counters(view);
 	if (view->user_count)
 		print_users(view);
 	print_notes(view);

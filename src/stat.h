@@ -112,6 +112,14 @@ struct user {
 	char access[3]; /* of fd */
 };
 
+/* One of COUNTERS. */
+struct counter_view {
+	const char *name, *words;
+	uint64_t count;
+};
+#define COUNT_ONE(name, words) +1
+enum { COUNTER_COUNT = COUNTERS(COUNT_ONE) };
+
 struct view {
 	pid_t pid;
 	const char *state;
@@ -126,6 +134,8 @@ struct view {
 	size_t range_count;
 	struct user *user; /* by file */
 	size_t user_count;
+	struct counter_view counter[COUNTER_COUNT];
+	size_t counter_count; /* 0: they could not be read */
 	size_t skipped;	   /* entries that could not be read, or changed all the time */
 	size_t unreadable; /* processes that might map the files too */
 };

@@ -81,6 +81,19 @@ assert_json() { # FILTER VALUE
     assert_json '[.skipped, (.users | length)]' '[0,0]'
 }
 
+@test "stat: counters" {
+    skip_without jq
+    policy='path:*/file=zero(page)' us_victim "file:$PWD/file" "cut:$PWD/file" read:1 store:2
+    stat_of
+    assert_success
+    assert_line "Counted since the process started"
+    assert_line --regexp '^ +2  faults$'
+    assert_line --regexp '^ +2  pages replaced$'
+    refute_line --partial "could not be tracked"
+    assert_json '.counters | [.faults, .reported, .repaired_pages, .repaired_ranges, .chained, .fatal,
+        .untracked, .failed_open]' '[2,0,2,1,0,0,0,0]'
+}
+
 @test "stat: a range of which every page was replaced still has its file" {
     skip_without jq
     policy='path:*/file=zero' us_victim "file:$PWD/file" "cut:$PWD/file" store:0 read:1

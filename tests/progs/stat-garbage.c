@@ -89,6 +89,7 @@ static void damage_tables(void)
 	root->owner = (void *)(noise + 512);
 	root->policy = (void *)(noise + 1024);
 	root->disposition = (void *)(noise + 1536);
+	root->process_state = (void *)(noise + 1792);
 	root->ranges.chunk = (void *)(noise + 2048);
 	root->ranges.taken = (void *)(noise + 2560);
 	*(uint32_t *)(noise + 2560) = 100000;
