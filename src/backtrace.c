@@ -7,16 +7,14 @@
  * lock was held. So the program sigbus-backtrace is started, which has nothing of this process but
  * a descriptor of its memory, where it also writes the result to:
  *
- *   this thread --clone(VM|VFORK)--> watcher --clone(VM|VFORK), execve--> sigbus-backtrace
+ *   this thread --aside()--> watcher --clone(VM|VFORK), execve--> sigbus-backtrace
  *
  * The memory is opened here, as /proc/self/mem, which needs no permission; nothing is attached with
- * ptrace, so Yama, a debugger and a program's own PR_SET_PTRACER do not matter. The thread stands
- * still meanwhile, as vfork() makes it. What the program could notice of it is kept away:
- *  - execve() makes SIGCHLD the exit signal of a child: so the helper is a child of the watcher,
- * and the watcher, which never calls it, ends without a signal and is no child to a plain wait().
- *  - The helper's table of descriptors is a new one. A copy would hold files open, and closing it
- *    would flush them, which may block.
- *  - Both die with their parent, and the watcher gives the helper a limited time.
+ * ptrace, so Yama, a debugger and a program's own PR_SET_PTRACER do not matter. execve() makes
+ * SIGCHLD the exit signal of a child, which the program would notice: so the helper is a child of
+ * the watcher. Both die with their parent, and the watcher gives the helper a limited time. The
+ * helper starts with an empty table of descriptors; the kernel makes it from a copy of the first 64,
+ * and closing those flushes them: where a server has stopped to answer, that waits for it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,12 +46,6 @@ struct launch {
 /* ---- in the children. They run on the stack of the thread, which waits: below its live frames.
  * ---- */
 
-static __attribute__((noreturn)) void end_child(void)
-{
-	for (;;)
-		SYS_1(SYS_exit, 127);
-}
-
 static __attribute__((noinline, noreturn)) void become_helper(struct launch *launch)
 {
 	static char *const no_environment[] = {NULL};
@@ -65,7 +57,8 @@ static __attribute__((noinline, noreturn)) void become_helper(struct launch *lau
 	if (error == 0) /* the number, too: the table was empty */
 		error = SYS_3(SYS_execve, launch->path, launch->arguments, no_environment);
 	launch->error = error ? error : -EBADF;
-	end_child();
+	for (;;)
+		SYS_1(SYS_exit, 127);
 }
 
 static __attribute__((noinline)) long start_helper(struct launch *launch)
@@ -90,41 +83,18 @@ static void wait_for_helper(struct launch *launch, long pid)
 	SYS_4(SYS_wait4, pid, NULL, __WALL, NULL);
 }
 
-static __attribute__((noinline, noreturn)) void watch(struct launch *launch)
+static void watch(void *data)
 {
-	long pid;
+	struct launch *launch = data;
+	long pid = start_helper(launch);
 
-	SYS_5(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	pid = start_helper(launch);
 	if (pid < 0)
 		launch->error = pid;
 	else
 		wait_for_helper(launch, pid);
-	end_child();
 }
 
 /* ---- in the thread ---- */
-
-static __attribute__((noinline)) long start_watcher(struct launch *launch)
-{
-	long pid = SYS_5(SYS_clone, CLONE_VM | CLONE_VFORK | CLONE_FILES, 0, 0, 0, 0);
-
-	if (pid == 0)
-		watch(launch);
-	return pid;
-}
-
-static void run(struct launch *launch)
-{
-	long pid = start_watcher(launch);
-
-	if (pid < 0) {
-		launch->error = pid;
-		return;
-	}
-	while (SYS_4(SYS_wait4, pid, NULL, __WCLONE, NULL) == -EINTR)
-		;
-}
 
 /* Next to the library as long as that is in its build tree. */
 static const char *find_helper(char *path, size_t size)
@@ -173,6 +143,7 @@ static void launch_helper(const struct fault *fault, struct scratch *scratch, st
 	char number[3][24];
 	uint64_t value[3] = {
 		(uint64_t)SYS_0(SYS_getpid), (uintptr_t)fault->uc, (uintptr_t)scratch->path};
+	long error;
 	char *arguments[5] = {HELPER, number[0], number[1], number[2], NULL};
 
 	for (int i = 0; i < 3; i++) {
@@ -182,23 +153,23 @@ static void launch_helper(const struct fault *fault, struct scratch *scratch, st
 	}
 	launch->path = find_helper(scratch->line, sizeof(scratch->line));
 	launch->arguments = arguments;
-	run(launch);
+	error = aside(watch, launch);
+	if (error)
+		launch->error = error;
 }
 
-struct backtrace backtrace_take(const struct fault *fault, struct scratch *scratch)
+void backtrace_take(const struct fault *fault, struct scratch *scratch, struct backtrace *trace)
 {
-	const struct backtrace_frame *frame = (const struct backtrace_frame *)scratch->path;
 	struct launch launch = {.error = 0};
-	struct backtrace trace = {.frame = frame};
 
+	trace->frame = (const struct backtrace_frame *)scratch->path;
 	if (!fault->uc || frame_pc(fault->uc) != fault->pc) {
-		trace.problem = "the handler has changed the registers";
-		return trace;
+		trace->problem = "the handler has changed the registers";
+		return;
 	}
 	memset(scratch->path, 0, sizeof(scratch->path));
 	launch_helper(fault, scratch, &launch);
-	trace.count = count_frames(frame);
-	if (!trace.count)
-		trace.problem = problem_of(&launch);
-	return trace;
+	trace->count = count_frames(trace->frame);
+	if (!trace->count)
+		trace->problem = problem_of(&launch);
 }

@@ -3,6 +3,7 @@
 #ifndef SIGBUS_BACKTRACE_H
 #define SIGBUS_BACKTRACE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define BACKTRACE_FRAMES 32
@@ -19,6 +20,7 @@ struct backtrace {
 	const char *problem; /* NULL: there is one */
 	unsigned count;
 	const struct backtrace_frame *frame;
+	bool brief; /* nobody asked for it, but the program dies */
 };
 
 #endif

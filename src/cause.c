@@ -300,23 +300,38 @@ static bool is_poisoned(const struct vma *vma, uintptr_t page, const struct loss
 	return memory && probe(page, false) == -EHWPOISON;
 }
 
+struct search {
+	const siginfo_t *info;
+	const struct vma *vma;
+	bool write;
+	struct loss loss;
+};
+
+static void search_here(void *data)
+{
+	struct search *search = data;
+	const struct vma *vma = search->vma;
+	struct loss *loss = &search->loss;
+	uintptr_t page = (uintptr_t)search->info->si_addr & PAGE_MASK;
+
+	fs_type_here(vma, loss->fs, sizeof(loss->fs));
+	if (search->info->si_code != BUS_ADRERR || page < vma->start || page >= vma->end)
+		return;
+	if (is_poisoned(vma, page, loss))
+		loss->cause = CAUSE_HWPOISON;
+	else
+		find_cause(vma, page, search->write, loss);
+}
+
 struct loss cause_find(const siginfo_t *info, const struct vma *vma, bool write)
 {
-	struct loss loss = {.cause = CAUSE_UNKNOWN};
-	uintptr_t page = (uintptr_t)info->si_addr & PAGE_MASK;
+	struct search search = {info, vma, write, {.cause = CAUSE_UNKNOWN}};
 
 	if (info->si_code == BUS_MCEERR_AR)
-		loss.cause = CAUSE_HWPOISON;
-	if (!vma)
-		return loss;
-	fs_type(vma, loss.fs, sizeof(loss.fs));
-	if (info->si_code != BUS_ADRERR || page < vma->start || page >= vma->end)
-		return loss;
-	if (is_poisoned(vma, page, &loss))
-		loss.cause = CAUSE_HWPOISON;
-	else
-		find_cause(vma, page, write, &loss);
-	return loss;
+		search.loss.cause = CAUSE_HWPOISON;
+	if (vma)
+		with_descriptors(search_here, &search);
+	return search.loss;
 }
 
 const char *cause_name(enum cause cause)

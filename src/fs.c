@@ -227,7 +227,7 @@ static const char *unlisted_type(const struct vma *vma)
 	return vma->page_size > PAGE_SIZE ? "hugetlbfs" : NULL;
 }
 
-const char *fs_type(const struct vma *vma, char *buffer, size_t size)
+const char *fs_type_here(const struct vma *vma, char *buffer, size_t size)
 {
 	struct text text = {.buffer = buffer, .size = size};
 	const char *unlisted;
@@ -241,6 +241,28 @@ const char *fs_type(const struct vma *vma, char *buffer, size_t size)
 	return buffer;
 }
 
+struct type_question {
+	const struct vma *vma;
+	char *buffer;
+	size_t size;
+	const char *answer;
+};
+
+static void ask_type(void *data)
+{
+	struct type_question *question = data;
+
+	question->answer = fs_type_here(question->vma, question->buffer, question->size);
+}
+
+const char *fs_type(const struct vma *vma, char *buffer, size_t size)
+{
+	struct type_question question = {vma, buffer, size, NULL};
+
+	with_descriptors(ask_type, &question);
+	return question.answer;
+}
+
 const char *fs_alias(const char *type, unsigned i)
 {
 	if (i == 0)
@@ -250,6 +272,17 @@ const char *fs_alias(const char *type, unsigned i)
 	if (text_starts(type, "fuse") && type[4])
 		return "fuse";
 	return strcmp(type, "nfs4") == 0 ? "nfs" : NULL;
+}
+
+bool fs_is_served(const char *type)
+{
+	static const char *const types[] = {
+		"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "afs", "virtiofs", "lustre", "coda"};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcmp(type, types[i]) == 0)
+			return true;
+	return text_starts(type, "fuse");
 }
 
 /* ---- space ---- */

@@ -629,6 +629,16 @@ int track_shmdt(const void *address);
 /* mremap() of a range of which pages were replaced: the kernel sees several mappings there. */
 void *remap_repaired(const struct remapping *move, uintptr_t anchor, unsigned prot);
 
+/* ---- aside.c: with a limit of descriptors of its own ---- */
+
+/* Runs work(data) in a child that shares the memory. 0, or -errno: it was not run. [H] */
+long aside(void (*work)(void *), void *data);
+/* Whoever did not ask for it may have it, too: no system call filter is in the way. [H] */
+bool aside_is_harmless(void);
+bool aside_finds_descriptors(void); /* [H] where the program finds none: -EMFILE */
+/* Runs work(data) here, or aside if no descriptor is free. [H] */
+void with_descriptors(void (*work)(void *), void *data);
+
 /* ---- kernel view: vma.c ---- */
 
 struct vma {
@@ -672,6 +682,9 @@ void maps_scan_result(const struct maps_scan *scan, struct vma *vma); /* [H] */
  * asked. [H]
  */
 const char *fs_type(const struct vma *vma, char *buffer, size_t size);
+const char *fs_type_here(const struct vma *vma, char *buffer, size_t size); /* [H] with a descriptor that is free */
+/* Who closes a file there, or ends with one open, may wait for a server. [H] */
+bool fs_is_served(const char *type);
 /* The i-th name by which rules know the type, or NULL when there are no more. [H] */
 const char *fs_alias(const char *type, unsigned i);
 /* What this process can still get there: local file systems with a limit only, else false. [H] */

@@ -8,6 +8,8 @@
 #include "report.h"
 #include "syscall.h"
 
+#define BRIEF_FRAMES 16
+
 static void add_number(struct text *text, const char *before, uint64_t number, const char *after)
 {
 	text_add(text, before);
@@ -217,9 +219,36 @@ static void add_hint(struct text *text, const struct fault *fault)
 		*text = before;
 }
 
+/* ---- frames ---- */
+
+static void add_frame(struct text *text, const struct backtrace *trace, unsigned i)
+{
+	struct text before;
+
+	if (!frame_place(text, trace, i))
+		text_add(text, "(in no object)");
+	before = *text;
+	text_add(text, " ");
+	if (!frame_symbol(text, trace, i))
+		*text = before;
+}
+
+/* From the innermost one on, in the line itself. */
+static void add_brief_frames(struct text *text, const struct backtrace *trace)
+{
+	text_add(text, "; backtrace: ");
+	for (unsigned i = 0; i < trace->count && i < BRIEF_FRAMES; i++) {
+		if (i > 0)
+			text_add(text, " < ");
+		add_frame(text, trace, i);
+	}
+	if (trace->count > BRIEF_FRAMES)
+		text_add(text, " < ...");
+}
+
 /* ---- the line, and a line for each frame ---- */
 
-void report_line(struct text *text, const struct fault *fault)
+void report_line(struct text *text, const struct fault *fault, const struct backtrace *trace)
 {
 	add_thread(text);
 	if (fault->sent) {
@@ -233,22 +262,9 @@ void report_line(struct text *text, const struct fault *fault)
 	text_add(text, "; ");
 	add_rule(text, fault);
 	add_outcome(text, fault);
+	if (trace && trace->brief)
+		add_brief_frames(text, trace);
 	add_hint(text, fault);
-}
-
-static void add_frame(struct text *text, const struct backtrace *trace, unsigned i)
-{
-	struct text before;
-
-	add_number(text, "#", i, " ");
-	text_hex(text, trace->frame[i].pc);
-	text_add(text, " ");
-	if (!frame_place(text, trace, i))
-		text_add(text, "(in no object)");
-	before = *text;
-	text_add(text, " ");
-	if (!frame_symbol(text, trace, i))
-		*text = before;
 }
 
 void report_frames(struct text *text, const struct backtrace *trace, const char *before)
@@ -263,6 +279,9 @@ void report_frames(struct text *text, const struct backtrace *trace, const char 
 		struct text whole = *text;
 
 		text_add(text, before);
+		add_number(text, "#", i, " ");
+		text_hex(text, trace->frame[i].pc);
+		text_add(text, " ");
 		add_frame(text, trace, i);
 		text_add(text, "\n");
 		if (text->cut) {
@@ -276,10 +295,10 @@ void report_text(struct text *text, const struct fault *fault, const struct back
 {
 	text_add(text, "libsigbus: ");
 	text->size--; /* a line that was cut ends too */
-	report_line(text, fault);
+	report_line(text, fault, trace);
 	text->size++;
 	text->cut = false;
 	text_add(text, "\n");
-	if (trace)
+	if (trace && !trace->brief)
 		report_frames(text, trace, "libsigbus:   ");
 }

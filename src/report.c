@@ -89,17 +89,24 @@ static void compose(struct text *text, const struct fault *fault, const struct b
 	}
 }
 
+/* It may never happen again; but the report must not wait for a server that does not answer. */
+static bool needs_backtrace(const struct fault *fault)
+{
+	return fault_is_fatal(fault) && fault_is_loss(fault) && aside_is_harmless() &&
+	       !fs_is_served(fault->page.loss.fs);
+}
+
 static void write_report(const struct fault *fault, struct scratch *scratch)
 {
 	struct text text = {scratch->line, sizeof(scratch->line), 0, false};
-	struct backtrace trace;
+	struct backtrace trace = {.brief = !out_backtrace_wanted()};
+	bool taken = false;
 
-	if (out_backtrace_wanted()) {
-		trace = backtrace_take(fault, scratch);
-		compose(&text, fault, &trace);
-	} else {
-		compose(&text, fault, NULL);
+	if (!trace.brief || needs_backtrace(fault)) {
+		backtrace_take(fault, scratch, &trace);
+		taken = !trace.brief || !trace.problem;
 	}
+	compose(&text, fault, taken ? &trace : NULL);
 	counter_add(&counters()->reported, 1);
 	out_line(scratch->line, text.length);
 }

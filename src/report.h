@@ -37,10 +37,11 @@ struct report_field {
 };
 extern const struct report_field report_fields[]; /* name NULL ends */
 
-/* ---- the formats. trace NULL: nobody asked for one. The buffer may be too small for all. ---- */
+/* ---- the formats. trace NULL: there is none. The buffer may be too small for all. ---- */
 
 void report_text(struct text *text, const struct fault *fault, const struct backtrace *trace);
-void report_line(struct text *text, const struct fault *fault); /* the first line, with no "\n" */
+/* The first line, with no "\n". */
+void report_line(struct text *text, const struct fault *fault, const struct backtrace *trace);
 void report_frames(struct text *text, const struct backtrace *trace, const char *before);
 void report_json(struct text *text, const struct fault *fault, const struct backtrace *trace);
 void report_journal(struct text *text, const struct fault *fault, const struct backtrace *trace);
@@ -67,6 +68,6 @@ void note_add(struct text *text, const char *note); /* in the format of out_form
 /* ---- backtrace.c ---- */
 
 /* Frames and names are in the buffer; not while the line is composed, it is used meanwhile. */
-struct backtrace backtrace_take(const struct fault *fault, struct scratch *scratch);
+void backtrace_take(const struct fault *fault, struct scratch *scratch, struct backtrace *trace);
 
 #endif

@@ -69,7 +69,7 @@ truncated="truncated, file size 16384"
 }
 
 @test "environments: no free descriptor" {
-    explains_and_repairs "owner:loss-victim" "unknown memory" "cause unknown" \
+    explains_and_repairs "path:*/file&cause:truncated" "\"$PWD/file\"" "$truncated" \
         open:file "${lost_half[@]}" no-descriptors
     preload=$SIGBUS_LIB policy="*=zero" victim open:memfd "${lost_half[@]}" protect:6-7,ro \
         no-descriptors write:5 read:6 bytes write:7

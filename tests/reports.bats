@@ -237,17 +237,41 @@ END
     assert_equal "$(wc -l <later/log)" 3 # the child says nothing
 }
 
-@test "reports: without a free descriptor, and without /proc" {
+limited() { # ULIMIT-OPTIONS PROG [ARG...]
     cat >limited.sh <<'END'
 exec 3>&- 4>&-
-ulimit -n 4
-exec env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY='*=zero' "$@"
+ulimit $1
+shift
+exec env LD_PRELOAD="$SIGBUS_LIB" "$@"
 END
-    run --separate-stderr bash limited.sh "$PROGS/pages" "${lost_half[@]}" read:5 show
+    SIGBUS_POLICY=$policy run --separate-stderr bash limited.sh "$@"
+}
+
+# Up to the hard limit there are some, for a child that has its own.
+@test "reports: without a free descriptor" {
+    policy='path:/memfd:*&fs:tmpfs&cause:truncated=zero'
+    limited "-S -n 4" "$PROGS/pages" "${lost_half[@]}" read:5 show
     assert_success
     assert_lines "read 5 00" "show 0-3:= 4-7:0"
-    [[ $stderr == *"page of unknown memory is lost (BUS_ADRERR, cause unknown)"* ]]
+    [[ $stderr == *'page of "/memfd:pages" (deleted) is lost (BUS_ADRERR, truncated, file size 16384)'* ]]
+    [[ $stderr == *"(item 1): zero, 4 pages" ]]
+}
 
+# A filter might answer what the program never calls with its death.
+@test "reports: without a free descriptor that could be had" {
+    local unknown="page of unknown memory is lost (BUS_ADRERR, cause unknown)"
+
+    limited "-n 4" "$PROGS/pages" "${lost_half[@]}" read:5 show
+    assert_success
+    assert_lines "read 5 00" "show 0-3:= 4-7:0"
+    [[ $stderr == *"$unknown"* ]]
+    limited "-S -n 4" "$PROGS/loss-filter" 38 "$PROGS/pages" "${lost_half[@]}" read:5
+    assert_success
+    assert_output "read 5 00"
+    [[ $stderr == *"$unknown"* ]]
+}
+
+@test "reports: without /proc" {
     skip_without_namespaces
     cat >no-proc.sh <<'END'
 mount -t tmpfs none /proc
