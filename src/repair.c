@@ -37,7 +37,8 @@
 
 struct repair_order {
 	bool ones;
-	size_t limit; /* of one extent, in bytes */
+	size_t limit;	      /* of one extent, in bytes */
+	uintptr_t start, end; /* what was replaced last, for it */
 };
 
 /* What is going to be replaced. */
@@ -235,7 +236,7 @@ void repair_wait(unsigned lock)
 }
 
 /* 1 to 7, once. */
-static enum answer try_repair(struct fault *fault, const struct repair_order *order)
+static enum answer try_repair(struct fault *fault, struct repair_order *order)
 {
 	struct range_hit hit = range_lookup(fault->address);
 	_Atomic uint64_t *word = &process_state->lock[state_lock(hit.state)].word;
@@ -261,12 +262,15 @@ static enum answer try_repair(struct fault *fault, const struct repair_order *or
 		return ANSWER_RETRY;
 	answer = replace(&extent, &hit);
 	atomic_store(word, version + 2);
-	if (answer == ANSWER_DONE)
+	if (answer == ANSWER_DONE) {
 		fault->pages += (unsigned)((extent.end - extent.start) / PAGE_SIZE);
+		order->start = extent.start;
+		order->end = extent.end;
+	}
 	return answer;
 }
 
-static enum answer repair_at(struct fault *fault, const struct repair_order *order)
+static enum answer repair_at(struct fault *fault, struct repair_order *order)
 {
 	enum answer answer = ANSWER_RETRY;
 
@@ -275,17 +279,50 @@ static enum answer repair_at(struct fault *fault, const struct repair_order *ord
 	return answer;
 }
 
-static void repair_rest(struct fault *fault, const struct repair_order *order)
+static bool repair_if_lost(struct fault *other, uintptr_t page, struct repair_order *order)
+{
+	other->address = page;
+	order->start = order->end = 0;
+	return says_lost(probe(page, false)) && repair_at(other, order) == ANSWER_DONE &&
+	       order->start <= page && page < order->end;
+}
+
+/*
+ * To probe a hole of a file gives it memory: what can be read is passed over in steps that double.
+ * A lost page in between is replaced when it is touched.
+ */
+static void repair_above(struct fault *other, uintptr_t page, struct repair_order *order)
+{
+	uintptr_t end = geometry_end(other->range.geometry), step = PAGE_SIZE;
+
+	while (page < end) {
+		bool done = repair_if_lost(other, page, order);
+
+		page = done ? order->end : page + step;
+		step = done ? PAGE_SIZE : step * 2;
+	}
+}
+
+static void repair_below(struct fault *other, uintptr_t behind, struct repair_order *order)
+{
+	uintptr_t start = geometry_start(other->range.geometry), step = PAGE_SIZE;
+
+	while (behind >= start + step) {
+		bool done = repair_if_lost(other, behind - step, order);
+
+		behind = done ? order->start : behind - step;
+		step = done ? PAGE_SIZE : step * 2;
+	}
+}
+
+static void repair_rest(struct fault *fault, struct repair_order *order)
 {
 	struct fault other = *fault;
-	uintptr_t end = geometry_end(fault->range.geometry);
+	uintptr_t start = order->start, end = order->end;
 
 	other.write = false;
-	for (uintptr_t page = geometry_start(fault->range.geometry); page < end; page += PAGE_SIZE) {
-		other.address = page;
-		if (says_lost(probe(page, false)))
-			repair_at(&other, order);
-	}
+	repair_above(&other, end, order);
+	repair_below(&other, start, order);
 	fault->pages = other.pages;
 }
 

@@ -97,6 +97,20 @@ teardown() {
     assert_reports 1
 }
 
+@test "repair: zero(range) gives a sparse file no memory" {
+    local file=/dev/shm/sigbus-repair-$$
+
+    policy="program:pages=zero(range)" us pages open:$file size:8192 map:8192,shared,rw size:4096 \
+        read:6000 read:4096 read:8191
+    run du -k $file
+    rm $file
+    assert_success
+    (($(cut -f1 <<<"$output") <= 64)) # of 16 MiB
+    assert_equal "$(grep -c "fault 1 of this range" <<<"$stderr")" 1
+    assert_reports 1
+    [[ $stderr == *"zero, 4096 pages" ]]
+}
+
 @test "repair: readable pages between lost ones are not replaced" {
     local extent
 
