@@ -45,6 +45,10 @@ libc() {
     grep -qx 'sigbus_owner_create@@LIBSIGBUS_0' "$BATS_TEST_TMPDIR/map"
     run readelf -W -V "$SIGBUS_LIB"
     assert_output --regexp 'Name: LIBSIGBUS_0'
+    sed -n 's/^ \(sigbus_[a-z_]*\)@\(LIBSIGBUS_[0-9]*\) .*/\1@@\2/p' \
+        "$top_srcdir/debian/libsigbus0.symbols" | sort >"$BATS_TEST_TMPDIR/package"
+    run diff "$BATS_TEST_TMPDIR/map" "$BATS_TEST_TMPDIR/package"
+    assert_success
 }
 
 @test "a hook has no version: one that has interposes nothing" {

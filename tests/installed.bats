@@ -53,7 +53,9 @@ END
     for page in man1/sigbus-run.1 man1/sigbus-stat.1 man7/sigbus-policy.7; do
         assert [ -n "$(find "$share/man/${page%/*}" -name "${page#*/}*")" ]
     done
-    assert [ -n "$(find "$share/doc" -path '*/examples/sigbus-trace.bt')" ]
+    for example in compositor.conf greetd.toml sway.service sigbus-trace.bt; do
+        assert [ -n "$(find "$share/doc" -path "*/examples/$example")" ]
+    done
 }
 
 @test "sigbus-run finds its own library, presets and programs" {

@@ -228,12 +228,11 @@ static void decides(const char *text, uint32_t item, const char *asked)
 			[KEY_FS] = {"tmpfs"},
 			[KEY_CAUSE] = {"truncated"},
 		}};
-	struct policy_names names;
 	const struct rule *rule;
 
 	if (!ok(parse(text) == 0, "%s", text))
 		return;
-	rule = policy_match(&parsed, fact, &facts, &names);
+	rule = policy_match(&parsed, fact, &facts);
 	ok(rule->item == item, "item %u decides (%u)", item, rule->item);
 	is_string(facts.asked, asked, "no more is asked than needed");
 }
