@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+#
+# The repair protocol, one instruction at a time: see progs/interleave.c. What stress runs meet by
+# chance is met here each time: tests/mutants breaks the protocol and sees these tests fail.
+
+load helper
+load scenario
+
+deeds="write unmap overlay again move protect fork"
+
+setup() {
+    [ "$(uname -m)" = x86_64 ] || skip "knows the instructions of x86-64 only"
+    export SIGBUS_LOG=off
+    limit=100
+}
+
+# All points were tried; the first party was held at most of them, and the other let in between.
+assert_explored() { # FIRST SECOND thread|signal STRIDE
+    us interleave "$@"
+    echo "$* (${policy}): $output"
+    assert_success
+    [[ $output =~ ^points=([0-9]+)\ held=([0-9]+)\ early=([0-9]+)\ whole$ ]]
+    [ "${BASH_REMATCH[2]}" -ge $((BASH_REMATCH[1] * 3 / 4)) ]
+    [ "$3" = signal ] || [ "${BASH_REMATCH[3]}" -ge 2 ]
+}
+
+@test "interleave: without us it dies at once" {
+    without_us interleave write write thread 0
+    assert_failure
+    assert_output --partial "Bus error"
+}
+
+@test "interleave: two threads fault on one page, or on one extent" {
+    for policy in "*=zero" "*=zero(page)" "*=ones"; do
+        assert_explored write write thread 0
+    done
+}
+
+@test "interleave: pages next to a repair are taken away" {
+    for policy in "*=zero" "*=ones"; do
+        assert_explored write unmap thread 0
+    done
+    policy="*=zero(range)" assert_explored write overlay thread 0
+}
+
+@test "interleave: pages next to a repair are mapped again, moved, and protected" {
+    policy="*=zero"
+    assert_explored write again thread 0
+    assert_explored write move thread 0
+    assert_explored write protect thread 0
+}
+
+@test "interleave: a repair next to pages that are being taken away, or protected" {
+    policy="*=zero"
+    assert_explored unmap write thread 0
+    assert_explored overlay write thread 0
+    assert_explored protect write thread 0
+}
+
+@test "interleave: two threads cut one range" {
+    policy="*=zero"
+    assert_explored unmap unmap thread 0
+}
+
+@test "interleave: fork() in the middle of a repair, and of an unmapping" {
+    policy="*=zero"
+    assert_explored write fork thread 0
+    assert_explored unmap fork thread 0
+}
+
+@test "interleave: a signal handler on top that faults, and that unmaps" {
+    policy="*=zero"
+    assert_explored unmap write signal 0
+    assert_explored write unmap signal 0
+    assert_explored move write signal 0
+}
+
+@test "interleave: everything against everything" {
+    local first second
+
+    [ "${SIGBUS_FULL:-}" ] || skip "slow: scripts/check --full"
+    export BATS_TEST_TIMEOUT=1200
+    for first in $deeds; do
+        for second in $deeds; do
+            for policy in "*=zero" "*=owner|ones(range)"; do
+                assert_explored "$first" "$second" thread 0
+                assert_explored "$first" "$second" signal 0
+            done
+        done
+    done
+}

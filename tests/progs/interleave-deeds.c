@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The deeds of interleave.c. The region is eight lost pages, and one that was replaced before they
+ * were lost. Page 3 is both parties' to write, pages 4-5 and 6-7 are theirs to take away. Whatever
+ * a party did is there afterwards, and nothing else is. A deed faults at most once: a second repair
+ * could hide what went wrong in the first.
+ */
+#include "interleave.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PAGE 4096
+#define PAGES 9
+#define TAKEN 2 /* pages that a party takes away */
+#define SHARED_PAGE 3
+
+const char *volatile complaint;
+static char *base, *place[PARTIES];
+static int lost_fd;
+static uint64_t round_number, empty; /* what a replaced page is full of */
+
+static void expect(bool good, const char *what)
+{
+	if (!good && !complaint)
+		complaint = what;
+}
+
+static volatile uint64_t *word_at(char *page, int party)
+{
+	return (volatile uint64_t *)page + party;
+}
+
+static uint64_t stamp(int party)
+{
+	return round_number << 8 | 0x50 | (unsigned)party;
+}
+
+static char canary(int party)
+{
+	return (char)(0x40 | (round_number & 7) << 1 | (unsigned)party);
+}
+
+static char *page_at(int number)
+{
+	return base + number * PAGE;
+}
+
+static char *own_pages(int party)
+{
+	return page_at(4 + TAKEN * party);
+}
+
+static void write_word(char *page, int party)
+{
+	*word_at(page, party) = stamp(party);
+}
+
+/* Not all of it: each byte is a step. */
+static void fill(char *start, int party)
+{
+	for (size_t i = 0; i < TAKEN * PAGE; i += PAGE / 4)
+		start[i] = canary(party);
+}
+
+static void check_canary(int party, const char *what)
+{
+	const char *start = own_pages(party);
+
+	for (size_t i = 0; i < TAKEN * PAGE; i += PAGE / 4)
+		expect(start[i] == canary(party), what);
+}
+
+static void *map_anonymous(char *where, int flags)
+{
+	return mmap(where, TAKEN * PAGE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+}
+
+/* ---- write: the page that both write ---- */
+
+static void write_act(int party)
+{
+	write_word(page_at(SHARED_PAGE), party);
+}
+
+static void write_check(int party)
+{
+	expect(*word_at(page_at(SHARED_PAGE), party) == stamp(party), "a write is wiped");
+}
+
+/* ---- unmap: and somebody else's memory comes to the place ---- */
+
+static void unmap_act(int party)
+{
+	char *start = own_pages(party);
+
+	munmap(start, TAKEN * PAGE);
+	if (map_anonymous(start, MAP_FIXED_NOREPLACE) == start)
+		fill(start, party);
+	else
+		expect(false, "the place of unmapped pages is taken");
+}
+
+static void unmap_check(int party)
+{
+	check_canary(party, "memory that is not lost was replaced, after munmap()");
+}
+
+/* ---- overlay: the same in one call ---- */
+
+static void overlay_act(int party)
+{
+	expect(map_anonymous(own_pages(party), MAP_FIXED) == own_pages(party), "mmap() fails");
+	fill(own_pages(party), party);
+}
+
+static void overlay_check(int party)
+{
+	check_canary(party, "memory that is not lost was replaced, after MAP_FIXED");
+}
+
+/* ---- again: a lost file comes to the place, and is written to ---- */
+
+static void again_act(int party)
+{
+	char *start = mmap(own_pages(party), TAKEN * PAGE, PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_FIXED, lost_fd, 0);
+
+	expect(start == own_pages(party), "mmap() fails");
+	write_word(start, party);
+}
+
+static void again_check(int party)
+{
+	expect(*word_at(own_pages(party), party) == stamp(party),
+		"a write to a new mapping is wiped");
+}
+
+/* ---- move: the pages, lost as they are, and memory comes to their old place ---- */
+
+static void move_act(int party)
+{
+	char *start = own_pages(party);
+	char *moved = mremap(
+		start, TAKEN * PAGE, TAKEN * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place[party]);
+
+	expect(moved == place[party], "mremap() fails");
+	if (map_anonymous(start, MAP_FIXED_NOREPLACE) == start)
+		fill(start, party);
+	else
+		expect(false, "the place of moved pages is taken");
+	write_word(moved + PAGE, party);
+}
+
+static void move_check(int party)
+{
+	check_canary(party, "memory that is not lost was replaced, after mremap()");
+	expect(*word_at(place[party] + PAGE, party) == stamp(party),
+		"a write to moved pages is wiped");
+	expect(*word_at(place[party], party) == empty, "moved pages are not empty");
+}
+
+/* ---- protect: the pages become read-only ---- */
+
+static void protect_act(int party)
+{
+	expect(mprotect(own_pages(party), TAKEN * PAGE, PROT_READ) == 0, "mprotect() fails");
+}
+
+/* The kernel refuses to write to them, and they can be read. */
+static void protect_check(int party)
+{
+	char *start = own_pages(party);
+	int ends[2];
+	char byte = 1;
+
+	if (pipe(ends) == 0 && write(ends[1], &byte, 1) == 1)
+		expect(read(ends[0], start, 1) < 0, "a read-only page can be written");
+	close(ends[0]);
+	close(ends[1]);
+	expect(*word_at(start, party) == empty && *word_at(start + PAGE, party) == empty,
+		"read-only pages are not empty");
+}
+
+/* ---- fork: the child faults on pages that are being worked on ---- */
+
+static void fork_act(int party)
+{
+	int status = -1;
+	pid_t child = _Fork();
+
+	if (child == 0) {
+		alarm(20);
+		write_word(page_at(SHARED_PAGE), party);
+		write_word(page_at(0), party);
+		unmap_act(party);
+		unmap_check(party);
+		write_check(party);
+		_exit(complaint || *word_at(page_at(0), party) != stamp(party));
+	}
+	expect(child > 0 && waitpid(child, &status, 0) == child && status == 0, "a child fails");
+}
+
+static void fork_check(int party)
+{
+	for (int i = 0; i < TAKEN; i++)
+		expect(*word_at(own_pages(party) + i * PAGE, party) == empty,
+			"pages are not empty");
+}
+
+/* ---- all ---- */
+
+const struct deed deeds[] = {
+	{"write", "writes the page that both write", write_act, write_check, true},
+	{"unmap", "munmap(), mmap(MAP_FIXED_NOREPLACE)", unmap_act, unmap_check, true},
+	{"overlay", "mmap(MAP_FIXED) of memory", overlay_act, overlay_check, true},
+	{"again", "mmap(MAP_FIXED) of the file", again_act, again_check, true},
+	{"move", "mremap() elsewhere", move_act, move_check, true},
+	{"protect", "mprotect(PROT_READ)", protect_act, protect_check, true},
+	{"fork", "fork(), the child does the same", fork_act, fork_check, true},
+	{NULL},
+};
+
+const struct deed *deed_named(const char *name)
+{
+	for (const struct deed *deed = deeds; deed->name; deed++)
+		if (strcmp(deed->name, name) == 0)
+			return deed;
+	return NULL;
+}
+
+void deed_do(const struct deed *deed, int party)
+{
+	deed->act(party);
+}
+
+void region_check(const struct deed *first, const struct deed *second)
+{
+	first->check(FIRST);
+	second->check(SECOND);
+	for (int page = 0; page < SHARED_PAGE; page++)
+		expect(*word_at(page_at(page), FIRST) == empty,
+			"a page that nobody wrote is not empty");
+	expect(page_at(PAGES - 1)[0] == 1, "what was written before is wiped");
+	munmap(base, PAGES * PAGE);
+	for (int party = 0; party < PARTIES; party++)
+		map_anonymous(place[party], MAP_FIXED);
+	close(lost_fd);
+}
+
+/* The file is cut off while it is mapped, and once the range has been repaired already. */
+void region_make(void)
+{
+	for (int party = 0; party < PARTIES && !place[party]; party++)
+		place[party] = map_anonymous(NULL, 0);
+	round_number++;
+	lost_fd = memfd_create("lost", MFD_CLOEXEC);
+	expect(ftruncate(lost_fd, (PAGES - 1) * PAGE) == 0, "ftruncate() fails");
+	base = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, lost_fd, 0);
+	expect(base != MAP_FAILED, "mmap() fails");
+	page_at(PAGES - 1)[0] = 1;
+	empty = *word_at(page_at(PAGES - 1) + PAGE / 2, FIRST);
+	expect(ftruncate(lost_fd, 0) == 0, "ftruncate() fails");
+}

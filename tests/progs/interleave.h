@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* What interleave.c steps through: two parties that each do one thing to one region. */
+#ifndef SIGBUS_TESTS_INTERLEAVE_H
+#define SIGBUS_TESTS_INTERLEAVE_H
+
+#include <stdbool.h>
+
+/* The first party is stepped; the second comes in, or a signal handler does in its place. */
+enum { FIRST, SECOND, PARTIES };
+
+struct deed {
+	const char *name, *what;
+	void (*act)(int party);
+	void (*check)(int party);
+	bool in_handler; /* what it does is async-signal-safe */
+};
+extern const struct deed deeds[]; /* ends with a NULL name */
+const struct deed *deed_named(const char *name);
+
+void region_make(void);
+void region_check(const struct deed *first, const struct deed *second);
+void deed_do(const struct deed *deed, int party);
+/* The first thing that was not as it should be, or NULL. */
+extern const char *volatile complaint;
+
+#endif
