@@ -20,8 +20,9 @@ struct live {
 	struct call *call; /* NULL: none */
 	const struct disposition *placed;
 	stack_t stack;
-	struct fault fault; /* for the report, should the handler leave; info points to the copy */
+	struct fault fault; /* for the report, should the handler leave, with copies of: */
 	siginfo_t info;
+	struct page_facts page;
 };
 TLS struct live live;
 
@@ -83,6 +84,10 @@ static void enter(struct call *call, const struct fault *fault)
 	call->declined = false;
 	live.fault = *fault;
 	live.info = *fault->info;
+	if (fault->page->asked) {
+		live.page = *fault->page;
+		live.fault.page = &live.page;
+	}
 	live.stack = fault->uc->uc_stack;
 	live.placed = NULL;
 	live.call = call;

@@ -37,20 +37,33 @@
 
 /* ---- the file itself ---- */
 
-static int status(int directory, const char *path, int flags, struct statx *file)
+struct file {
+	uint64_t inode, size;
+	uint32_t dev_major, dev_minor;
+	uint16_t mode;
+};
+
+static APART int status(int directory, const char *path, int flags, struct file *file)
 {
+	struct statx found;
+	long error;
+
 	flags |= AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
-	return (int)SYS_5(
-		SYS_statx, directory, path, flags, STATX_TYPE | STATX_INO | STATX_SIZE, file);
+	error = SYS_5(
+		SYS_statx, directory, path, flags, STATX_TYPE | STATX_INO | STATX_SIZE, &found);
+	if (error == 0)
+		*file = (struct file){found.stx_ino, found.stx_size, found.stx_dev_major,
+			found.stx_dev_minor, found.stx_mode};
+	return (int)error;
 }
 
-static bool is_mapped_file(const struct vma *vma, const struct statx *file)
+static bool is_mapped_file(const struct vma *vma, const struct file *file)
 {
-	return file->stx_dev_major == vma->dev_major && file->stx_dev_minor == vma->dev_minor &&
-	       file->stx_ino == vma->inode;
+	return file->dev_major == vma->dev_major && file->dev_minor == vma->dev_minor &&
+	       file->inode == vma->inode;
 }
 
-static bool status_by_name(const struct vma *vma, struct statx *file)
+static bool status_by_name(const struct vma *vma, struct file *file)
 {
 	struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_CACHED};
 	long fd = SYS_4(SYS_openat2, AT_FDCWD, vma->path, &how, sizeof(how));
@@ -64,7 +77,7 @@ static bool status_by_name(const struct vma *vma, struct statx *file)
 }
 
 /* The link leads to the mapped file, whatever device number stat() has for it. */
-static bool status_by_mapping(const struct vma *vma, struct statx *file)
+static bool status_by_mapping(const struct vma *vma, struct file *file)
 {
 	char path[64];
 	struct text text = {path, sizeof(path), 0, false};
@@ -73,11 +86,11 @@ static bool status_by_mapping(const struct vma *vma, struct statx *file)
 	text_hex_digits(&text, vma->start);
 	text_add(&text, "-");
 	text_hex_digits(&text, vma->end);
-	return status(AT_FDCWD, path, 0, file) == 0 && file->stx_ino == vma->inode;
+	return status(AT_FDCWD, path, 0, file) == 0 && file->inode == vma->inode;
 }
 
 /* Only a file in memory has seals: no other file, and so no server, is asked for its status. */
-static bool status_by_descriptor(const struct vma *vma, struct statx *file)
+static bool status_by_descriptor(const struct vma *vma, struct file *file)
 {
 	for (int fd = 0; fd < DESCRIPTORS_MAX; fd++)
 		if (SYS_2(SYS_fcntl, fd, F_GET_SEALS) >= 0 &&
@@ -86,7 +99,7 @@ static bool status_by_descriptor(const struct vma *vma, struct statx *file)
 	return false;
 }
 
-static bool find_file(const struct vma *vma, struct statx *file)
+static APART bool find_file(const struct vma *vma, struct file *file)
 {
 	if (vma->path[0] != '/')
 		return false;
@@ -154,7 +167,7 @@ static uintptr_t first_lost(uintptr_t start, uintptr_t lost)
 	return lost;
 }
 
-static bool find_end(const struct vma *vma, uintptr_t page, const char *type, uint64_t *size)
+static APART bool find_end(const struct vma *vma, uintptr_t page, const char *type, uint64_t *size)
 {
 	uintptr_t first;
 
@@ -171,10 +184,10 @@ static bool find_end(const struct vma *vma, uintptr_t page, const char *type, ui
 /* ---- devices ---- */
 
 /* file: NULL: not found. */
-static bool is_device(const struct vma *vma, const struct statx *file, const struct loss *loss)
+static bool is_device(const struct vma *vma, const struct file *file, const struct loss *loss)
 {
 	if (file)
-		return S_ISCHR(file->stx_mode) || S_ISBLK(file->stx_mode);
+		return S_ISCHR(file->mode) || S_ISBLK(file->mode);
 	if (text_starts(vma->path, "/dmabuf:") ||
 		text_starts(vma->path, "anon_inode:[vfio-device]"))
 		return true;
@@ -200,7 +213,7 @@ static int read_number(const char *path, uint64_t *number)
 }
 
 /* Was the disk under the file system pulled out, or the file taken away from a loop device? */
-static bool disk_is_gone(const struct vma *vma)
+static APART bool disk_is_gone(const struct vma *vma)
 {
 	char path[64];
 	struct text text = {path, sizeof(path), 0, false};
@@ -235,7 +248,7 @@ static int pool_number(uint32_t page_size, const char *name, uint64_t *number)
 }
 
 /* What is reserved is free, but for others. */
-static bool pool_is_empty(uint32_t page_size)
+static APART bool pool_is_empty(uint32_t page_size)
 {
 	uint64_t free_pages, reserved;
 
@@ -257,13 +270,20 @@ static bool lacks_space(const struct vma *vma, bool write, bool readable, const 
 
 /* ---- */
 
-/* Inside the file, as far as is known. inside: it surely is. */
-static enum cause cause_inside(
-	const struct vma *vma, uintptr_t page, bool write, bool inside, struct loss *loss)
-{
-	bool readable = write && probe(page, false) == 0;
+struct access {
+	const struct vma *vma;
+	uintptr_t page;
+	bool write;
+	struct mount_reader *reader;
+};
 
-	loss->free_known = fs_space(vma, &loss->free_bytes, &loss->free_inodes);
+/* Inside the file, as far as is known. inside: it surely is. */
+static enum cause cause_inside(const struct access *access, bool inside, struct loss *loss)
+{
+	const struct vma *vma = access->vma;
+	bool write = access->write, readable = write && probe(access->page, false) == 0;
+
+	loss->free_known = fs_space(vma, access->reader, &loss->free_bytes, &loss->free_inodes);
 	if (!inside && !readable)
 		return CAUSE_UNKNOWN;
 	if (disk_is_gone(vma))
@@ -271,13 +291,15 @@ static enum cause cause_inside(
 	return lacks_space(vma, write, readable, loss) ? CAUSE_NOSPACE : CAUSE_UNKNOWN;
 }
 
-static void find_cause(const struct vma *vma, uintptr_t page, bool write, struct loss *loss)
+static void find_cause(const struct access *access, struct loss *loss)
 {
-	struct statx file;
-	bool found = find_file(vma, &file), sized = found && S_ISREG(file.stx_mode);
+	const struct vma *vma = access->vma;
+	uintptr_t page = access->page;
+	struct file file;
+	bool found = find_file(vma, &file), sized = found && S_ISREG(file.mode);
 
 	if (sized)
-		loss->file_size = file.stx_size;
+		loss->file_size = file.size;
 	else if (!found && find_end(vma, page, loss->fs, &loss->file_size))
 		sized = loss->size_is_bound = true;
 	if (is_device(vma, found ? &file : NULL, loss))
@@ -285,7 +307,7 @@ static void find_cause(const struct vma *vma, uintptr_t page, bool write, struct
 	else if (sized && loss->file_size <= vma->offset + (page - vma->start))
 		loss->cause = CAUSE_TRUNCATED;
 	else
-		loss->cause = cause_inside(vma, page, write, sized, loss);
+		loss->cause = cause_inside(access, sized, loss);
 }
 
 /*
@@ -302,30 +324,31 @@ static bool is_poisoned(const struct vma *vma, uintptr_t page, const struct loss
 
 struct search {
 	const siginfo_t *info;
-	const struct vma *vma;
-	bool write;
+	struct access access;
 	struct loss loss;
 };
 
 static void search_here(void *data)
 {
 	struct search *search = data;
-	const struct vma *vma = search->vma;
+	const struct vma *vma = search->access.vma;
 	struct loss *loss = &search->loss;
-	uintptr_t page = (uintptr_t)search->info->si_addr & PAGE_MASK;
+	uintptr_t page = search->access.page;
 
-	fs_type_here(vma, loss->fs, sizeof(loss->fs));
+	fs_type_here(vma, search->access.reader, loss->fs, sizeof(loss->fs));
 	if (search->info->si_code != BUS_ADRERR || page < vma->start || page >= vma->end)
 		return;
 	if (is_poisoned(vma, page, loss))
 		loss->cause = CAUSE_HWPOISON;
 	else
-		find_cause(vma, page, search->write, loss);
+		find_cause(&search->access, loss);
 }
 
-struct loss cause_find(const siginfo_t *info, const struct vma *vma, bool write)
+struct loss cause_find(
+	const siginfo_t *info, const struct vma *vma, bool write, struct mount_reader *reader)
 {
-	struct search search = {info, vma, write, {.cause = CAUSE_UNKNOWN}};
+	uintptr_t page = (uintptr_t)info->si_addr & PAGE_MASK;
+	struct search search = {info, {vma, page, write, reader}, {.cause = CAUSE_UNKNOWN}};
 
 	if (info->si_code == BUS_MCEERR_AR)
 		search.loss.cause = CAUSE_HWPOISON;

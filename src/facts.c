@@ -30,7 +30,7 @@ static const char *mapping_word(const struct vma *vma, unsigned i)
 
 static const char *fs_word(struct facts *facts, unsigned i)
 {
-	if (i == 0 && !fs_type(&facts->vma, facts->fs, sizeof(facts->fs)))
+	if (i == 0 && !fs_type(&facts->vma, &facts->scratch->mounts, facts->fs, sizeof(facts->fs)))
 		facts->fs[0] = '\0';
 	return fs_alias(facts->fs, i);
 }
@@ -38,10 +38,13 @@ static const char *fs_word(struct facts *facts, unsigned i)
 static const char *cause_word(struct facts *facts)
 {
 	const struct fault *fault = facts->fault;
+	const struct vma *vma = view(facts);
 
 	if (!fault)
 		return NULL;
-	return cause_name(cause_find(fault->info, view(facts), fault->write).cause);
+	return cause_name(
+		cause_find(fault->info, vma, fault->write, vma ? &facts->scratch->mounts : NULL)
+			.cause);
 }
 
 static const char *seen(struct facts *facts, enum policy_key key, unsigned i)
@@ -78,19 +81,30 @@ static const char *find(void *context, enum policy_key key, unsigned i)
 /* Rules of owners and programs only: nothing has to be looked at. */
 #define CHEAP (1u << KEY_ANY | 1u << KEY_OWNER | 1u << KEY_PROGRAM)
 
+/* With the room on the stack: what is asked for must need little of it. */
+static APART const struct rule *match_cheaply(struct facts *facts)
+{
+	struct policy_names names;
+
+	return policy_match(&policy, find, facts, &names);
+}
+
 const struct rule *facts_match(struct facts *facts)
 {
 	const struct rule *rule;
 	uint64_t mask;
 
 	if (!(policy.keys & ~CHEAP))
-		return policy_match(&policy, find, facts);
+		return match_cheaply(facts);
 	/* A handler that leaves by siglongjmp() would take the buffer along. */
 	mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
 	facts->scratch = scratch_get();
-	rule = policy_match(&policy, find, facts);
-	if (facts->scratch)
+	if (facts->scratch) {
+		rule = policy_match(&policy, find, facts, &facts->scratch->names);
 		scratch_put(facts->scratch);
+	} else {
+		rule = match_cheaply(facts);
+	}
 	mask_swap(SIG_SETMASK, mask);
 	return rule;
 }

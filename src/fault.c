@@ -147,11 +147,19 @@ static void owner_answered(struct fault *fault, const struct disposition *placed
 	fault_report(fault);
 }
 
+static APART bool handler_answers(const struct fault *fault, const struct disposition *handler,
+	const struct disposition **placed)
+{
+	struct registers before;
+
+	registers_save(&before, fault->uc);
+	return call_handler(fault, handler, placed) &&
+	       (registers_moved(&before, fault->uc) || !is_lost(fault));
+}
+
 static bool call_handler_of(struct fault *fault, const struct disposition *handler)
 {
 	const struct disposition *placed = NULL;
-	struct registers before;
-	bool answered;
 
 	fault->handler = (uintptr_t)handler->handler;
 	fault->left = (_Atomic bool *)&handler->leaves;
@@ -159,9 +167,7 @@ static bool call_handler_of(struct fault *fault, const struct disposition *handl
 		fault_report(fault);
 	if (handler->flags & SA_RESETHAND)
 		chain_reset(SIGBUS, handler);
-	registers_save(&before, fault->uc);
-	answered = call_handler(fault, handler, &placed);
-	if (answered && (registers_moved(&before, fault->uc) || !is_lost(fault))) {
+	if (handler_answers(fault, handler, &placed)) {
 		owner_answered(fault, placed);
 		return true;
 	}
@@ -205,14 +211,19 @@ static void chain(struct fault *fault, uint32_t step, struct jump *jump)
 	jump->handler = chain_jump(&target, jump);
 }
 
-static bool call_owner_callback(struct fault *fault, const struct owner *owner)
+static APART bool callback_answers(const struct fault *fault, const struct owner *owner)
 {
 	struct registers before;
 
-	fault->handler = (uintptr_t)atomic_load(&owner->callback);
 	registers_save(&before, fault->uc);
-	if (!call_callback(fault, atomic_load(&owner->callback), owner->data) ||
-		(!registers_moved(&before, fault->uc) && is_lost(fault)))
+	return call_callback(fault, atomic_load(&owner->callback), owner->data) &&
+	       (registers_moved(&before, fault->uc) || !is_lost(fault));
+}
+
+static bool call_owner_callback(struct fault *fault, const struct owner *owner)
+{
+	fault->handler = (uintptr_t)atomic_load(&owner->callback);
+	if (!callback_answers(fault, owner))
 		return false;
 	owner_answered(fault, NULL);
 	return true;
@@ -315,8 +326,6 @@ static void follow_rule(struct fault *fault, struct jump *jump)
 {
 	uint32_t step = first_step(fault);
 
-	if (!fault->rule->quiet)
-		report_look(fault);
 	while (!is_chain(fault->rule, step)) {
 		if (perform(fault, step, jump))
 			return;
@@ -325,9 +334,17 @@ static void follow_rule(struct fault *fault, struct jump *jump)
 	chain(fault, step, jump);
 }
 
+static APART void follow_and_report(struct fault *fault, struct jump *jump)
+{
+	struct page_facts page;
+
+	report_look(fault, &page);
+	follow_rule(fault, jump);
+}
+
 /* ---- address -> range -> owner -> policy ---- */
 
-static void match_rule(struct fault *fault)
+static APART void match_rule(struct fault *fault)
 {
 	struct facts facts = {.owner = state_owner(fault->range.state), .fault = fault};
 
@@ -390,13 +407,14 @@ static bool is_fault(const struct jump *jump)
 	       !frame_is_after_syscall(jump->uc);
 }
 
-static void answer_fault(struct jump *jump)
+static APART void answer_fault(struct jump *jump)
 {
 	struct fault fault = {.info = jump->info,
 		.uc = jump->uc,
 		.address = (uintptr_t)jump->info->si_addr,
 		.pc = frame_pc(jump->uc),
 		.write = frame_is_write(jump->uc),
+		.page = &page_unknown,
 		.count = 1};
 
 	if (!may_be_lost(fault.info->si_code)) {
@@ -407,7 +425,10 @@ static void answer_fault(struct jump *jump)
 	PROBE_FAULT(fault.address, fault.pc, fault.info->si_code, fault.write,
 		owner_by_id(state_owner(fault.range.state))->name);
 	match_rule(&fault);
-	follow_rule(&fault, jump);
+	if (!fault.rule->quiet && report_is_due(&fault))
+		follow_and_report(&fault, jump);
+	else
+		follow_rule(&fault, jump);
 }
 
 void sigbus_dispatch(int signo, struct jump *jump)

@@ -158,19 +158,22 @@ static bool visit_text(
 	return false;
 }
 
-static bool visit_mounts(const struct vma *vma, mount_visit visit, void *data)
+static bool visit_mounts(
+	const struct vma *vma, struct mount_reader *reader, mount_visit visit, void *data)
 {
-	struct mount_scan scan = {.dev_major = vma->dev_major, .dev_minor = vma->dev_minor};
-	char chunk[256];
+	struct mount_scan *scan = &reader->scan;
 	bool found = false;
 	long length, fd;
 
 	if (!vma->inode || (fd = open_mounts()) < 0)
 		return false;
+	memset(scan, 0, sizeof(*scan));
+	scan->dev_major = vma->dev_major;
+	scan->dev_minor = vma->dev_minor;
 	do {
-		length = SYS_3(SYS_read, fd, chunk, sizeof(chunk));
+		length = SYS_3(SYS_read, fd, reader->chunk, sizeof(reader->chunk));
 		if (length > 0)
-			found = visit_text(&scan, chunk, (size_t)length, visit, data);
+			found = visit_text(scan, reader->chunk, (size_t)length, visit, data);
 	} while (!found && (length > 0 || length == -EINTR));
 	SYS_1(SYS_close, fd);
 	return found;
@@ -227,12 +230,13 @@ static const char *unlisted_type(const struct vma *vma)
 	return vma->page_size > PAGE_SIZE ? "hugetlbfs" : NULL;
 }
 
-const char *fs_type_here(const struct vma *vma, char *buffer, size_t size)
+const char *fs_type_here(
+	const struct vma *vma, struct mount_reader *reader, char *buffer, size_t size)
 {
 	struct text text = {.buffer = buffer, .size = size};
 	const char *unlisted;
 
-	if (!is_internal(vma) && visit_mounts(vma, take_type, &text))
+	if (!is_internal(vma) && visit_mounts(vma, reader, take_type, &text))
 		return buffer;
 	unlisted = unlisted_type(vma);
 	if (!unlisted)
@@ -243,6 +247,7 @@ const char *fs_type_here(const struct vma *vma, char *buffer, size_t size)
 
 struct type_question {
 	const struct vma *vma;
+	struct mount_reader *reader;
 	char *buffer;
 	size_t size;
 	const char *answer;
@@ -252,12 +257,13 @@ static void ask_type(void *data)
 {
 	struct type_question *question = data;
 
-	question->answer = fs_type_here(question->vma, question->buffer, question->size);
+	question->answer = fs_type_here(
+		question->vma, question->reader, question->buffer, question->size);
 }
 
-const char *fs_type(const struct vma *vma, char *buffer, size_t size)
+const char *fs_type(const struct vma *vma, struct mount_reader *reader, char *buffer, size_t size)
 {
-	struct type_question question = {vma, buffer, size, NULL};
+	struct type_question question = {vma, reader, buffer, size, NULL};
 
 	with_descriptors(ask_type, &question);
 	return question.answer;
@@ -342,13 +348,14 @@ static bool is_ext(const struct statfs *status)
 	return status->f_type == EXT4_SUPER_MAGIC && status->f_bfree > status->f_bavail;
 }
 
-bool fs_space(const struct vma *vma, uint64_t *free_bytes, uint64_t *free_inodes)
+bool fs_space(const struct vma *vma, struct mount_reader *reader, uint64_t *free_bytes,
+	uint64_t *free_inodes)
 {
 	struct statfs status;
 	uint64_t blocks;
 
 	/* A tmpfs without a limit says that it has no blocks at all. */
-	if (is_internal(vma) || !visit_mounts(vma, ask_space, &status) || !status.f_blocks)
+	if (is_internal(vma) || !visit_mounts(vma, reader, ask_space, &status) || !status.f_blocks)
 		return false;
 	blocks = status.f_bavail;
 	if (is_ext(&status) && SYS_0(SYS_geteuid) == 0)

@@ -167,7 +167,7 @@ static uint64_t pair_bit(unsigned char first, unsigned char second)
 }
 
 /* run: how many plain bytes are in front of this one, up to END_BYTES. */
-static void add_plain(struct glob_sketch *sketch, unsigned char byte, unsigned run)
+static void add_plain(struct sketch *sketch, unsigned char byte, unsigned run)
 {
 	if (run > 0)
 		sketch->pairs |= pair_bit((unsigned char)sketch->tail, byte);
@@ -191,8 +191,8 @@ struct glob_sketch glob_sketch(const char *glob, size_t glob_length)
 		unsigned char byte = class_byte(&glob, end);
 
 		if (at_head && head < END_BYTES)
-			sketch.head |= (uint64_t)byte << (8 * head++);
-		add_plain(&sketch, byte, run);
+			sketch.plain.head |= (uint64_t)byte << (8 * head++);
+		add_plain(&sketch.plain, byte, run);
 		run += run < END_BYTES;
 	}
 	sketch.head_mask = mask_of(head);
@@ -200,10 +200,10 @@ struct glob_sketch glob_sketch(const char *glob, size_t glob_length)
 	return sketch;
 }
 
-struct glob_sketch text_sketch(const char *text)
+struct sketch text_sketch(const char *text)
 {
 	const unsigned char *bytes = (const unsigned char *)text;
-	struct glob_sketch sketch = {0};
+	struct sketch sketch = {0};
 	size_t i;
 
 	for (i = 0; bytes[i]; i++) {

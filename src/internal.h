@@ -30,6 +30,8 @@
 #define HIDDEN __attribute__((visibility("hidden")))
 #define EXPORT __attribute__((visibility("default")))
 #define TLS static __thread __attribute__((tls_model("initial-exec")))
+/* For the stack's sake: a frame of its own, which is gone before the caller goes deeper. */
+#define APART __attribute__((noinline))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
@@ -169,14 +171,6 @@ static inline const struct real *next(void)
 	return &real;
 }
 
-/* Buffers for the fault path: it has little stack and no malloc. */
-struct scratch {
-	_Alignas(uint64_t) char path[4096];
-	char line[8192];
-};
-struct scratch *scratch_get(void); /* [H] NULL when all are in use */
-void scratch_put(struct scratch *scratch); /* [H] */
-
 /* ---- policy.c, policy-parse.c, policy-rule.c, policy-error.c, glob.c: text -> rules -> rule. Pure: no
  * system call, and no state but the hit counter of the built-in rule. ---- */
 
@@ -214,12 +208,16 @@ struct action {
 #define WAIT_SECONDS_MAX 86400
 
 /*
- * What a text that matches has to begin and to end with, up to 8 bytes of each (the first byte, and
- * the last one, in the lowest bits), and a bit for each two plain bytes in a row. Most globs of a
- * policy are ruled out by that alone.
+ * What a text begins and ends with, up to 8 bytes of each (the first byte, and the last one, in the
+ * lowest bits), and a bit for each two bytes in a row; what a text that matches a glob has to have
+ * of these. Most globs of a policy are ruled out by that alone.
  */
+struct sketch {
+	uint64_t head, tail, pairs;
+};
 struct glob_sketch {
-	uint64_t head, head_mask, tail, tail_mask, pairs;
+	struct sketch plain;
+	uint64_t head_mask, tail_mask;
 };
 
 struct match {
@@ -313,19 +311,30 @@ void policy_builtin(struct policy *policy);
 /* The i-th name of the fact behind a key, or NULL when there are no more. [H] */
 #define FACT_NAMES_MAX 2
 typedef const char *(*policy_fact)(void *context, enum policy_key key, unsigned i);
+/* The names that were asked for so far. The caller gives the room, for the handler has little. */
+struct policy_names {
+	struct policy_name {
+		const char *text;
+		struct sketch sketch;
+	} name[KEY_COUNT - 1][FACT_NAMES_MAX]; /* nobody asks for KEY_ANY */
+	uint8_t count[KEY_COUNT - 1];
+	bool complete[KEY_COUNT - 1];
+};
 /* The first rule that matches: never NULL. Asks for what it needs only, and once. [H] */
-const struct rule *policy_match(const struct policy *policy, policy_fact fact, void *context);
+const struct rule *policy_match(const struct policy *policy, policy_fact fact, void *context,
+	struct policy_names *names);
 const char *action_name(enum action_kind kind); /* [H] */
 
 /* Time: at most glob_length times the length of text; no recursion. [H] */
 bool glob_match(const char *glob, size_t glob_length, const char *text);
 /* Of a glob that glob_check() found right; of a text. The latter [H] */
 struct glob_sketch glob_sketch(const char *glob, size_t glob_length);
-struct glob_sketch text_sketch(const char *text);
-static inline bool sketch_fits(const struct glob_sketch *glob, const struct glob_sketch *text)
+struct sketch text_sketch(const char *text);
+static inline bool sketch_fits(const struct glob_sketch *glob, const struct sketch *text)
 {
-	return !(((glob->head ^ text->head) & glob->head_mask) |
-		 ((glob->tail ^ text->tail) & glob->tail_mask) | (glob->pairs & ~text->pairs));
+	return !(((glob->plain.head ^ text->head) & glob->head_mask) |
+		 ((glob->plain.tail ^ text->tail) & glob->tail_mask) |
+		 (glob->plain.pairs & ~text->pairs));
 }
 /* NULL, or the place of an error with *what set: glob_match() would take the byte literally. */
 const char *glob_check(const char *glob, size_t glob_length, const char **what);
@@ -677,18 +686,23 @@ void maps_scan_result(const struct maps_scan *scan, struct vma *vma); /* [H] */
 
 #define FS_TYPE_MAX 64 /* bytes of a type's name that are kept, its end included */
 
+struct mount_reader; /* room that the caller gives, for the handler has little */
+
 /*
  * The type as mountinfo names it, in buffer, or NULL: not known. Neither the file nor its server is
  * asked. [H]
  */
-const char *fs_type(const struct vma *vma, char *buffer, size_t size);
-const char *fs_type_here(const struct vma *vma, char *buffer, size_t size); /* [H] with a descriptor that is free */
+const char *fs_type(
+	const struct vma *vma, struct mount_reader *reader, char *buffer, size_t size);
+const char *fs_type_here(const struct vma *vma, struct mount_reader *reader, char *buffer,
+	size_t size); /* [H] with a descriptor that is free */
 /* Who closes a file there, or ends with one open, may wait for a server. [H] */
 bool fs_is_served(const char *type);
 /* The i-th name by which rules know the type, or NULL when there are no more. [H] */
 const char *fs_alias(const char *type, unsigned i);
 /* What this process can still get there: local file systems with a limit only, else false. [H] */
-bool fs_space(const struct vma *vma, uint64_t *free_bytes, uint64_t *free_inodes);
+bool fs_space(const struct vma *vma, struct mount_reader *reader, uint64_t *free_bytes,
+	uint64_t *free_inodes);
 
 /* The text of /proc/PID/mountinfo, fed in pieces. Pure; here for its tests. */
 struct mount_scan {
@@ -707,6 +721,22 @@ struct mount_scan {
  * next call goes on with the rest. [H]
  */
 bool mount_scan(struct mount_scan *scan, const char *bytes, size_t *length);
+
+struct mount_reader {
+	struct mount_scan scan;
+	char chunk[512];
+};
+
+/* ---- scratch.c: buffers for the fault path: it has little stack and no malloc ---- */
+
+struct scratch {
+	_Alignas(uint64_t) char path[4096];
+	char line[8192];
+	struct policy_names names;
+	struct mount_reader mounts;
+};
+struct scratch *scratch_get(void);         /* [H] NULL when all are in use */
+void scratch_put(struct scratch *scratch); /* [H] */
 
 /* ---- cause.c ---- */
 
@@ -727,7 +757,8 @@ struct loss {
 	char fs[16]; /* file system type, "" where not known */
 };
 /* vma: NULL: not known. write: what the access was. [H] */
-struct loss cause_find(const siginfo_t *info, const struct vma *vma, bool write);
+struct loss cause_find(const siginfo_t *info, const struct vma *vma, bool write,
+	struct mount_reader *reader);
 const char *cause_name(enum cause cause);                             /* [H] */
 
 /* ---- report.c, out.c ---- */
@@ -756,18 +787,21 @@ struct fault {
 	uintptr_t handler;       /* the code that was called or jumped to, or 0 */
 	uint32_t count;          /* faults in this range so far */
 	uint32_t caller;         /* of its record: a handler may end it before the report */
-	struct page_facts page;  /* see report_look() */
+	const struct page_facts *page; /* never NULL; see report_look() */
 	bool reported, counted;
 	const struct disposition *declined; /* the handler that did */
 	const struct disposition *placed;   /* what it put in its place, or NULL */
 	_Atomic bool *left;                 /* to be set if the handler leaves by siglongjmp() */
 };
 void report_fault(struct fault *fault); /* [H] */
+bool report_is_due(const struct fault *fault); /* [H] */
 /*
  * Asks the kernel about the page, if there will be a report: to be called before anything is
- * replaced, for afterwards nothing there tells what was lost. [H]
+ * replaced, for afterwards nothing there tells what was lost. page: room for the answer, which few
+ * faults need and the stack has little of. [H]
  */
-void report_look(struct fault *fault);
+void report_look(struct fault *fault, struct page_facts *page);
+extern const struct page_facts page_unknown; /* before anybody looked */
 /*
  * Counts a fault, reported or not: to be called for each answer, before fault->reported is set. [H]
  */

@@ -336,8 +336,8 @@ static void send_lines(struct lines *lines, uint64_t untold)
 		out_count_lost();
 }
 
-/* Apart, for it is rare, and the stack may be small. */
-static __attribute__((noinline)) void send_with_note(struct lines *lines)
+/* It is rare, and the stack may be small. */
+static APART void send_with_note(struct lines *lines)
 {
 	char note[160];
 	struct text text = {note, sizeof(note), 0, false};

@@ -67,79 +67,85 @@ void policy_builtin(struct policy *policy)
 	*policy = (struct policy){.rule = &rule, .rule_count = 1};
 }
 
-/* The names that were asked for so far. */
-struct known {
+/* One question, to be asked with whatever is known so far. */
+struct question {
 	policy_fact fact;
 	void *context;
-	struct name {
-		const char *text;
-		struct glob_sketch sketch;
-	} name[KEY_COUNT][FACT_NAMES_MAX];
-	uint64_t pairs[KEY_COUNT]; /* of all its names */
-	uint8_t count[KEY_COUNT];
-	bool complete[KEY_COUNT];
+	struct policy_names *names;
 };
 
-static bool ask_name(struct known *known, enum policy_key key)
-{
-	unsigned i = known->count[key];
-	const char *text = known->fact(known->context, key, i);
+/* Of one key. The table has none for KEY_ANY, which is the first. */
+struct key_names {
+	struct policy_name *name;
+	uint8_t *count;
+	bool *complete;
+};
 
-	known->complete[key] = !text || i + 1 == FACT_NAMES_MAX;
+static struct key_names names_of(const struct question *question, enum policy_key key)
+{
+	struct policy_names *names = question->names;
+
+	return (struct key_names){
+		names->name[key - 1], &names->count[key - 1], &names->complete[key - 1]};
+}
+
+static bool ask_name(const struct question *question, enum policy_key key)
+{
+	struct key_names known = names_of(question, key);
+	unsigned i = *known.count;
+	const char *text = question->fact(question->context, key, i);
+
+	*known.complete = !text || i + 1 == FACT_NAMES_MAX;
 	/* Most objects have one name twice. */
-	if (!text || (i > 0 && strcmp(text, known->name[key][0].text) == 0))
+	if (!text || (i > 0 && strcmp(text, known.name[0].text) == 0))
 		return false;
-	known->name[key][i] = (struct name){text, text_sketch(text)};
-	known->pairs[key] |= known->name[key][i].sketch.pairs;
-	known->count[key]++;
+	known.name[i] = (struct policy_name){text, text_sketch(text)};
+	++*known.count;
 	return true;
 }
 
-static bool name_holds(const struct match *match, const struct name *name)
+static bool name_holds(const struct match *match, const struct policy_name *name)
 {
 	return sketch_fits(&match->sketch, &name->sketch) &&
 	       glob_match(match->glob, match->glob_length, name->text);
 }
 
-static bool match_holds(const struct match *match, struct known *known)
+static bool match_holds(const struct match *match, const struct question *question)
 {
-	enum policy_key key = match->key;
+	struct key_names known;
 	unsigned i = 0;
 
-	if (key == KEY_ANY)
+	if (match->key == KEY_ANY)
 		return true;
-	if (known->complete[key] && (match->sketch.pairs & ~known->pairs[key]))
-		return false;
+	known = names_of(question, match->key);
 	do {
-		for (; i < known->count[key]; i++) {
-			if (name_holds(match, &known->name[key][i]))
+		for (; i < *known.count; i++) {
+			if (name_holds(match, &known.name[i]))
 				return true;
 		}
-	} while (!known->complete[key] && ask_name(known, key));
+	} while (!*known.complete && ask_name(question, match->key));
 	return false;
 }
 
-static bool rule_holds(const struct rule *rule, struct known *known)
+static bool rule_holds(const struct rule *rule, const struct question *question)
 {
 	for (unsigned i = 0; i < rule->match_count; i++) {
-		if (!match_holds(&rule->match[i], known))
+		if (!match_holds(&rule->match[i], question))
 			return false;
 	}
 	return true;
 }
 
-const struct rule *policy_match(const struct policy *policy, policy_fact fact, void *context)
+const struct rule *policy_match(
+	const struct policy *policy, policy_fact fact, void *context, struct policy_names *names)
 {
-	struct known known;
+	struct question question = {fact, context, names};
 	const struct rule *rule = policy->rule;
 	const struct rule *last = rule + policy->rule_count - 1;
 
-	known.fact = fact;
-	known.context = context;
-	memset(known.pairs, 0, sizeof(known.pairs));
-	memset(known.count, 0, sizeof(known.count));
-	memset(known.complete, 0, sizeof(known.complete));
-	while (rule < last && !rule_holds(rule, &known))
+	memset(names->count, 0, sizeof(names->count));
+	memset(names->complete, 0, sizeof(names->complete));
+	while (rule < last && !rule_holds(rule, &question))
 		rule++;
 	return rule;
 }

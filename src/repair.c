@@ -65,7 +65,7 @@ static bool same_kind(const struct extent *extent, uintptr_t page, unsigned flag
 }
 
 /* mprotect() was there: only neighbours of the page's own protection go with it. */
-static void keep_protection(struct extent *extent, uintptr_t *low, uintptr_t *high)
+static APART void keep_protection(struct extent *extent, uintptr_t *low, uintptr_t *high)
 {
 	struct vma vma;
 
@@ -315,7 +315,7 @@ static void repair_below(struct fault *other, uintptr_t behind, struct repair_or
 	}
 }
 
-static void repair_rest(struct fault *fault, struct repair_order *order)
+static APART void repair_rest(struct fault *fault, struct repair_order *order)
 {
 	struct fault other = *fault;
 	uintptr_t start = order->start, end = order->end;
@@ -343,7 +343,7 @@ static void narrow_gap(struct range_hit hit, void *data)
 }
 
 /* A mapping that our hooks did not see: the kernel's view of it becomes a record of nobody. */
-static bool adopt(struct fault *fault)
+static APART bool adopt(struct fault *fault)
 {
 	struct range_attributes attributes = {.lock = -1};
 	struct gap gap = {.address = fault->address};

@@ -121,11 +121,11 @@ const char *fact_access(const struct fault *fault)
 /* Of a name that was too long the end is known: no whole name begins with a dot. */
 bool fact_path(struct text *text, const struct fault *fault)
 {
-	if (!fault->page.known)
+	if (!fault->page->known)
 		return false;
-	if (fault->page.path_cut)
+	if (fault->page->path_cut)
 		text_add(text, "...");
-	text_escaped(text, fault->page.path);
+	text_escaped(text, fault->page->path);
 	return true;
 }
 
@@ -136,9 +136,9 @@ bool fact_extent(const struct fault *fault, uintptr_t *start, uintptr_t *end)
 		*end = geometry_end(fault->range.geometry);
 		return true;
 	}
-	*start = fault->page.vma.start;
-	*end = fault->page.vma.end;
-	return fault->page.known;
+	*start = fault->page->vma.start;
+	*end = fault->page->vma.end;
+	return fault->page->known;
 }
 
 static void add_protection(struct text *text, unsigned prot, bool shared)
@@ -153,8 +153,8 @@ bool fact_protection(struct text *text, const struct fault *fault)
 {
 	unsigned flags = state_flags(fault->range.state);
 
-	if (fault->page.known) {
-		add_protection(text, fault->page.vma.prot, fault->page.vma.shared);
+	if (fault->page->known) {
+		add_protection(text, fault->page->vma.prot, fault->page->vma.shared);
 		return true;
 	}
 	if (!fault->range.range || flags & RANGE_PROTECTED)
@@ -190,7 +190,7 @@ bool fact_rule(struct text *text, const struct fault *fault)
 /* Only what the facts themselves prove. */
 bool fact_hint(struct text *text, const struct fault *fault)
 {
-	const struct page_facts *page = &fault->page;
+	const struct page_facts *page = fault->page;
 	struct vma vma = page->vma;
 
 	if (!page->known || page->loss.cause != CAUSE_NOSPACE)

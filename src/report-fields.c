@@ -59,7 +59,7 @@ static bool add_cause(struct text *text, const struct fault *fault)
 {
 	if (!fault_is_loss(fault))
 		return false;
-	text_add(text, cause_name(fault->page.loss.cause));
+	text_add(text, cause_name(fault->page->loss.cause));
 	return true;
 }
 
@@ -70,7 +70,7 @@ static bool add_path(struct text *text, const struct fault *fault)
 
 static bool add_offset(struct text *text, const struct fault *fault)
 {
-	const struct page_facts *page = &fault->page;
+	const struct page_facts *page = fault->page;
 
 	if (!page->known || !page->path[0])
 		return false;
@@ -144,22 +144,22 @@ static bool add_access(struct text *text, const struct fault *fault)
 
 static bool add_deleted(struct text *text, const struct fault *fault)
 {
-	if (!fault->page.known)
+	if (!fault->page->known)
 		return false;
-	text_add(text, fault->page.vma.deleted ? "true" : "false");
+	text_add(text, fault->page->vma.deleted ? "true" : "false");
 	return true;
 }
 
 static bool add_file_size(struct text *text, const struct fault *fault)
 {
-	const struct loss *loss = &fault->page.loss;
+	const struct loss *loss = &fault->page->loss;
 
 	return loss->cause == CAUSE_TRUNCATED && add_number(text, loss->file_size);
 }
 
 static bool add_size_is_bound(struct text *text, const struct fault *fault)
 {
-	const struct loss *loss = &fault->page.loss;
+	const struct loss *loss = &fault->page->loss;
 
 	if (loss->cause != CAUSE_TRUNCATED)
 		return false;
@@ -169,7 +169,7 @@ static bool add_size_is_bound(struct text *text, const struct fault *fault)
 
 static bool add_fs(struct text *text, const struct fault *fault)
 {
-	const struct loss *loss = &fault->page.loss;
+	const struct loss *loss = &fault->page->loss;
 
 	if (!loss->fs[0])
 		return false;
@@ -179,7 +179,7 @@ static bool add_fs(struct text *text, const struct fault *fault)
 
 static bool add_free_bytes(struct text *text, const struct fault *fault)
 {
-	return fault->page.loss.free_known && add_number(text, fault->page.loss.free_bytes);
+	return fault->page->loss.free_known && add_number(text, fault->page->loss.free_bytes);
 }
 
 static bool add_handler(struct text *text, const struct fault *fault)

@@ -53,7 +53,7 @@ static void add_sender(struct text *text, const struct fault *fault)
 
 static void add_memory(struct text *text, const struct fault *fault)
 {
-	const struct page_facts *page = &fault->page;
+	const struct page_facts *page = fault->page;
 
 	if (!page->known) {
 		text_add(text, "unknown memory");
@@ -97,7 +97,7 @@ static void add_cause(struct text *text, const struct loss *loss)
 
 static void add_page(struct text *text, const struct fault *fault)
 {
-	const struct page_facts *page = &fault->page;
+	const struct page_facts *page = fault->page;
 
 	text_add(text, "page of ");
 	add_memory(text, fault);

@@ -37,7 +37,7 @@ static bool is_due_by_count(const struct fault *fault)
 	return count <= ALWAYS_REPORTED || (count & (count - 1)) == 0 || fault_is_fatal(fault);
 }
 
-static bool is_due(const struct fault *fault)
+bool report_is_due(const struct fault *fault)
 {
 	return out_wanted() && is_due_by_count(fault);
 }
@@ -53,22 +53,25 @@ static void keep_path(struct page_facts *page, const char *path)
 	page->vma.path = "";
 }
 
-void report_look(struct fault *fault)
+const struct page_facts page_unknown = {.vma = {.path = ""}};
+
+void report_look(struct fault *fault, struct page_facts *page)
 {
-	struct page_facts *page = &fault->page;
 	struct scratch *scratch;
 	uint64_t mask;
 
-	if (page->asked || fault->sent || !fault_is_loss(fault) || !is_due(fault))
+	if (fault->sent || !fault_is_loss(fault) || !report_is_due(fault))
 		return;
 	scratch = hold_scratch(&mask);
 	if (!scratch)
 		return;
+	fault->page = page;
+	memset(page, 0, sizeof(*page));
 	page->asked = true;
 	page->known =
 		vma_query(fault->address, &page->vma, scratch->path, sizeof(scratch->path)) == 0;
 	if (page->known) {
-		page->loss = cause_find(fault->info, &page->vma, fault->write);
+		page->loss = cause_find(fault->info, &page->vma, fault->write, &scratch->mounts);
 		keep_path(page, scratch->path);
 	}
 	release_scratch(scratch, mask);
@@ -93,7 +96,7 @@ static void compose(struct text *text, const struct fault *fault, const struct b
 static bool needs_backtrace(const struct fault *fault)
 {
 	return fault_is_fatal(fault) && fault_is_loss(fault) && aside_is_harmless() &&
-	       !fs_is_served(fault->page.loss.fs);
+	       !fs_is_served(fault->page->loss.fs);
 }
 
 static void write_report(const struct fault *fault, struct scratch *scratch)
@@ -111,22 +114,37 @@ static void write_report(const struct fault *fault, struct scratch *scratch)
 	out_line(scratch->line, text.length);
 }
 
-void report_fault(struct fault *fault)
+static void tell(const struct fault *fault)
 {
-	struct scratch *scratch;
 	uint64_t mask;
+	struct scratch *scratch = hold_scratch(&mask);
 
-	if (!is_due(fault))
-		return;
-	if (fault_is_fatal(fault)) /* nothing was replaced, so it is not too late */
-		report_look(fault);
-	scratch = hold_scratch(&mask);
 	if (!scratch) {
 		out_count_lost();
 		return;
 	}
 	write_report(fault, scratch);
 	release_scratch(scratch, mask);
+}
+
+/* Nothing was replaced, so it is not too late. */
+static APART void look_and_tell(struct fault *fault)
+{
+	struct page_facts page;
+
+	report_look(fault, &page);
+	tell(fault);
+	fault->page = &page_unknown;
+}
+
+void report_fault(struct fault *fault)
+{
+	if (!report_is_due(fault))
+		return;
+	if (fault_is_fatal(fault) && !fault->page->asked)
+		look_and_tell(fault);
+	else
+		tell(fault);
 }
 
 /* ---- counting ---- */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The action "reserve": the blocks of a shared file mapping exist before it is used, or mmap() fails.
+ * The action "reserve": the blocks of a shared file mapping exist before it is used, or mmap()
+ * fails.
  *
- * A sparse file on a full file system is mapped without complaint and kills at the first write. What
- * is asked for is compared with the free space first: a request that cannot be met must not fill the
- * file system for others while it fails.
+ * A sparse file on a full file system is mapped without complaint and kills at the first write.
+ * What is asked for is compared with the free space first: a request that cannot be met must not
+ * fill the file system for others while it fails.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -113,16 +114,17 @@ int reserve(const struct mapping *mapping, unsigned owner)
  * mremap() has made a range longer. There is no file descriptor: its new pages are populated, which
  * fails where there is no space. Where the file itself is still shorter nothing can be reserved.
  */
-static bool populate(uintptr_t start, size_t size, const struct vma *vma)
+static bool populate(
+	uintptr_t start, size_t size, const struct vma *vma, struct mount_reader *reader)
 {
 	siginfo_t lost = {.si_code = BUS_ADRERR, .si_addr = (void *)start};
 	uint64_t bytes, inodes;
 
-	if (fs_space(vma, &bytes, &inodes) && bytes < size)
+	if (fs_space(vma, reader, &bytes, &inodes) && bytes < size)
 		return false;
 	if (SYS_3(SYS_madvise, start, size, MADV_POPULATE_WRITE_) != -EFAULT)
 		return true;
-	return cause_find(&lost, vma, true).cause != CAUSE_NOSPACE;
+	return cause_find(&lost, vma, true, reader).cause != CAUSE_NOSPACE;
 }
 
 bool reserve_tail(uintptr_t start, size_t size)
@@ -133,7 +135,7 @@ bool reserve_tail(uintptr_t start, size_t size)
 	bool done = true;
 
 	if (scratch && vma_query(start, &vma, scratch->path, sizeof(scratch->path)) == 0)
-		done = populate(start, size, &vma);
+		done = populate(start, size, &vma, &scratch->mounts);
 	if (scratch)
 		scratch_put(scratch);
 	mask_swap(SIG_SETMASK, mask);

@@ -208,6 +208,7 @@ static void report(const struct jump *jump, const char *action, uintptr_t handle
 		.sent = true,
 		.pc = frame_pc(jump->uc),
 		.action = action,
+		.page = &page_unknown,
 		.handler = handler,
 		.count = 1};
 

@@ -180,10 +180,10 @@ void maps_scan_result(const struct maps_scan *scan, struct vma *vma)
 	set_path(vma, scan->path, scan->path_size, scan->length);
 }
 
-static int read_text(int fd, uintptr_t address, struct vma *vma, char *path, size_t path_size)
+static APART int read_text(int fd, uintptr_t address, struct vma *vma, char *path, size_t path_size)
 {
 	struct maps_scan scan = {.address = address, .path = path, .path_size = path_size};
-	char chunk[384];
+	char chunk[256];
 
 	for (;;) {
 		long length = SYS_3(SYS_read, fd, chunk, sizeof(chunk));
@@ -205,7 +205,7 @@ static bool ends_deleted(const char *path, size_t length)
 	       !memcmp(path + length - DELETED_LENGTH, deleted_suffix, DELETED_LENGTH);
 }
 
-static int query(int fd, uintptr_t address, struct vma *vma, char *path, size_t path_size)
+static APART int query(int fd, uintptr_t address, struct vma *vma, char *path, size_t path_size)
 {
 	struct procmap_query query = {
 		.size = sizeof(query),

@@ -60,7 +60,8 @@ static const char *const facts[FACT_NAMES_MAX] = {"libwayland-server.so.0", "mem
 /* What the sketches rule out cannot match. */
 static void check_sketch(const char *glob, size_t length, const char *text)
 {
-	struct glob_sketch of_glob = glob_sketch(glob, length), of_text = text_sketch(text);
+	struct glob_sketch of_glob = glob_sketch(glob, length);
+	struct sketch of_text = text_sketch(text);
 
 	CHECK(sketch_fits(&of_glob, &of_text) || !glob_match(glob, length, text));
 }
@@ -111,11 +112,12 @@ static const char *fact(void *context, enum policy_key key, unsigned i)
 static void check_policy(struct policy *policy)
 {
 	const struct rule *last = &policy->rule[policy->rule_count - 1], *found;
+	struct policy_names names;
 
 	for (uint32_t i = 0; i < policy->rule_count; i++)
 		check_rule(&policy->rule[i]);
 	CHECK(last->item == 0 && last->match[0].key == KEY_ANY && last->match_count == 1);
-	found = policy_match(policy, fact, policy);
+	found = policy_match(policy, fact, policy, &names);
 	CHECK(found >= policy->rule && found <= last);
 }
 

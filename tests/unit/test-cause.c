@@ -47,14 +47,15 @@ static char *map(int fd, size_t size)
 static struct loss ask(int code, char *address, bool write)
 {
 	static char name[4096];
+	static struct mount_reader reader;
 	siginfo_t info = {.si_code = code, .si_addr = address};
 	struct vma vma;
 
 	if (vma_query((uintptr_t)address, &vma, name, sizeof(name)))
-		return cause_find(&info, NULL, write);
+		return cause_find(&info, NULL, write, NULL);
 	if (no_page_size)
 		vma.page_size = 0;
-	return cause_find(&info, &vma, write);
+	return cause_find(&info, &vma, write, &reader);
 }
 
 static struct loss is_cause(enum cause cause, char *address, bool write, const char *name)

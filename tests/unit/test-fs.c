@@ -71,6 +71,8 @@ static void test_damaged(void)
 	ok(strlen(scan(0, 23, text, 7)) == strlen("1  ;") + 255 + 63, "long names are cut");
 }
 
+static struct mount_reader reader;
+
 static const char *type_at(const void *address, char *buffer)
 {
 	static char path[4096];
@@ -78,7 +80,7 @@ static const char *type_at(const void *address, char *buffer)
 
 	buffer[0] = '\0';
 	if (!vma_query((uintptr_t)address, &vma, path, sizeof(path)))
-		fs_type(&vma, buffer, FS_TYPE_MAX);
+		fs_type(&vma, &reader, buffer, FS_TYPE_MAX);
 	return buffer;
 }
 
@@ -139,12 +141,12 @@ static void test_space(void)
 		perror("ftruncate");
 	memory = mmap(NULL, PAGE_SIZE, PROT_READ, MAP_SHARED, fd, 0);
 	ok(!vma_query((uintptr_t)memory, &vma, path, sizeof(path)) &&
-			!fs_space(&vma, &bytes, &inodes),
+			!fs_space(&vma, &reader, &bytes, &inodes),
 		"a memfd has no limit");
 	close(fd);
 	if (shm == MAP_FAILED || statfs("/dev/shm", &status) || !status.f_blocks)
 		return;
-	ok(!vma_query((uintptr_t)shm, &vma, path, sizeof(path)) && fs_space(&vma, &bytes, &inodes),
+	ok(!vma_query((uintptr_t)shm, &vma, path, sizeof(path)) && fs_space(&vma, &reader, &bytes, &inodes),
 		"/dev/shm has one");
 	ok(bytes > 0 && bytes <= status.f_blocks * (uint64_t)status.f_bsize && inodes > 0,
 		"%llu bytes, %llu inodes are free", (unsigned long long)bytes,

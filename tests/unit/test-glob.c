@@ -9,7 +9,8 @@
 
 static bool matches(const char *glob, const char *text)
 {
-	struct glob_sketch of_glob = {0}, of_text = text_sketch(text);
+	struct glob_sketch of_glob = {0};
+	struct sketch of_text = text_sketch(text);
 	bool result = glob_match(glob, strlen(glob), text);
 	const char *what;
 

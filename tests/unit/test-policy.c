@@ -228,11 +228,12 @@ static void decides(const char *text, uint32_t item, const char *asked)
 			[KEY_FS] = {"tmpfs"},
 			[KEY_CAUSE] = {"truncated"},
 		}};
+	struct policy_names names;
 	const struct rule *rule;
 
 	if (!ok(parse(text) == 0, "%s", text))
 		return;
-	rule = policy_match(&parsed, fact, &facts);
+	rule = policy_match(&parsed, fact, &facts, &names);
 	ok(rule->item == item, "item %u decides (%u)", item, rule->item);
 	is_string(facts.asked, asked, "no more is asked than needed");
 }

@@ -55,7 +55,8 @@ static const char *fact(void *context, enum policy_key key, unsigned i)
 static const char *actions(struct lost_page lost)
 {
 	static char words[128];
-	const struct rule *rule = policy_match(&parsed, fact, &lost);
+	struct policy_names names;
+	const struct rule *rule = policy_match(&parsed, fact, &lost, &names);
 
 	words[0] = '\0';
 	for (unsigned i = 0; i < rule->action_count; i++) {

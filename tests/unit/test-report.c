@@ -31,6 +31,8 @@ static const struct rule rule = {.text = "path:/a\\,b=zero", .text_length = 15, 
 static struct range range;
 static siginfo_t info;
 
+static struct page_facts page;
+
 static struct fault lost_page(void)
 {
 	struct fault fault = {.info = &info,
@@ -44,16 +46,17 @@ static struct fault lost_page(void)
 		.action = "zero",
 		.pages = 4,
 		.count = 1,
-		.page = {.known = true,
-			.vma = {.start = 0x10000000,
-				.end = 0x10008000,
-				.offset = 0x1000,
-				.prot = 1,
-				.shared = true,
-				.path = ""},
-			.path = "/tmp/data",
-			.loss = {.cause = CAUSE_TRUNCATED, .file_size = 4096}}};
+		.page = &page};
 
+	page = (struct page_facts){.known = true,
+		.vma = {.start = 0x10000000,
+			.end = 0x10008000,
+			.offset = 0x1000,
+			.prot = 1,
+			.shared = true,
+			.path = ""},
+		.path = "/tmp/data",
+		.loss = {.cause = CAUSE_TRUNCATED, .file_size = 4096}};
 	info.si_code = BUS_ADRERR;
 	return fault;
 }
@@ -161,9 +164,9 @@ static void test_hints(void)
 		struct text text = {buffer, sizeof(buffer), 0, false};
 		const char *end;
 
-		fault.page.loss =
+		page.loss =
 			(struct loss){.cause = CAUSE_NOSPACE, .free_known = true, .fs = "tmpfs"};
-		strcpy(fault.page.path, cases[i].path);
+		strcpy(page.path, cases[i].path);
 		report_text(&text, &fault, NULL);
 		end = buffer + text.length - strlen(cases[i].hint);
 		ok(!strcmp(end, cases[i].hint) &&
@@ -196,8 +199,8 @@ static void test_json_unknown(void)
 {
 	struct fault fault = lost_page();
 
-	fault.page.known = false;
-	fault.page.loss.cause = CAUSE_UNKNOWN;
+	page.known = false;
+	page.loss.cause = CAUSE_UNKNOWN;
 	fault.range.range = NULL;
 	fault.rule = NULL;
 	ok(is_json_line(json_of(&fault, NULL, sizeof(buffer))), "what is not known");
@@ -206,7 +209,7 @@ static void test_json_unknown(void)
 			    "\"mapped_by\":null,"),
 		"is null");
 	fault = lost_page();
-	fault.page.path[0] = '\0';
+	page.path[0] = '\0';
 	ok(json_has(&fault, "\"path\":\"\",\"offset\":null,"),
 		"anonymous memory has an empty path");
 	fault = lost_page();
@@ -223,7 +226,7 @@ static void test_json_names(void)
 {
 	struct fault fault = lost_page();
 
-	strcpy(fault.page.path, "/t\n\"\\\xff\xc3\xa9\xe2\x80\xae");
+	strcpy(page.path, "/t\n\"\\\xff\xc3\xa9\xe2\x80\xae");
 	ok(json_has(&fault, "\"path\":\"/t\\\\x0a\\\\x22\\\\x5c\\\\xff\xc3\xa9"
 			    "\\\\xe2\\\\x80\\\\xae\","),
 		"a name with bytes that are no text");
@@ -247,7 +250,7 @@ static void test_json_cut(void)
 	struct fault fault = lost_page();
 	size_t bad = 0;
 
-	memset(fault.page.path, '\\', sizeof(fault.page.path) - 1);
+	memset(page.path, '\\', sizeof(page.path) - 1);
 	for (size_t size = 64; size <= sizeof(buffer); size++)
 		if (!is_json_line(json_of(&fault, &trace, size)) && !bad)
 			bad = size;
