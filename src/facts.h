@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What rules ask about. [H] */
+/* What rules ask about. All [H]. */
 #ifndef SIGBUS_FACTS_H
 #define SIGBUS_FACTS_H
 

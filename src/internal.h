@@ -89,7 +89,7 @@ extern struct process_state *process_state;
 struct counters *counters(void); /* [H] of this process; never NULL */
 void counter_add(_Atomic uint64_t *counter, uint64_t count); /* [H] */
 int process_init(void);
-/* Not our own: a vfork() or clone(CLONE_VM) child, which must not change what it shares. [H] */
+/* Not our own: a vfork() or clone(CLONE_VM) child, which must not change what it shares. */
 bool process_is_borrowed(void);
 void *arena_allocate(size_t size); /* [H] zeroed, never freed; NULL: no memory */
 
@@ -327,9 +327,9 @@ const char *action_name(enum action_kind kind); /* [H] */
 
 /* Time: at most glob_length times the length of text; no recursion. [H] */
 bool glob_match(const char *glob, size_t glob_length, const char *text);
-/* Of a glob that glob_check() found right; of a text. The latter [H] */
+/* Of a glob that glob_check() found right; of a text. */
 struct glob_sketch glob_sketch(const char *glob, size_t glob_length);
-struct sketch text_sketch(const char *text);
+struct sketch text_sketch(const char *text); /* [H] */
 static inline bool sketch_fits(const struct glob_sketch *glob, const struct sketch *text)
 {
 	return !(((glob->plain.head ^ text->head) & glob->head_mask) |
@@ -449,7 +449,8 @@ struct range_attributes {
 	uintptr_t anchor;
 };
 /* 0, -EINVAL (alignment, size 0), -E2BIG (1 TiB or more, above 47 bits), -ENOMEM. What the table
- * still has there is stale (unmapped behind our back): it is cut and released, so this may wait. */
+ * still has there is stale (unmapped behind our back): it is cut and released, so this may wait. [H]
+ */
 int range_insert(uintptr_t start, size_t size, const struct range_attributes *attributes);
 struct range_hit range_lookup(uintptr_t address); /* [H] wait-free */
 
@@ -457,12 +458,12 @@ struct range_hit range_lookup(uintptr_t address); /* [H] wait-free */
  * Takes [start, start + size) out of the table and waits for repairs in it. What was there comes
  * back, to be freed, or put back when the system call failed. state and caller stay readable in a
  * piece, and the anchor in one that has the start of its record; the part that stays in the table
- * has the anchor otherwise.
+ * has the anchor otherwise. [H]
  */
 struct range_cut range_cut(uintptr_t start, size_t size);
-void range_cut_free(struct range_cut cut);
+void range_cut_free(struct range_cut cut); /* [H] */
 void range_cut_restore(struct range_cut cut);
-struct range *range_by_id(uint32_t id); /* NULL: no such id */
+struct range *range_by_id(uint32_t id); /* [H] NULL: no such id */
 /* The page of the same file that is kept since the first repair, or 0. It is set by compare and
  * swap against the word itself: with bit 0 set that is the table's own note, equal to "none". */
 static inline uintptr_t range_anchor(const struct range *range)
@@ -486,7 +487,7 @@ bool range_set_flags(struct range_hit hit, unsigned set, unsigned clear);
 bool range_set_owner(struct range_hit hit, unsigned owner);
 /* Under the lock word: is it still what was looked up, and [start, start + size) inside? [H] */
 bool range_still(const struct range_hit *hit, uintptr_t start, size_t size);
-/* Calls visit for each live record that overlaps, perhaps twice if others split it meanwhile. */
+/* Calls visit for each live record that overlaps, perhaps twice if others split it meanwhile. [H] */
 void range_each(uintptr_t start, size_t size, void (*visit)(struct range_hit hit, void *data), void *data);
 uint64_t range_count(void); /* live ones; looks at every record */
 
@@ -507,7 +508,7 @@ const char *owner_name(unsigned owner);                                  /* [H] 
 const char *owner_alias(unsigned owner, unsigned i);
 /* The handler that answers for the owner now, or NULL. [H] */
 const struct disposition *owner_handler(unsigned owner);
-/* What the owners learn from a sigaction(SIGBUS) outside of handlers, made by code at caller. */
+/* What the owners learn from a sigaction(SIGBUS) outside of handlers, made by code at caller. [H] */
 void owner_note(const struct disposition *disposition, const struct disposition *before,
 	uintptr_t caller);
 /* Takes a handler away from every owner that has it as its newest (SA_RESETHAND). [H] */
@@ -516,7 +517,7 @@ void owner_forget(const struct disposition *disposition);
 /* ---- wrapper.c: whose mmap() was it, when the caller only wraps mmap() ---- */
 
 void wrapper_init(void);
-bool wrapper_is(const char *object_name);
+bool wrapper_is(const char *object_name); /* [H] */
 /* The first return address on this thread's stack outside of wrappers, or caller. */
 uintptr_t wrapper_caller(uintptr_t caller);
 
@@ -543,20 +544,20 @@ const struct disposition *disposition_intern(void *handler, uint64_t flags, uint
 /* What a query sigaction(signo, NULL, &old) would say: signo is SIGBUS or shadow_signal. [H] */
 const struct disposition *disposition_now(int signo);
 bool disposition_replace(int signo, const struct disposition *old, const struct disposition *new); /* [H] */
-/* sigaction() for SIGBUS and the shadow signal. new may be NULL. Returns the old one. */
+/* sigaction() for SIGBUS and the shadow signal. new may be NULL. Returns the old one. [H] */
 const struct disposition *disposition_set(int signo, const struct disposition *new, uintptr_t caller);
 /* Gives the kernel's disposition up, so that the next fault, or the queued signal, is fatal. [H] */
 void disposition_die(int signo);
 bool disposition_show_ignored(void);
 /* As the kernel shows it with the action: the C library's, if the action was set by it. */
 void (*disposition_restorer(const struct disposition *disposition))(void);
-void disposition_rearm(void); /* after a death that did not happen */
+void disposition_rearm(void); /* [H] after a death that did not happen */
 extern _Atomic bool disposition_disarmed;
 
 /* ---- mask.c: the virtual blocked bit ---- */
 
 uint64_t mask_to_kernel(uint64_t mask);   /* [H] SIGBUS -> shadow */
-uint64_t mask_from_kernel(uint64_t mask); /* [H] shadow -> SIGBUS */
+uint64_t mask_from_kernel(uint64_t mask); /* shadow -> SIGBUS */
 uint64_t mask_swap(int how, uint64_t mask); /* [H] raw rt_sigprocmask; returns the old mask */
 void mask_init(void);
 uint64_t mask_word(const sigset_t *set); /* the kernel's part of the C library's sigset_t */
@@ -574,8 +575,8 @@ struct jump {
 	uintptr_t signo;
 	void *handler; /* NULL: return from the signal */
 };
-HIDDEN void sigbus_entry(int signo, siginfo_t *info, void *uc);
-HIDDEN void sigbus_dispatch(int signo, struct jump *jump);
+HIDDEN void sigbus_entry(int signo, siginfo_t *info, void *uc); /* [H] */
+HIDDEN void sigbus_dispatch(int signo, struct jump *jump);     /* [H] */
 void fault_report(struct fault *fault); /* [H] at most once a fault */
 
 /* A call of an owner's handler, in the caller's frame (call.c). */
@@ -597,9 +598,9 @@ enum answer repair(struct fault *fault, const struct action *action); /* [H] zer
 /* Can the page not be read (or written)? 0: it can; -EFAULT/-EHWPOISON: lost; else: no telling. [H] */
 int probe(uintptr_t page, bool write);
 void probe_init(void);
-void repair_wait(unsigned lock); /* until the present holder of the lock word, if any, is gone */
+void repair_wait(unsigned lock); /* [H] until the present holder of the lock word, if any, is gone */
 void anchor_free(uintptr_t anchor); /* [H] */
-void range_cut_release(struct range_cut cut); /* range_cut_free() and what hangs on the records */
+void range_cut_release(struct range_cut cut); /* [H] range_cut_free() and what hangs on the records */
 
 struct chain_target {
 	const struct disposition *disposition;
@@ -820,7 +821,7 @@ enum out_format out_format(void); /* [H] */
 void out_line(const char *line, size_t length); /* [H] with its "\n"; never blocks, never SIGPIPE */
 void out_stderr_line(const char *line, size_t length); /* the same, to fd 2 in any case */
 void out_count_lost(void);                      /* [H] for a line that could not even be made */
-uint64_t out_lost(void);                        /* [H] lines so far that did not get out */
+uint64_t out_lost(void);                        /* lines so far that did not get out */
 
 /* ---- write.c ---- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the range table share. How it works is said in range.c. */
+/* What the files of the range table share. How it works is said in range.c. All [H]. */
 #ifndef SIGBUS_RANGE_TABLE_H
 #define SIGBUS_RANGE_TABLE_H
 
