@@ -5,6 +5,8 @@
  *
  *   uffd:PAGES        anonymous memory, userfaultfd in its SIGBUS mode; even pages are filled
  *   poison:P          userfaultfd poisons the page where it is mapped; its file keeps it
+ *   bad:P             is bad memory (MADV_HWPOISON: for guests only, it is lost until they end)
+ *   early             wants to know of bad memory before it is accessed
  *   huge:file|anon    huge pages without a reservation: all free ones, filled, and one more
  *   shared-anon:PAGES, then cut:PAGES (its file is truncated)
  *   bytes             runs of pages that are in every byte: = the file's, 0, f (0xff), w (one is)
@@ -31,6 +33,7 @@
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -107,6 +110,19 @@ static void do_poison(const char *number)
 	madvise(address, page_size, MADV_DONTNEED);
 	if (ioctl(fd, UFFDIO_POISON, &poison) < 0)
 		cannot("UFFDIO_POISON");
+}
+
+static void do_bad(const char *number)
+{
+	if (madvise(page(strtoul(number, NULL, 10)), page_size, MADV_HWPOISON) < 0)
+		cannot("MADV_HWPOISON");
+}
+
+static void do_early(const char *unused)
+{
+	(void)unused;
+	if (prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0) < 0)
+		cannot("PR_MCE_KILL");
 }
 
 static size_t free_huge_pages(void)
@@ -257,13 +273,15 @@ static void do_sh(const char *command)
 {
 	char *environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 	pid_t child = vfork();
-	int status;
+	int status = 0;
 
 	if (child == 0) {
 		execle("/bin/sh", "sh", "-c", command, NULL, environment);
 		_exit(127);
 	}
-	if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (child < 0 || status != 0)
 		cannot(command);
 }
 
@@ -329,6 +347,8 @@ static const struct {
 } steps[] = {
 	{"uffd", do_uffd},
 	{"poison", do_poison},
+	{"bad", do_bad},
+	{"early", do_early},
 	{"huge", do_huge},
 	{"shared-anon", do_shared_anon},
 	{"cut", do_cut},

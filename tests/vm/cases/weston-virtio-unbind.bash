@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+title='weston, virtio-gpu unbound'
+expect_without=
+expect_with=same
+devices=(-device virtio-gpu-pci)
+
+case_run() {
+    . /mnt/vm/compositors.bash
+    start_weston
+    unbind_card /sys/bus/virtio/drivers/virtio_gpu
+}
