@@ -22,6 +22,7 @@ bool active;
 const char *program_name = "?";
 const char *program_path = "?";
 struct policy policy;
+bool secure_mode;
 
 static char **environment;
 
@@ -34,7 +35,7 @@ static void name_program(void)
 	if (executed)
 		program_name = base_name(executed);
 	program_path = length > 0 ? base_name(path) : program_name;
-	if (!executed)
+	if (!executed || secure_mode) /* anybody can make a link with any name */
 		program_name = program_path;
 }
 
@@ -51,12 +52,12 @@ static bool is_wanted_here(const char *list)
 	return false;
 }
 
-/* The C library's own environ is not set yet: we come first. In secure mode there is none for us. */
+/* The C library's own environ is not set yet: we come first. In secure mode it is an attacker's. */
 static const char *from_environment(const char *name)
 {
 	size_t length = strlen(name);
 
-	if (getauxval(AT_SECURE))
+	if (secure_mode)
 		return NULL;
 	for (char **entry = environment; entry && *entry; entry++)
 		if (!strncmp(*entry, name, length) && (*entry)[length] == '=')
@@ -83,18 +84,50 @@ static void open_log(void)
 	report_note(error);
 }
 
+static void say_untrusted(int error)
+{
+	char line[512];
+	struct text text = {.buffer = line, .size = sizeof(line)};
+
+	text_add(&text, SYSTEM_POLICY);
+	text_add(&text, error == -EKEYREJECTED ? " is not used: others than root can write it"
+					       : " cannot be read");
+	report_note(line);
+}
+
+/* In secure mode the administrator's file is the policy, and nothing else. */
+static const char *policy_text(struct policy_env *env, size_t *length)
+{
+	const char *text = "";
+	int error;
+
+	*length = 0;
+	if (!secure_mode) {
+		text = keep(from_environment("SIGBUS_POLICY"));
+		*length = text ? strlen(text) : 0;
+		return text ? text : "";
+	}
+	env->load = policy_load_trusted;
+	env->file = SYSTEM_POLICY;
+	error = policy_load_trusted(SYSTEM_POLICY, &text, length);
+	if (error && error != -ENOENT)
+		say_untrusted(error);
+	return text;
+}
+
 static void read_policy(void)
 {
-	static const struct policy_env env = {.allocate = arena_allocate,
+	struct policy_env env = {.allocate = arena_allocate,
 		.load = policy_load,
 		.presets = policy_presets};
-	const char *text = keep(from_environment("SIGBUS_POLICY"));
+	const char *text;
 	struct policy_error error;
 	char line[512];
 	size_t length;
 
 	policy_file_init(PRESET_DIR, arena_allocate);
-	if (policy_parse(text ? text : "", text ? strlen(text) : 0, &env, &policy, &error) == 0)
+	text = policy_text(&env, &length);
+	if (policy_parse(text, length, &env, &policy, &error) == 0)
 		return;
 	length = policy_error_line(&error, line, sizeof(line) - 1);
 	line[length] = '\n';
@@ -169,6 +202,7 @@ __attribute__((constructor)) static void load(int argc, char **argv, char **envp
 		inspect_set_state(INSPECT_FOREIGN);
 		return;
 	}
+	secure_mode = getauxval(AT_SECURE);
 	environment = envp; /* given by this C library's loader only */
 	name_program();
 	only = from_environment("SIGBUS_ONLY");

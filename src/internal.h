@@ -99,6 +99,8 @@ extern bool active;              /* false: dormant (SIGBUS_ONLY), or nothing wor
 extern const char *program_name; /* base name of what was executed */
 extern const char *program_path; /* base name of the file it is, e.g. behind a link */
 extern struct policy policy;
+/* By set-user-ID or the like it can do more than who started it: who is not to be trusted. */
+extern bool secure_mode;
 
 /* ---- real.c: the next functions ---- */
 
@@ -295,6 +297,7 @@ struct policy_env {
 	/* The text of "@name" (a path if it has a "/", else a preset): 0 or -errno. */
 	int (*load)(const char *name, const char **text, size_t *length);
 	struct policy_words (*presets)(void); /* for messages only; may be NULL */
+	const char *file; /* NULL: the text is that of SIGBUS_POLICY; else of this file */
 };
 
 /*
@@ -348,6 +351,8 @@ void policy_file_init(const char *preset_dir, void *(*allocate)(size_t size));
  * POLICY_TEXT_MAX. Never blocks on a FIFO.
  */
 int policy_load(const char *name, const char **text, size_t *length);
+/* The same for a program in secure mode: -EKEYREJECTED if others than root can write the file. */
+int policy_load_trusted(const char *name, const char **text, size_t *length);
 /* The names of the installed presets, sorted. */
 struct policy_words policy_presets(void);
 

@@ -13,7 +13,8 @@ static void *allocate(size_t size)
 
 static int check(const char *text)
 {
-	const struct policy_env env = {allocate, policy_load, policy_presets};
+	const struct policy_env env = {
+		.allocate = allocate, .load = policy_load, .presets = policy_presets};
 	struct policy_error error;
 	struct policy parsed;
 	char line[1024];

@@ -27,8 +27,13 @@ static int open_file(const char *path, int flags)
 	return (int)SYS_4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | flags, 0);
 }
 
+static bool is_roots(const struct stat *status)
+{
+	return status->st_uid == 0 && !(status->st_mode & (S_IWGRP | S_IWOTH));
+}
+
 /* The size of a regular file of bearable size, or -errno. */
-static long file_size(int fd)
+static long file_size(int fd, bool trusted)
 {
 	struct stat status;
 	long result = SYS_2(SYS_fstat, fd, &status);
@@ -39,6 +44,8 @@ static long file_size(int fd)
 		return -EISDIR;
 	if (!S_ISREG(status.st_mode))
 		return -EOPNOTSUPP;
+	if (trusted && !is_roots(&status))
+		return -EKEYREJECTED;
 	return status.st_size > POLICY_TEXT_MAX ? -EFBIG : (long)status.st_size;
 }
 
@@ -61,9 +68,9 @@ static long read_all(int fd, char *buffer, size_t size)
 	return (long)done;
 }
 
-static int read_text(int fd, const char **text, size_t *length)
+static int read_text(int fd, bool trusted, const char **text, size_t *length)
 {
-	long size = file_size(fd);
+	long size = file_size(fd, trusted);
 	char *buffer;
 
 	if (size < 0)
@@ -79,31 +86,41 @@ static int read_text(int fd, const char **text, size_t *length)
 	return 0;
 }
 
-static int load_path(const char *path, const char **text, size_t *length)
+static int load_path(const char *path, bool trusted, const char **text, size_t *length)
 {
 	/* O_NONBLOCK: nobody may ever write to a FIFO of that name. */
 	int result, fd = open_file(path, O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0)
 		return fd == -ENXIO || fd == -ENODEV ? -EOPNOTSUPP : fd;
-	result = read_text(fd, text, length);
+	result = read_text(fd, trusted, text, length);
 	SYS_1(SYS_close, fd);
 	return result;
 }
 
-int policy_load(const char *name, const char **text, size_t *length)
+static int load(const char *name, bool trusted, const char **text, size_t *length)
 {
 	char path[4096];
 	size_t dir_size = strlen(preset_dir), name_size = strlen(name);
 
 	if (strchr(name, '/'))
-		return load_path(name, text, length);
+		return load_path(name, trusted, text, length);
 	if (dir_size + name_size + 2 > sizeof(path))
 		return -ENAMETOOLONG;
 	memcpy(path, preset_dir, dir_size);
 	path[dir_size] = '/';
 	memcpy(path + dir_size + 1, name, name_size + 1);
-	return load_path(path, text, length);
+	return load_path(path, trusted, text, length);
+}
+
+int policy_load(const char *name, const char **text, size_t *length)
+{
+	return load(name, false, text, length);
+}
+
+int policy_load_trusted(const char *name, const char **text, size_t *length)
+{
+	return load(name, true, text, length);
 }
 
 /* What getdents64() fills in. */

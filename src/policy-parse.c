@@ -94,6 +94,7 @@ static const char *load_reason(int error)
 		{ENOTDIR, "not found"},
 		{EACCES, "permission denied"},
 		{EPERM, "permission denied"},
+		{EKEYREJECTED, "others than root can write it"},
 		{EISDIR, "is a directory"},
 		{EOPNOTSUPP, "not a regular file"},
 		{EFBIG, "larger than 1 MiB"},
@@ -135,7 +136,7 @@ static int parse_include(struct parser *parser, struct span item)
 	struct source source = {.name = item, .in_file = true};
 	int result;
 
-	if (parser->source->in_file)
+	if (parser->source != &parser->value)
 		return policy_fail_word(
 			parser, item.start, "an included text cannot include", item);
 	if (span_empty(name))
@@ -253,7 +254,9 @@ int policy_parse(const char *text, size_t length, const struct policy_env *env,
 	struct parser parser = {
 		.env = env,
 		.error = error,
-		.value = {.text = {text, text + length}, .name = span_of("SIGBUS_POLICY")},
+		.value = {.text = {text, text + length},
+			.name = span_of(env->file ? env->file : "SIGBUS_POLICY"),
+			.in_file = env->file},
 	};
 	struct span words = span_trim(text, text + length);
 	int result = 0;

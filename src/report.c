@@ -95,7 +95,7 @@ static void compose(struct text *text, const struct fault *fault, const struct b
 /* It may never happen again; but the report must not wait for a server that does not answer. */
 static bool needs_backtrace(const struct fault *fault)
 {
-	return fault_is_fatal(fault) && fault_is_loss(fault) && aside_is_harmless() &&
+	return fault_is_fatal(fault) && fault_is_loss(fault) && !secure_mode && aside_is_harmless() &&
 	       !fs_is_served(fault->page->loss.fs);
 }
 
