@@ -56,9 +56,14 @@ static void shift_piece(const struct remap *remap, uintptr_t start, uintptr_t en
 	if (!remap->anchor && has_file && end == remap->old + remap->old_size &&
 		remap->new_size > remap->old_size)
 		grown = remap->new_size - offset;
-	shift(start, size, grown, remap->new + offset);
+	if (!shift(start, size, grown, remap->new + offset))
+		SYS_2(SYS_munmap, start, size);
 }
 
+/*
+ * Each piece goes by itself, moved or unmapped: what was moved leaves a hole where another thread may
+ * map at once.
+ */
 static bool shift_pieces(const struct remap *remap)
 {
 	uintptr_t end = remap->old + smaller(remap->old_size, remap->new_size);
@@ -77,7 +82,11 @@ static bool shift_pieces(const struct remap *remap)
 					: piece.inode != 0;
 		if (!remap->anchor || !is_file)
 			shift_piece(remap, at, smaller(piece.end, end), is_file);
+		else
+			SYS_2(SYS_munmap, at, smaller(piece.end, end) - at);
 	}
+	if (remap->old_size > remap->new_size)
+		SYS_2(SYS_munmap, end, remap->old_size - remap->new_size);
 	return true;
 }
 
@@ -133,6 +142,5 @@ void *remap_repaired(const struct remapping *move, uintptr_t anchor, unsigned pr
 		SYS_2(SYS_munmap, remap.new, remap.new_size);
 		return fail(ENOMEM);
 	}
-	SYS_2(SYS_munmap, remap.old, remap.old_size);
 	return (void *)remap.new;
 }

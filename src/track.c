@@ -243,17 +243,22 @@ static void *duplicate(const struct remapping *move)
 	return result;
 }
 
-/* Growth that cannot be had is taken back: the range is again where it was, and as long. */
-static void *take_back(const struct remapping *move, void *grown)
+/*
+ * Tried on an alias: growth that cannot be had must not move anything, for the place that a move
+ * leaves may be another thread's before it can be taken back.
+ */
+static bool can_grow(const struct remapping *move, uintptr_t anchor)
 {
-	void *back = real.mremap(grown, move->new_size, move->old_size, MREMAP_MAYMOVE | MREMAP_FIXED,
-		move->old);
+	size_t old_size = whole_pages(move->old_size), size = whole_pages(move->new_size);
+	void *from = anchor ? (void *)anchor : move->old;
+	char *alias = real.mremap(from, 0, size, MREMAP_MAYMOVE);
+	bool can;
 
-	if (back == MAP_FAILED && grown == move->old)
-		real.munmap((char *)grown + whole_pages(move->old_size),
-			whole_pages(move->new_size) - whole_pages(move->old_size));
-	errno = ENOMEM;
-	return MAP_FAILED;
+	if (alias == MAP_FAILED)
+		return false;
+	can = reserve_tail((uintptr_t)alias + old_size, size - old_size);
+	real.munmap(alias, size);
+	return can;
 }
 
 static bool grows_reserved(const struct remapping *move, unsigned flags)
@@ -296,14 +301,14 @@ static void *move_range(const struct remapping *move)
 	}
 	if (move->flags & MREMAP_FIXED)
 		target = begin((uintptr_t)move->new, move->new_size);
-	if (any_repaired(old))
+	if (grows_reserved(move, attributes.flags) && !can_grow(move, attributes.anchor)) {
+		errno = ENOMEM;
+		result = MAP_FAILED;
+	} else if (any_repaired(old)) {
 		result = remap_repaired(move, attributes.anchor, attributes.flags & 7);
-	else
+	} else {
 		result = real.mremap(move->old, move->old_size, move->new_size, move->flags, move->new);
-	if (result != MAP_FAILED && grows_reserved(move, attributes.flags) &&
-		!reserve_tail((uintptr_t)result + whole_pages(move->old_size),
-			whole_pages(move->new_size) - whole_pages(move->old_size)))
-		result = take_back(move, result);
+	}
 	if (result == MAP_FAILED) {
 		undo(old, (uintptr_t)move->old, move->old_size);
 		undo(target, (uintptr_t)move->new, move->new_size);

@@ -6,7 +6,7 @@
 load helper
 load scenario
 
-deeds="write unmap overlay again move protect fork"
+deeds="write unmap overlay again move shift map protect fork"
 
 setup() {
     [ "$(uname -m)" = x86_64 ] || skip "knows the instructions of x86-64 only"
@@ -55,6 +55,10 @@ assert_explored() { # FIRST SECOND thread|signal STRIDE
     assert_explored unmap write thread 0
     assert_explored overlay write thread 0
     assert_explored protect write thread 0
+}
+
+@test "interleave: a range that moves piece by piece leaves no hole that is unmapped later" {
+    policy="*=zero(page)" assert_explored shift map thread 0
 }
 
 @test "interleave: two threads cut one range" {

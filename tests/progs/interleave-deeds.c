@@ -7,6 +7,7 @@
  */
 #include "interleave.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #define PAGES 9
 #define TAKEN 2 /* pages that a party takes away */
 #define SHARED_PAGE 3
+#define MAPPED 8 /* pages */
 
 const char *volatile complaint;
 static char *base, *place[PARTIES];
@@ -166,6 +168,52 @@ static void move_check(int party)
 	expect(*word_at(place[party], party) == empty, "moved pages are not empty");
 }
 
+/* ---- shift: the same, and one of the pages has been replaced ---- */
+
+static void shift_act(int party)
+{
+	char *start = own_pages(party);
+	char *moved;
+
+	write_word(start, party);
+	moved = mremap(
+		start, TAKEN * PAGE, TAKEN * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place[party]);
+	expect(moved == place[party], "mremap() fails");
+}
+
+static void shift_check(int party)
+{
+	expect(*word_at(place[party], party) == stamp(party), "what was written has not moved");
+	expect(*word_at(place[party] + PAGE, party) == empty, "moved pages are not empty");
+}
+
+/* ---- map: memory anywhere, page by page: if there is a hole, it comes to lie there ---- */
+
+static char *anywhere[PARTIES][MAPPED];
+
+static void map_act(int party)
+{
+	for (int i = 0; i < MAPPED; i++) {
+		anywhere[party][i] = mmap(
+			NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		anywhere[party][i][0] = canary(party);
+	}
+}
+
+/* The kernel says whether it is there, without a fault. */
+static void map_check(int party)
+{
+	for (int i = 0; i < MAPPED; i++) {
+		char *page = anywhere[party][i];
+
+		if (msync(page, PAGE, MS_ASYNC) != 0)
+			expect(false, "memory that another thread mapped is gone");
+		else
+			expect(page[0] == canary(party), "memory of another thread was replaced");
+		munmap(page, PAGE);
+	}
+}
+
 /* ---- protect: the pages become read-only ---- */
 
 static void protect_act(int party)
@@ -217,13 +265,15 @@ static void fork_check(int party)
 /* ---- all ---- */
 
 const struct deed deeds[] = {
-	{"write", "writes the page that both write", write_act, write_check, true},
-	{"unmap", "munmap(), mmap(MAP_FIXED_NOREPLACE)", unmap_act, unmap_check, true},
-	{"overlay", "mmap(MAP_FIXED) of memory", overlay_act, overlay_check, true},
-	{"again", "mmap(MAP_FIXED) of the file", again_act, again_check, true},
-	{"move", "mremap() elsewhere", move_act, move_check, true},
-	{"protect", "mprotect(PROT_READ)", protect_act, protect_check, true},
-	{"fork", "fork(), the child does the same", fork_act, fork_check, true},
+	{"write", "writes the page that both write", write_act, write_check},
+	{"unmap", "munmap(), mmap(MAP_FIXED_NOREPLACE)", unmap_act, unmap_check},
+	{"overlay", "mmap(MAP_FIXED) of memory", overlay_act, overlay_check},
+	{"again", "mmap(MAP_FIXED) of the file", again_act, again_check},
+	{"move", "mremap() elsewhere", move_act, move_check},
+	{"shift", "mremap() of replaced and lost pages", shift_act, shift_check},
+	{"map", "mmap() anywhere", map_act, map_check},
+	{"protect", "mprotect(PROT_READ)", protect_act, protect_check},
+	{"fork", "fork(), the child does the same", fork_act, fork_check},
 	{NULL},
 };
 

@@ -3,16 +3,14 @@
 #ifndef SIGBUS_TESTS_INTERLEAVE_H
 #define SIGBUS_TESTS_INTERLEAVE_H
 
-#include <stdbool.h>
-
 /* The first party is stepped; the second comes in, or a signal handler does in its place. */
 enum { FIRST, SECOND, PARTIES };
 
+/* All of it async-signal-safe. */
 struct deed {
 	const char *name, *what;
 	void (*act)(int party);
 	void (*check)(int party);
-	bool in_handler; /* what it does is async-signal-safe */
 };
 extern const struct deed deeds[]; /* ends with a NULL name */
 const struct deed *deed_named(const char *name);

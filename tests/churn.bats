@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+#
+# Many threads that map, unmap, move, overlay, cut off, fork and load at random while others fault:
+# see progs/churn.c. scripts/check --full does ten million operations.
+
+load helper
+load scenario
+
+operations=${SIGBUS_CHURN_OPERATIONS:-1000000}
+seconds=${SIGBUS_CHURN_SECONDS:-2}
+
+setup() {
+    export SIGBUS_LOG=off
+    limit=$((seconds + 100))
+}
+
+# Nothing foreign overwritten, nothing lost, nothing missed (that would have killed), no deadlock.
+assert_sound() {
+    echo "$output"
+    assert_success
+    assert_line "lost_writes=0 foreign=0 not_empty=0 bad_children=0 bad_signals=0"
+    [[ $output =~ operations=([0-9]+)\ touched=([0-9]+)\ mapped=([0-9]+) ]]
+    [ "${BASH_REMATCH[3]}" -ge 20 ]
+    echo "# $BATS_TEST_DESCRIPTION: ${lines[0]}" >>"${SIGBUS_FIGURES:-/dev/null}"
+}
+
+@test "churn: without us it dies at once" {
+    without_us churn 1000 5
+    assert_equal "$status" "$bus_error"
+}
+
+@test "churn: eight threads map and unmap while others fault" {
+    policy="program:churn=zero" us churn "$operations" "$seconds" "$LIBS/actor-a.so"
+    assert_sound
+}
+
+@test "churn: page by page, and all of a range" {
+    policy="program:churn=zero(page)" us churn "$operations" "$seconds" "$LIBS/actor-a.so"
+    assert_sound
+    policy="program:churn=zero(range)" us churn "$operations" "$seconds"
+    assert_sound
+}
+
+@test "churn: signal handlers on top that map, fault, fork, and leave by siglongjmp" {
+    policy="program:churn=zero" us churn "$operations" "$seconds" timer
+    assert_sound
+    [[ $output =~ jumped=([0-9]+)\ signals=([0-9]+) ]]
+    [ "${BASH_REMATCH[1]}" -ge 2 ]
+    [ "${BASH_REMATCH[2]}" -ge 20 ]
+}
+
+@test "churn: the same with an owner that declines, or leaves by siglongjmp" {
+    policy="program:churn=owner|zero" us churn "$operations" "$seconds" timer owner
+    assert_sound
+}
+
+@test "churn: exit() in the middle" {
+    local count
+
+    for ((count = 0; count < 5 + seconds; count++)); do
+        policy="program:churn=zero" us churn $((count * 500)) 5 timer exit
+        assert_success
+        assert_output ""
+    done
+}
