@@ -343,7 +343,7 @@ assert_effective() { # PROGRAM
 as_nobody() {
     skip_unless_root
     as_user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
-    "${as_user[@]}" test -r "$(our_path)" || skip 'another user cannot read the build tree'
+    "${as_user[@]}" test -r "$SIGBUS_LIB" || skip 'another user cannot read the build tree'
     "${as_user[@]}" test -x "$PWD" || chmod a+x . .. ../.. 2>/dev/null
     "${as_user[@]}" test -x "$PWD" || skip 'another user cannot reach the test directory'
 }
