@@ -279,24 +279,6 @@ END
     done
 }
 
-@test "every option is in the manual page" {
-    for option in $("$SIGBUS_RUN" --help | grep -o -- '--[a-z]*' | sort -u); do
-        grep -q "Fl Fl ${option#--}" "$top_srcdir/man/sigbus-run.1"
-    done
-}
-
-@test "the manual pages have no warnings" {
-    skip_without mandoc
-    run mandoc -T lint -W warning "$top_srcdir"/man/*.[1-8]
-    assert_output ''
-    skip_without man
-    for page in "$top_srcdir"/man/*.[1-8]; do
-        run env LC_ALL=C.UTF-8 MANROFFSEQ='' man --warnings -E UTF-8 -l -Tutf8 -Z "$page"
-        assert_success
-        refute_output --partial warning
-    done
-}
-
 # ---- --check ----
 
 @test "--check: a policy alone" {
