@@ -41,11 +41,12 @@ static bool is_blocked(const struct fault *fault)
 	return interrupted_mask(fault) & (SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(shadow_signal));
 }
 
+/* There was a fault: where the kernel refuses to tell, the page is not taken for one that is back. */
 static bool is_lost(const struct fault *fault)
 {
 	int error = probe(fault->address & PAGE_MASK, fault->write);
 
-	return error == -EFAULT || error == -EHWPOISON;
+	return error != 0 && error != -ENOMEM;
 }
 
 void fault_report(struct fault *fault)
@@ -275,11 +276,13 @@ static bool replace_pages(struct fault *fault, uint32_t step)
 	return true;
 }
 
+/* -1: there is no clock. */
 static int64_t milliseconds_now(void)
 {
 	int64_t time[2]; /* struct timespec */
 
-	SYS_2(SYS_clock_gettime, CLOCK_MONOTONIC, time);
+	if (SYS_2(SYS_clock_gettime, CLOCK_MONOTONIC, time) < 0)
+		return -1;
 	return time[0] * 1000 + time[1] / 1000000;
 }
 
@@ -287,7 +290,7 @@ static int64_t milliseconds_now(void)
 static bool wait_for_page(struct fault *fault, uint32_t seconds)
 {
 	int64_t end = milliseconds_now() + (int64_t)seconds * 1000;
-	int64_t pause = 1;
+	int64_t pause = 1, now;
 
 	if (!is_lost(fault))
 		return true;
@@ -300,7 +303,8 @@ static bool wait_for_page(struct fault *fault, uint32_t seconds)
 			return true;
 		}
 		pause = pause < WAIT_PAUSE_MAX ? pause * 2 : pause;
-	} while (milliseconds_now() < end);
+		now = milliseconds_now();
+	} while (now >= 0 && now < end);
 	fault->reported = false; /* what comes now is another answer */
 	return false;
 }

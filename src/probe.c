@@ -3,8 +3,9 @@
  * Can a page be read, or written, without touching it?
  *
  * MADV_POPULATE_READ/WRITE (Linux 5.14) take the fault that the access would take and say how it
- * went. They do not know device mappings (EINVAL), are missing in older kernels, and some emulators
- * answer 0 to everything: then a system call that reads, or adds 0 to, a word there has to tell.
+ * went. They do not know device mappings (EINVAL), are missing in older kernels, a sandbox that the
+ * program has entered may refuse them, and some emulators answer 0 to everything: then a system call
+ * that reads, or adds 0 to, a word there has to tell.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -58,7 +59,7 @@ int probe(uintptr_t page, bool write)
 		int advice = write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
 		long error = SYS_3(SYS_madvise, page, PAGE_SIZE, advice);
 
-		if (error != -EINVAL)
+		if (error == 0 || error == -EFAULT || error == -EHWPOISON || error == -ENOMEM)
 			return (int)error;
 	}
 	return write ? write_by_kernel(page) : read_by_kernel(page);

@@ -166,8 +166,8 @@ static bool fill_scratch(uintptr_t scratch, const struct extent *extent)
 }
 
 /*
- * Filled first, then moved in place: nobody sees a page that is not complete. The move itself needs
- * no memory: one that failed would already have unmapped what it should replace.
+ * Filled and protected first, then moved in place: nobody sees a page that is not complete. The move
+ * itself needs no memory: one that failed would already have unmapped what it should replace.
  */
 static bool replace_with_scratch(const struct extent *extent)
 {
@@ -177,13 +177,13 @@ static bool replace_with_scratch(const struct extent *extent)
 	if (!scratch)
 		return false;
 	if (!fill_scratch(scratch, extent) ||
+		(extent->prot != (PROT_READ | PROT_WRITE) &&
+			SYS_3(SYS_mprotect, scratch, size, extent->prot) < 0) ||
 		SYS_5(SYS_mremap, scratch, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
 			extent->start) != (long)extent->start) {
 		SYS_2(SYS_munmap, scratch, size);
 		return false;
 	}
-	if (extent->prot != (PROT_READ | PROT_WRITE))
-		SYS_3(SYS_mprotect, extent->start, size, extent->prot);
 	return true;
 }
 

@@ -206,11 +206,11 @@ static void add_count(struct text *text, uint64_t count, const char *noun)
 void report_summary(void)
 {
 	struct counters *count = counters();
-	uint64_t lost = count->lost;
+	uint64_t lost = count->lost, untracked = count->failed_open;
 	char line[512];
 	struct text text = {line, sizeof(line), 0, false};
 
-	if (!count->suppressed && !lost)
+	if (!count->suppressed && !lost && !untracked)
 		return;
 	text_add(&text, "summary of ");
 	text_escaped(&text, program_name);
@@ -227,5 +227,10 @@ void report_summary(void)
 	text_add(&text, " not reported, ");
 	add_count(&text, lost, " line");
 	text_add(&text, " lost");
+	if (untracked) {
+		text_add(&text, ", ");
+		add_count(&text, untracked, " mapping");
+		text_add(&text, " that could not be tracked");
+	}
 	report_note(line);
 }

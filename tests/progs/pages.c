@@ -112,7 +112,9 @@ static void do_map(const char *words)
 	int flags = strstr(words, "private") ? MAP_PRIVATE : MAP_SHARED;
 
 	pages = strtoul(words, NULL, 10);
-	base = mmap(NULL, pages * page_size, prot_of(words), flags, fd, 0);
+	base = strstr(words, "raw") ? (char *)syscall(SYS_mmap, NULL, pages * page_size,
+					      prot_of(words), flags, fd, 0)
+				    : mmap(NULL, pages * page_size, prot_of(words), flags, fd, 0);
 	if (base == MAP_FAILED)
 		fail("mmap");
 }
@@ -327,6 +329,8 @@ static const struct step {
 	{"mask", do_mask},
 	{"send", do_send},
 	{"forge", do_forge},
+	{"limit", do_limit},
+	{"refuse", do_refuse},
 };
 
 static void run_step(const char *text)
@@ -355,9 +359,8 @@ static void in_thread(char **step)
 {
 	pthread_t thread;
 
-	if (pthread_create(&thread, NULL, thread_main, step) != 0)
-		fail("pthread_create");
-	pthread_join(thread, NULL);
+	if (pthread_create(&thread, NULL, thread_main, step) == 0)
+		pthread_join(thread, NULL);
 }
 
 static void in_child(char **step)
@@ -379,14 +382,10 @@ static void in_child(char **step)
 static void run_steps(char **step)
 {
 	for (; *step; step++) {
-		if (strcmp(*step, "fork") == 0) {
-			in_child(step + 1);
-			return;
-		}
-		if (strcmp(*step, "thread") == 0) {
-			in_thread(step + 1);
-			return;
-		}
+		if (strcmp(*step, "fork") == 0)
+			return in_child(step + 1);
+		if (strcmp(*step, "thread") == 0)
+			return in_thread(step + 1);
 		run_step(*step);
 	}
 }

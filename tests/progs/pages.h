@@ -25,4 +25,8 @@ void do_perms(const char *unused);
 void do_count(const char *unused);
 void do_peek(const char *number);
 
+/* The steps that take something away. */
+void do_limit(const char *what);
+void do_refuse(const char *words);
+
 #endif

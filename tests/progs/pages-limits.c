@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The steps of the program pages that take something away: what there is no more of, and what the
+ * kernel refuses from then on. So the library itself needs no hooks for its tests.
+ */
+#include "pages.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define FOR_MAPS ((size_t)1 << 30)
+#define PIECE ((size_t)4096)
+
+static void set_limit(int resource, rlim_t value)
+{
+	struct rlimit limit = {value, value};
+
+	if (setrlimit(resource, &limit) < 0)
+		perror("pages: setrlimit");
+}
+
+static rlim_t address_space(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	unsigned long size = 0;
+
+	if (!file || fscanf(file, "%lu", &size) != 1)
+		perror("pages: statm");
+	if (file)
+		fclose(file);
+	return (rlim_t)size * PIECE;
+}
+
+/* Every second page of a large mapping is protected, until the kernel has no mapping left. */
+static void use_up_mappings(void)
+{
+	char *large =
+		mmap(NULL, FOR_MAPS, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t at = 0;
+
+	if (large == MAP_FAILED)
+		return;
+	while (at < FOR_MAPS && mprotect(large + at, PIECE, PROT_READ) == 0)
+		at += 2 * PIECE;
+	if (at == FOR_MAPS)
+		printf("limit: too many mappings are allowed\n");
+}
+
+/* Pieces, as long as there is room, each of another file offset so that they do not become one. */
+static void use_up_room(const char *number)
+{
+	size_t count = strtoul(number, NULL, 10), i;
+	int file = memfd_create("pieces", MFD_CLOEXEC);
+
+	for (i = 0; i < count; i++)
+		if (mmap(NULL, PIECE, PROT_READ, MAP_SHARED, file, (off_t)(2 * i * PIECE)) ==
+			MAP_FAILED)
+			break;
+	printf("pieces %s\n", i == count ? "all" : "some");
+}
+
+/* limit:as[+BYTES] data files maps pieces+COUNT */
+void do_limit(const char *what)
+{
+	const char *plus = strchr(what, '+');
+
+	if (strncmp(what, "as", 2) == 0)
+		set_limit(RLIMIT_AS, address_space() + (plus ? strtoul(plus, NULL, 10) : 0));
+	else if (strcmp(what, "data") == 0)
+		set_limit(RLIMIT_DATA, 0);
+	else if (strcmp(what, "files") == 0)
+		set_limit(RLIMIT_NOFILE, 0);
+	else if (strcmp(what, "maps") == 0)
+		use_up_mappings();
+	else if (plus)
+		use_up_room(plus + 1);
+}
+
+static const struct {
+	const char *name;
+	unsigned number;
+} calls[] = {{"mmap", SYS_mmap}, {"mremap", SYS_mremap}, {"madvise", SYS_madvise},
+	{"mprotect", SYS_mprotect}, {"openat", SYS_openat}, {"ioctl", SYS_ioctl},
+	{"read", SYS_read}, {"readv", SYS_process_vm_readv}, {"futex", SYS_futex},
+	{"write", SYS_write}, {"statx", SYS_statx}, {"memfd_create", SYS_memfd_create},
+	{"clock", SYS_clock_gettime}, {"tgsigqueue", SYS_rt_tgsigqueueinfo}};
+
+/* refuse:CALL,ERRNO[,ARGUMENT&BITS]: from now on, where the argument has all the bits. */
+void do_refuse(const char *words)
+{
+	unsigned length = (unsigned)strcspn(words, ","), number = 0;
+	char *next = NULL;
+	unsigned error = (unsigned)strtoul(words + length + 1, &next, 10);
+	unsigned argument = *next == ',' ? (unsigned)strtoul(next + 1, &next, 10) : 0;
+	unsigned bits = *next == '&' ? (unsigned)strtoul(next + 1, &next, 0) : 0;
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			(unsigned)offsetof(struct seccomp_data, args) + 8 * argument),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, bits),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, bits, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(filter) / sizeof(*filter), filter};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+		if (strlen(calls[i].name) == length && strncmp(calls[i].name, words, length) == 0)
+			number = calls[i].number;
+	filter[1].k = number;
+	if ((!number && strncmp(words, "read,", 5) != 0) ||
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0) {
+		fprintf(stderr, "pages: refuse: %s: %s\n", words, strerror(errno));
+		exit(77);
+	}
+}
