@@ -11,31 +11,15 @@
 #include "internal.h"
 #include "syscall.h"
 
-#define XSTATE_MAGIC 0x46505853u /* in the software-reserved bytes of the FXSAVE area */
-#define XSTATE_MAGIC_OFFSET 464
-#define FXSAVE_SIZE 512
-#define XSTATE_ALIGNMENT 64
-
 /* The frame is on the alternate stack, where the handler did not ask to run. */
 static bool needs_move(const struct disposition *handler, const struct jump *jump)
 {
 	const stack_t *alternate = &jump->uc->uc_stack;
 
-	/* Somebody who displaced us may forward by calling our handler: then there is no frame. */
-	if ((uintptr_t)jump->uc != jump->frame + KERNEL_UCONTEXT_OFFSET)
+	if (!frame_is_whole(jump))
 		return false;
 	return !(handler->flags & SA_ONSTACK) && stack_holds(alternate, jump->frame) &&
 	       !stack_holds(alternate, frame_sp(jump->uc));
-}
-
-static size_t xstate_size(const void *xstate)
-{
-	uint32_t reserved[2];
-
-	if (!xstate)
-		return 0;
-	memcpy(reserved, (const char *)xstate + XSTATE_MAGIC_OFFSET, sizeof(reserved));
-	return reserved[0] == XSTATE_MAGIC ? reserved[1] : FXSAVE_SIZE;
 }
 
 /*
@@ -44,21 +28,9 @@ static size_t xstate_size(const void *xstate)
  */
 bool frame_move(const struct disposition *handler, struct jump *jump)
 {
-	void *xstate = jump->uc->uc_mcontext.fpregs;
-	size_t size = xstate_size(xstate);
-	uintptr_t top = frame_sp(jump->uc) - RED_ZONE;
-	uintptr_t new_xstate = (top - size) & ~(uintptr_t)(XSTATE_ALIGNMENT - 1);
-	uintptr_t frame = ((new_xstate - KERNEL_FRAME_SIZE) & ~(uintptr_t)15) - 8;
-
 	if (!needs_move(handler, jump))
 		return false;
-	memcpy((void *)new_xstate, xstate, size);
-	memcpy((void *)frame, (void *)jump->frame, KERNEL_FRAME_SIZE);
-	jump->uc = (ucontext_t *)(frame + KERNEL_UCONTEXT_OFFSET);
-	jump->info = (siginfo_t *)(frame + KERNEL_UCONTEXT_OFFSET + KERNEL_UCONTEXT_SIZE);
-	if (xstate)
-		jump->uc->uc_mcontext.fpregs = (void *)new_xstate;
-	jump->frame = frame;
+	frame_copy_below(jump, frame_sp(jump->uc));
 	return true;
 }
 
@@ -67,7 +39,7 @@ bool frame_move(const struct disposition *handler, struct jump *jump)
 /* Nothing of ours runs when the handler returns or leaves by siglongjmp(): believe it while it fits. */
 struct chained {
 	uintptr_t frame; /* 0: none */
-	uintptr_t restorer;
+	uintptr_t bottom; /* the word there: the return address, or what the siginfo begins with */
 	stack_t stack;
 	siginfo_t *info;
 	void *address;
@@ -77,7 +49,7 @@ TLS struct chained chained;
 
 static void remember_chained(const struct jump *jump)
 {
-	chained.restorer = *(const uintptr_t *)jump->frame;
+	chained.bottom = *(const uintptr_t *)jump->frame;
 	chained.stack = jump->uc->uc_stack;
 	chained.info = jump->info;
 	chained.address = jump->info->si_addr;
@@ -87,7 +59,7 @@ static void remember_chained(const struct jump *jump)
 
 static bool frame_is_intact(void)
 {
-	return *(const uintptr_t *)chained.frame == chained.restorer &&
+	return *(const uintptr_t *)chained.frame == chained.bottom &&
 	       chained.info->si_addr == chained.address && chained.info->si_code == chained.code;
 }
 

@@ -19,10 +19,8 @@
 /* Linux' struct for rt_sigaction, which is not the C library's. */
 struct kernel_sigaction {
 	void *handler;
-	uint64_t flags;
-#if defined(__x86_64__)
+	unsigned long flags;
 	void (*restorer)(void);
-#endif
 	uint64_t mask;
 };
 
@@ -85,7 +83,7 @@ static int flags_of(int signo)
 /* SA_RESTART is decided by the kernel before any handler runs: the real flag follows the virtual. */
 static uint64_t flags_for(int signo, const struct disposition *disposition)
 {
-	uint64_t flags = (uint64_t)flags_of(signo) | (ours.flags & SA_RESTORER_);
+	uint64_t flags = (uint64_t)flags_of(signo) | disposition_restorer_flag();
 	bool is_handler = disposition->handler != SIG_DFL && disposition->handler != SIG_IGN;
 
 	if (!is_handler || (disposition->flags & SA_RESTART))
@@ -181,7 +179,7 @@ void disposition_die(int signo)
 	struct kernel_sigaction fatal = ours;
 
 	fatal.handler = SIG_DFL;
-	fatal.flags = ours.flags & SA_RESTORER_;
+	fatal.flags = disposition_restorer_flag();
 	if (signo == SIGBUS)
 		atomic_store(&disposition_disarmed, true);
 	kernel_action(signo, &fatal, NULL);
@@ -193,13 +191,14 @@ void disposition_rearm(void)
 	install(SIGBUS, atomic_load(&real_flags));
 }
 
+uint64_t disposition_restorer_flag(void)
+{
+	return ours.flags & SA_RESTORER_;
+}
+
 void (*disposition_restorer(const struct disposition *disposition))(void)
 {
-#if defined(__x86_64__)
-	if (disposition->flags & SA_RESTORER_)
-		return ours.restorer;
-#endif
-	return NULL;
+	return disposition->flags & SA_RESTORER_ ? ours.restorer : NULL;
 }
 
 /* For a program that is about to be executed. False: there is nothing to take back. */

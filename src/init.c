@@ -148,6 +148,30 @@ static void translate_mask(void)
 	mask_swap(SIG_UNBLOCK, SIGNAL_BIT(SIGBUS));
 }
 
+static bool can_be_blocked(int signo)
+{
+	uint64_t before = mask_swap(SIG_BLOCK, SIGNAL_BIT(signo));
+
+	return mask_swap(SIG_SETMASK, before) & SIGNAL_BIT(signo);
+}
+
+/* The highest one, but emulators keep some of the highest for themselves. */
+static int reserve_signal(void)
+{
+	int signo;
+
+	do
+		signo = __libc_allocate_rtsig(0);
+	while (signo > 0 && !can_be_blocked(signo));
+	return signo;
+}
+
+/* Tables and repairs are made of pages of this size. */
+static bool has_our_page_size(void)
+{
+	return getauxval(AT_PAGESZ) == PAGE_SIZE;
+}
+
 static int start(void)
 {
 	static const struct range_env env = {.allocate = arena_allocate,
@@ -164,7 +188,7 @@ static int start(void)
 	/* Address space that is limited, or locked by mlockall(), is taken only where it is needed. */
 	if (policy.actions & (1u << ACTION_ZERO | 1u << ACTION_ONES))
 		anchor_init();
-	shadow_signal = __libc_allocate_rtsig(0);
+	shadow_signal = reserve_signal();
 	if (shadow_signal < 0)
 		return -EBUSY;
 	mask_init();
@@ -215,6 +239,10 @@ __attribute__((constructor)) static void load(int argc, char **argv, char **envp
 		inspect_set_state(INSPECT_FAILED);
 		open_log();
 		report_note("inactive: loaded behind the C library: preload it, or link with it");
+	} else if (!has_our_page_size()) {
+		inspect_set_state(INSPECT_FAILED);
+		open_log();
+		report_note("inactive: this kernel's pages are not of 4 KiB");
 	} else if (start() != 0) {
 		inspect_set_state(INSPECT_FAILED);
 		report_note("inactive: the kernel or the C library lacks what is needed");

@@ -25,7 +25,14 @@
 #define PAGE_SHIFT 12
 #define PAGE_SIZE ((uintptr_t)1 << PAGE_SHIFT)
 #define PAGE_MASK (~(PAGE_SIZE - 1))
-#define ADDRESS_BITS 47 /* mappings above are not tracked: they fail open */
+/* Mappings above are not tracked: they fail open. With one bit more, a range is shorter. */
+#if defined(__aarch64__)
+#define ADDRESS_BITS 48
+#define RANGE_PAGES_BITS 27
+#else
+#define ADDRESS_BITS 47
+#define RANGE_PAGES_BITS 28
+#endif
 
 #define HIDDEN __attribute__((visibility("hidden")))
 #define EXPORT __attribute__((visibility("default")))
@@ -359,7 +366,7 @@ struct policy_words policy_presets(void);
 /* ---- range*.c: address -> record. Lock-free writers, wait-free lookup. No system call. ---- */
 
 /*
- * geometry: first page << 28 | pages; 0: dead. With RANGE_HIDDEN set no lookup finds it: a split
+ * geometry: first page << RANGE_PAGES_BITS | pages; 0: dead. With RANGE_HIDDEN set no lookup finds it: a split
  * that is not done yet, or a piece in a range_cut list (then all bits are inverted).
  * state: generation << 32 | lock << 26 | owner << 14 | flags. Both are one atomic word each; a pair
  * that was read with the same state before and after is of one incarnation.
@@ -372,7 +379,6 @@ struct range {
 	_Atomic uintptr_t anchor; /* see range_anchor() */
 };
 
-#define RANGE_PAGES_BITS 28
 #define RANGE_HIDDEN ((uint64_t)1 << 63)
 #define RANGE_LOCKS 64
 #define OWNERS_MAX 4096
@@ -453,7 +459,7 @@ struct range_attributes {
 	uint32_t caller;
 	uintptr_t anchor;
 };
-/* 0, -EINVAL (alignment, size 0), -E2BIG (1 TiB or more, above 47 bits), -ENOMEM. What the table
+/* 0, -EINVAL (alignment, size 0), -E2BIG (too long, or too high), -ENOMEM. What the table
  * still has there is stale (unmapped behind our back): it is cut and released, so this may wait. [H]
  */
 int range_insert(uintptr_t start, size_t size, const struct range_attributes *attributes);
@@ -554,6 +560,8 @@ const struct disposition *disposition_set(int signo, const struct disposition *n
 /* Gives the kernel's disposition up, so that the next fault, or the queued signal, is fatal. [H] */
 void disposition_die(int signo);
 bool disposition_show_ignored(void);
+/* SA_RESTORER_ where the C library sets it: elsewhere the kernel has a restorer of its own. */
+uint64_t disposition_restorer_flag(void);
 /* As the kernel shows it with the action: the C library's, if the action was set by it. */
 void (*disposition_restorer(const struct disposition *disposition))(void);
 void disposition_rearm(void); /* [H] after a death that did not happen */
@@ -579,6 +587,9 @@ struct jump {
 	ucontext_t *uc;
 	uintptr_t signo;
 	void *handler; /* NULL: return from the signal */
+#if defined(__aarch64__)
+	uintptr_t record, restorer; /* x29, the end of the frame, and x30 */
+#endif
 };
 HIDDEN void sigbus_entry(int signo, siginfo_t *info, void *uc); /* [H] */
 HIDDEN void sigbus_dispatch(int signo, struct jump *jump);     /* [H] */

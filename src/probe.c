@@ -18,8 +18,6 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-#define INVALID_HOW (-1)
-
 static bool populate_works;
 
 void probe_init(void)
@@ -36,17 +34,18 @@ void probe_init(void)
 	SYS_2(SYS_munmap, page, PAGE_SIZE);
 }
 
+static uint32_t unused;
+
+/* Compares the word and moves none of those who wait there. Emulators leave that to the kernel. */
 static int read_by_kernel(uintptr_t page)
 {
-	/* Reads the mask before it refuses the invalid "how". */
-	long error = SYS_4(SYS_rt_sigprocmask, INVALID_HOW, page, 0, 8);
+	long error = SYS_6(SYS_futex, page, FUTEX_CMP_REQUEUE | FUTEX_PRIVATE_FLAG, 0, 0, &unused, 0);
 
-	return error == -EINVAL ? 0 : (int)error;
+	return error == -EAGAIN || error > 0 ? 0 : (int)error;
 }
 
 static int write_by_kernel(uintptr_t page)
 {
-	static uint32_t unused;
 	uint32_t add_zero = FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0);
 	long error = SYS_6(SYS_futex, &unused, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0, page, add_zero);
 

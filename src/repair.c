@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
+#include "arch.h"
 #include "internal.h"
 #include "repair.h"
 #include "syscall.h"
@@ -221,7 +222,7 @@ static void wait_for_holder(_Atomic uint64_t *word, uint64_t held)
 	for (int i = 0; i < SPINS; i++) {
 		if (atomic_load(word) != held)
 			return;
-		__builtin_ia32_pause();
+		spin_pause();
 	}
 	sys_nap(NAP_NANOSECONDS);
 }

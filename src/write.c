@@ -131,7 +131,7 @@ static long write_stream(int fd, const struct identity *identity, const struct l
 	if (identity->type == S_IFREG)
 		return SYS_3(SYS_writev, fd, lines->part, 2);
 	result = SYS_6(SYS_pwritev2, fd, lines->part, 2, -1, -1, RWF_NOWAIT);
-	if (result != -EOPNOTSUPP)
+	if (result != -EOPNOTSUPP && result != -ENOSYS)
 		return result;
 	if (may_be_reopened(fd, identity))
 		return write_reopened(fd, identity, lines);

@@ -28,6 +28,12 @@ export PROGS LIBS SIGBUS_LIB SIGBUS_PRESETS SIGBUS_RUN
 # The caller's own settings are not part of a test.
 unset LD_PRELOAD SIGBUS_POLICY SIGBUS_LOG SIGBUS_ONLY
 
+# The build tree of another machine: its programs run under this emulator, qemu's of a user.
+emulator=() preload_variable=LD_PRELOAD
+if [ -n "${SIGBUS_EMULATOR:-}" ]; then
+    emulator=("$SIGBUS_EMULATOR") preload_variable=QEMU_SET_ENV=LD_PRELOAD
+fi
+
 # A test program by its name, any other by its path or through PATH.
 prog_path() { # PROG
     if [ -x "$PROGS/$1" ]; then
@@ -41,14 +47,14 @@ with_us() { # PROG [ARG...]
     local prog
     prog=$(prog_path "$1")
     shift
-    env LD_PRELOAD="$SIGBUS_LIB" "$prog" "$@"
+    env "$preload_variable=$SIGBUS_LIB" "${emulator[@]}" "$prog" "$@"
 }
 
 bare() { # PROG [ARG...]
     local prog
     prog=$(prog_path "$1")
     shift
-    env -u LD_PRELOAD "$prog" "$@"
+    env -u LD_PRELOAD "${emulator[@]}" "$prog" "$@"
 }
 
 # A library that cannot be read is ignored with status 0: without this a test may prove nothing.
@@ -65,6 +71,10 @@ reports() { # [FILE]
     else
         grep '^libsigbus: ' <<<"$output"
     fi
+}
+
+skip_in_emulator() { # WHAT IT DOES
+    [ ${#emulator[@]} = 0 ] || skip "the emulator $1"
 }
 
 skip_unless_root() {

@@ -66,16 +66,16 @@ assert_each_own() { # ORDER POOLS
     local preload
 
     for preload in "$SIGBUS_LIB:$LIBS/actor-ctor.so" "$LIBS/actor-ctor.so:$SIGBUS_LIB"; do
-        run timeout 10 env LD_PRELOAD="$preload" SIGBUS_LOG=off "$PROGS/scenario" "$LIBS" \
-            p.install:exit ctor.truncate ctor.touch ctor.calls:repair
+        run timeout 10 env "$preload_variable=$preload" SIGBUS_LOG=off "${emulator[@]}" \
+            "$PROGS/scenario" "$LIBS" p.install:exit ctor.truncate ctor.touch ctor.calls:repair
         assert_success
         assert_lines "ctor.touch a1" "ctor.calls:repair 1"
     done
 }
 
 @test "owners: a handler of a library that starts before any other is what a query finds" {
-    run timeout 10 env LD_PRELOAD="$SIGBUS_LIB:$LIBS/actor-ctor.so" SIGBUS_LOG=off \
-        "$PROGS/scenario" "$LIBS" ctor.sent query kill ctor.sent
+    run timeout 10 env "$preload_variable=$SIGBUS_LIB:$LIBS/actor-ctor.so" SIGBUS_LOG=off \
+        "${emulator[@]}" "$PROGS/scenario" "$LIBS" ctor.sent query kill ctor.sent
     assert_success
     assert_lines "ctor.sent 0" "query ctor repair" "ctor.sent 1"
 }
@@ -141,6 +141,7 @@ assert_each_own() { # ORDER POOLS
 @test "owners: a handler answers a fault of its owner while SIGBUS is blocked" {
     local steps=(a.install:repair block a.map a.truncate a.touch a.calls:repair)
 
+    skip_in_emulator "faults for ever where SIGBUS is blocked"
     without_us scenario "$LIBS" "${steps[@]}"
     assert_equal "$status" "$bus_error"
     us scenario "$LIBS" "${steps[@]}"

@@ -14,15 +14,22 @@ us() { # PROG [ARG...]
     local prog
     prog=$(prog_path "$1")
     shift
-    run --separate-stderr timeout -k 1 "${limit:-10}" env LD_PRELOAD="$SIGBUS_LIB" \
-        ${policy+SIGBUS_POLICY="$policy"} "$prog" "$@"
+    run --separate-stderr timeout -k 1 "${limit:-10}" env "$preload_variable=$SIGBUS_LIB" \
+        ${policy+SIGBUS_POLICY="$policy"} "${emulator[@]}" "$prog" "$@"
+    skip_if_not_here
 }
 
 without_us() { # PROG [ARG...]
     local prog
     prog=$(prog_path "$1")
     shift
-    run --separate-stderr timeout -k 1 "${limit:-10}" "$prog" "$@"
+    run --separate-stderr timeout -k 1 "${limit:-10}" "${emulator[@]}" "$prog" "$@"
+    skip_if_not_here
+}
+
+# tests/progs/not-here.c
+skip_if_not_here() {
+    [ "$status $output" != "77 not written for this machine" ] || skip "$output"
 }
 
 # The same program both ways: status and output have to be the same.

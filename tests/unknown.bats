@@ -12,6 +12,7 @@ traced() { # us|bare PROG [ARG...]
     shift
     run --separate-stderr timeout 10 "$PROGS/tracer" env ${preload:+LD_PRELOAD="$preload"} \
         SIGBUS_LOG=off "$PROGS/$1" "${@:2}"
+    skip_if_not_here
 }
 
 core_limit() {
@@ -54,6 +55,7 @@ core_limit() {
     [[ $pattern != "|"* && $pattern != /* ]] || skip "cores go to $pattern"
     core_limit
     run env LD_PRELOAD="$SIGBUS_LIB" "$PROGS/unknown" default
+    skip_if_not_here
     assert_equal "$status" "$bus_error"
     core=$(find . -name "${pattern%%%*}*" -type f)
     [ -n "$core" ] || skip "no core can be written"

@@ -29,8 +29,16 @@
 #include <unistd.h>
 
 #define CAUGHT_MAX 20 /* a handler that notes and returns may be asked for ever */
+#if defined(__x86_64__)
 #define AC_SET "pushfq; orl $0x40000, (%%rsp); popfq"
 #define AC_CLEAR "pushfq; andl $~0x40000, (%%rsp); popfq"
+#elif defined(__i386__)
+#define AC_SET "pushf; orl $0x40000, (%%esp); popf"
+#define AC_CLEAR "pushf; andl $~0x40000, (%%esp); popf"
+#else /* no such flag: align:P is an access like others */
+#define AC_SET ""
+#define AC_CLEAR ""
+#endif
 
 static int fd = -1;
 size_t page_size = 4096, pages;
@@ -212,10 +220,9 @@ static void do_align(const char *number)
 {
 	char *misaligned = page(strtoul(number, NULL, 10)) + 1;
 
-	__asm__ volatile(AC_SET "; movq (%0), %%rax;" AC_CLEAR
-			 :
-			 : "r"(misaligned)
-			 : "rax", "memory", "cc");
+	__asm__ volatile(AC_SET : : : "memory", "cc");
+	*(volatile int *)misaligned;
+	__asm__ volatile(AC_CLEAR : : : "memory", "cc");
 	printf("align %s\n", number);
 }
 

@@ -28,7 +28,7 @@ static void test_limits(void)
 static void test_long(void)
 {
 	uintptr_t start = 7 * GIB + 3 * BLOCK + 5 * PAGE_SIZE;
-	size_t size = ((size_t)1 << 40) - PAGE_SIZE, hole = 300 * GIB + 17 * PAGE_SIZE;
+	size_t size = (((size_t)1 << RANGE_PAGES_BITS) - 1) * PAGE_SIZE, hole = 300 * GIB + 17 * PAGE_SIZE;
 	struct range_hit hit;
 	struct range_cut cut;
 	bool good = expect(!insert(start, size, 9, 0, 1), "inserted", start);

@@ -267,8 +267,12 @@ int main(void)
 	test_damaged();
 	test_kind();
 	test_query();
-	ok(forbid_question(), "the same with the text of maps:");
-	test_query();
+	if (forbid_question()) {
+		ok(true, "the same with the text of maps:");
+		test_query();
+	} else {
+		printf("ok %d # SKIP no seccomp: the text of maps is not tested\n", ++tap_count);
+	}
 	rmdir(directory);
 	return tap_done();
 }
