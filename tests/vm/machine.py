@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -132,6 +133,8 @@ def serve(monitor, guest):
 def main():
     log, seconds, *command = sys.argv[1:]
     deadline = time.monotonic() + int(seconds)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    command = ["setpriv", "--pdeathsig", "KILL"] + command  # no guest outlives us
     ours, theirs = zip(socket.socketpair(), socket.socketpair())
     qmp, port = (end.fileno() for end in theirs)
     command += ["-display", "none", "-serial", "file:" + log, "-chardev"]
