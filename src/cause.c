@@ -319,7 +319,7 @@ static bool is_poisoned(const struct vma *vma, uintptr_t page, const struct loss
 	bool memory = vma->path[0] != '/' || strcmp(loss->fs, "tmpfs") == 0 ||
 		      strcmp(loss->fs, "hugetlbfs") == 0;
 
-	return memory && probe(page, false) == -EHWPOISON;
+	return memory && probe_poison(page);
 }
 
 struct search {

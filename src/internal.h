@@ -613,6 +613,9 @@ enum answer { ANSWER_DONE, ANSWER_DECLINED, ANSWER_RETRY };
 enum answer repair(struct fault *fault, const struct action *action); /* [H] zero, ones */
 /* Can the page not be read (or written)? 0: it can; -EFAULT/-EHWPOISON: lost; else: no telling. [H] */
 int probe(uintptr_t page, bool write);
+/* Is it poisoned? Only of memory that no file system has to read. [H] */
+bool probe_poison(uintptr_t page);
+bool probe_may_populate(void); /* MADV_POPULATE_* of any page comes to an end */
 void probe_init(void);
 void repair_wait(unsigned lock); /* [H] until the present holder of the lock word, if any, is gone */
 void anchor_free(uintptr_t anchor); /* [H] */

@@ -6,10 +6,14 @@
  * went. They do not know device mappings (EINVAL), are missing in older kernels, a sandbox that the
  * program has entered may refuse them, and some emulators answer 0 to everything: then a system call
  * that reads, or adds 0 to, a word there has to tell.
+ * So too before Linux 6.9: there they try for ever where a file system fails to read the page, as
+ * on a disk that is gone.
  */
 #include <errno.h>
 #include <linux/futex.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include "internal.h"
 #include "syscall.h"
 
@@ -20,10 +24,25 @@
 
 static bool populate_works;
 
+static bool populate_ends(void)
+{
+	struct utsname name;
+	unsigned long major;
+	char *end;
+
+	if (uname(&name) < 0)
+		return false;
+	major = strtoul(name.release, &end, 10);
+	return major > 6 || (major == 6 && *end == '.' && strtoul(end + 1, NULL, 10) >= 9);
+}
+
 void probe_init(void)
 {
-	long page = SYS_6(SYS_mmap, 0, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long page;
 
+	if (!populate_ends())
+		return;
+	page = SYS_6(SYS_mmap, 0, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page < 0)
 		return;
 	/* Where it works at all, it refuses a page that may not be read: -EINVAL or -EFAULT. */
@@ -52,6 +71,11 @@ static int write_by_kernel(uintptr_t page)
 	return error > 0 ? 0 : (int)error;
 }
 
+bool probe_poison(uintptr_t page)
+{
+	return SYS_3(SYS_madvise, page, PAGE_SIZE, MADV_POPULATE_READ) == -EHWPOISON;
+}
+
 int probe(uintptr_t page, bool write)
 {
 	if (populate_works) {
@@ -62,6 +86,11 @@ int probe(uintptr_t page, bool write)
 			return (int)error;
 	}
 	return write ? write_by_kernel(page) : read_by_kernel(page);
+}
+
+bool probe_may_populate(void)
+{
+	return populate_works;
 }
 
 /* Where it cannot be told without touching: what the record says. */

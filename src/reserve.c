@@ -110,6 +110,17 @@ int reserve(const struct mapping *mapping, unsigned owner)
 	return RANGE_RESERVED;
 }
 
+/* 0 or -errno. */
+static long take_pages(uintptr_t start, size_t size)
+{
+	if (probe_may_populate())
+		return SYS_3(SYS_madvise, start, size, MADV_POPULATE_WRITE_);
+	for (uintptr_t page = start; page < start + size; page += PAGE_SIZE)
+		if (probe(page, true) == -EFAULT)
+			return -EFAULT;
+	return 0;
+}
+
 /*
  * mremap() has made a range longer. There is no file descriptor: its new pages are populated, which
  * fails where there is no space. Where the file itself is still shorter nothing can be reserved.
@@ -122,7 +133,7 @@ static bool populate(
 
 	if (fs_space(vma, reader, &bytes, &inodes) && bytes < size)
 		return false;
-	if (SYS_3(SYS_madvise, start, size, MADV_POPULATE_WRITE_) != -EFAULT)
+	if (take_pages(start, size) != -EFAULT)
 		return true;
 	return cause_find(&lost, vma, true, reader).cause != CAUSE_NOSPACE;
 }

@@ -113,6 +113,26 @@ attach_disk() {
         "restore 1" "bytes 0-7:=" "lost 0"
 }
 
+# It would never end on a disk that is gone.
+@test "devices: before Linux 6.9 no page is looked at by MADV_POPULATE" {
+    local steps=(open:file size:8 fill map:8,shared,rw size:4 read:5 bytes)
+
+    [ "$(stat -f -c %T .)" != tmpfs ] || skip "memory is never read from a disk"
+    skip_without strace
+    skip_without setarch
+    trace() { # [COMMAND...]
+        run strace -f -qq -o trace -e trace=madvise "$@" env \
+            LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY="cause:truncated=zero" "$PROGS/loss-victim" \
+            "${steps[@]}"
+        [[ $output != *ptrace* ]] || skip "strace cannot trace here"
+        assert_success
+        assert_line "bytes 0-3:= 4-7:0"
+    }
+    trace
+    trace setarch --uname-2.6
+    run ! grep -Eq 'POPULATE|0x1[67]' trace
+}
+
 # ---- a server ----
 
 start_server() {
