@@ -108,7 +108,9 @@ SIGBUS_API long sigbus_range_lost(const void *address, size_t length);
  * written to the replacements is dropped; a page that is still lost faults again when it is accessed.
  *
  * \return how many mappings were put back, or -EINVAL (not a user address), -ENOENT (nothing there was
- * replaced), -ENOTSUP (a private mapping, or one that was cut up: its file is not known any more),
+ * replaced), -ENOTSUP (a private mapping, or one that was cut up: its file is not known any more; or
+ * memory of a device, which the kernel does not map again without a descriptor: the program that has
+ * one puts it back with mmap(MAP_FIXED)),
  * -EAGAIN (a repair or an unmapping is under way), -E2BIG (more than 32 different protections in a
  * row), -ENOMEM
  *

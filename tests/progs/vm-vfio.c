@@ -22,10 +22,12 @@
 static volatile unsigned char *memory;
 static volatile int told;
 
-static void map_memory(int device)
+static void map_memory(int device, void *where)
 {
-	memory = mmap(
-		NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, device, vfio_memory(device, SIZE));
+	int flags = MAP_SHARED | (where ? MAP_FIXED : 0);
+
+	memory =
+		mmap(where, SIZE, PROT_READ | PROT_WRITE, flags, device, vfio_memory(device, SIZE));
 	if (memory == MAP_FAILED) {
 		perror("vm-vfio");
 		exit(CANNOT);
@@ -50,10 +52,19 @@ static void register_memory(void)
 		exit(1);
 }
 
+/* libsigbus has no descriptor of the device, and the kernel no second mapping without one. */
+static void put_back(int device)
+{
+	if (sigbus_range_restore && sigbus_range_restore((void *)memory, SIZE) == -ENOTSUP)
+		map_memory(device, (void *)memory);
+}
+
 static void show(const char *when)
 {
-	printf("%s: %02x %02x, told %d, lost %ld\n", when, memory[0], memory[2 * PAGE + 8], told,
-		sigbus_range_lost ? sigbus_range_lost((void *)memory, SIZE) : 0);
+	unsigned first = memory[0], third = memory[2 * PAGE + 8];
+	long lost = sigbus_range_lost ? sigbus_range_lost((void *)memory, SIZE) : 0;
+
+	printf("%s: %02x %02x, told %d, lost %ld\n", when, first, third, told, lost);
 }
 
 int main(int argc, char **argv)
@@ -65,7 +76,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IONBF, 0);
 	device = vfio_open(argv[1]);
 	vfio_decode(device, 1);
-	map_memory(device);
+	map_memory(device, NULL);
 	register_memory();
 	for (size_t i = 0; i < SIZE; i++)
 		memory[i] = PATTERN;
@@ -73,8 +84,7 @@ int main(int argc, char **argv)
 	vfio_decode(device, 0);
 	show("off");
 	vfio_decode(device, 1);
-	if (sigbus_range_restore)
-		printf("restore %d\n", sigbus_range_restore((void *)memory, SIZE));
+	put_back(device);
 	show("on again");
 	return 0;
 }
