@@ -56,16 +56,30 @@ EXPORT void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
 
 EXPORT int mprotect(void *address, size_t length, int prot)
 {
-	if (active)
-		track_protect(address, length, prot);
-	return real.mprotect(address, length, prot);
+	struct protecting protecting;
+	int result;
+
+	if (!active)
+		return real.mprotect(address, length, prot);
+	track_protect(&protecting, address, length, prot);
+	do
+		result = real.mprotect(address, length, prot);
+	while (track_must_repeat(&protecting));
+	return result;
 }
 
 EXPORT int pkey_mprotect(void *address, size_t length, int prot, int key)
 {
-	if (active)
-		track_protect(address, length, prot);
-	return next()->pkey_mprotect(address, length, prot, key);
+	struct protecting protecting;
+	int result;
+
+	if (!active)
+		return next()->pkey_mprotect(address, length, prot, key);
+	track_protect(&protecting, address, length, prot);
+	do
+		result = next()->pkey_mprotect(address, length, prot, key);
+	while (track_must_repeat(&protecting));
+	return result;
 }
 
 /* The range keeps its file and owner; only the order of its pages changes. */

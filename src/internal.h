@@ -491,8 +491,7 @@ static inline uint64_t range_piece(const struct range *range)
 /*
  * Change the state of a live incarnation; false: it is gone. A repair compares the whole state, so
  * a change costs one that is under way another look, never more: it takes the new state over. It
- * does not wait, so the holder of the lock word may do it; who has to be sure that no repair with
- * the old flags goes on (mprotect) waits for the lock word afterwards, before its system call. [H]
+ * does not wait, so the holder of the lock word may do it. [H]
  */
 bool range_set_flags(struct range_hit hit, unsigned set, unsigned clear);
 bool range_set_owner(struct range_hit hit, unsigned owner);
@@ -652,7 +651,13 @@ struct remapping {
 	void *new; /* with MREMAP_FIXED */
 };
 void *track_mremap(const struct remapping *move);
-void track_protect(void *address, size_t length, int prot);
+struct protecting {
+	uint64_t locks; /* a bit for each lock word of a range that is concerned */
+	uint64_t version[RANGE_LOCKS];
+};
+void track_protect(struct protecting *protecting, void *address, size_t length, int prot);
+/* After the system call: a repair came in between, which knew the old protection. */
+bool track_must_repeat(struct protecting *protecting);
 void *track_shmat(int id, const void *address, int flags, uintptr_t caller);
 int track_shmdt(const void *address);
 /* mremap() of a range of which pages were replaced: the kernel sees several mappings there. */

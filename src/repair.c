@@ -248,7 +248,7 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 
 	if (!hit.range)
 		return hit.unsettled ? ANSWER_RETRY : ANSWER_DECLINED;
-	if (state_flags(hit.state) & RANGE_EXEC)
+	if ((state_flags(hit.state) & (RANGE_EXEC | RANGE_PROTECTED)) == RANGE_EXEC)
 		return ANSWER_DECLINED;
 	if (version & 1) {
 		wait_for_holder(word, version);
@@ -258,6 +258,8 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 	if (!says_lost(error))
 		return error == 0 ? ANSWER_DONE : ANSWER_DECLINED;
 	extent = measure(fault, &hit, order);
+	if (extent.prot & PROT_EXEC)
+		return ANSWER_DECLINED;
 	mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
 	if (!atomic_compare_exchange_strong(word, &version, version + 1))
 		return ANSWER_RETRY;

@@ -337,19 +337,69 @@ void *track_mremap(const struct remapping *move)
 
 /* ---- mprotect ---- */
 
+/*
+ * A repair asks the kernel for the protection, and gives the new pages the same. So none may come
+ * to its end behind the system call that has asked before it: afterwards the lock word gets another
+ * version, as by a repair, and where it is no longer that from before, the call is made again.
+ */
+
+struct marking {
+	struct protecting *protecting;
+	unsigned flags;
+};
+
 static void mark_protected(struct range_hit hit, void *data)
 {
-	unsigned exec = *(const int *)data & PROT_EXEC ? RANGE_EXEC : 0;
+	const struct marking *marking = data;
 
-	range_set_flags(hit, RANGE_PROTECTED | exec, 0);
-	repair_wait(state_lock(hit.state)); /* one with the old flags may be under way */
+	range_set_flags(hit, marking->flags, 0);
+	marking->protecting->locks |= (uint64_t)1 << state_lock(hit.state);
 }
 
-/* Before the call: a repair must not trust the old protection from then on. */
-void track_protect(void *address, size_t length, int prot)
+static _Atomic uint64_t *word_of(unsigned lock)
 {
+	return &process_state->lock[lock].word;
+}
+
+static void read_versions(struct protecting *protecting)
+{
+	for (uint64_t left = protecting->locks; left; left &= left - 1) {
+		unsigned lock = (unsigned)__builtin_ctzll(left);
+		uint64_t version = atomic_load(word_of(lock));
+
+		if (version & 1) {
+			repair_wait(lock);
+			version++;
+		}
+		protecting->version[lock] = version;
+	}
+}
+
+void track_protect(struct protecting *protecting, void *address, size_t length, int prot)
+{
+	struct marking marking = {
+		protecting, RANGE_PROTECTED | (prot & PROT_EXEC ? RANGE_EXEC : 0)};
+
+	protecting->locks = 0;
 	if (is_sane((uintptr_t)address, length))
-		range_each((uintptr_t)address, whole_pages(length), mark_protected, &prot);
+		range_each((uintptr_t)address, whole_pages(length), mark_protected, &marking);
+	read_versions(protecting);
+}
+
+bool track_must_repeat(struct protecting *protecting)
+{
+	bool repeat = false;
+
+	for (uint64_t left = protecting->locks; left; left &= left - 1) {
+		unsigned lock = (unsigned)__builtin_ctzll(left);
+		uint64_t version = protecting->version[lock];
+
+		if (!atomic_compare_exchange_strong(word_of(lock), &version, version + 2))
+			repeat = true;
+	}
+	if (repeat)
+		read_versions(protecting);
+	return repeat;
 }
 
 /* ---- System V shared memory ---- */

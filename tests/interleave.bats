@@ -6,7 +6,7 @@
 load helper
 load scenario
 
-deeds="write unmap overlay again move shift map protect fork"
+deeds="write unmap overlay again move shift map protect protect-again fork"
 
 setup() {
     [ "$(uname -m)" = x86_64 ] || skip "knows the instructions of x86-64 only"
@@ -48,6 +48,7 @@ assert_explored() { # FIRST SECOND thread|signal STRIDE
     assert_explored write again thread 0
     assert_explored write move thread 0
     assert_explored write protect thread 0
+    assert_explored write protect-again thread 0
 }
 
 @test "interleave: a repair next to pages that are being taken away, or protected" {
@@ -55,6 +56,7 @@ assert_explored() { # FIRST SECOND thread|signal STRIDE
     assert_explored unmap write thread 0
     assert_explored overlay write thread 0
     assert_explored protect write thread 0
+    assert_explored protect-again write thread 0
 }
 
 @test "interleave: a range that moves piece by piece leaves no hole that is unmapped later" {

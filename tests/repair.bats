@@ -152,6 +152,19 @@ teardown() {
     assert_equal "$status" "$bus_error"
 }
 
+@test "repair: only pages that are code now count as code" {
+    same_as_bare pages open:memfd size:8 map:8,shared,rw protect:4-5,rx size:4 exec:5
+    assert_equal "$status" "$bus_error"
+    same_as_bare pages open:memfd size:8 map:8,shared,rw protect:4-5,rx size:4 read:4
+    assert_equal "$status" "$bus_error"
+    us pages open:memfd size:8 map:8,shared,rw protect:4-5,rx size:4 read:6
+    assert_success
+    us pages open:memfd size:8 map:8,shared,rw protect:4-5,rx protect:4-5,rw size:4 read:5
+    assert_success
+    us pages open:memfd size:8 map:8,shared,rx protect:0-7,rw size:4 write:5
+    assert_success
+}
+
 @test "repair: an alignment fault is not repaired, and goes to the program" {
     same_as_bare pages open:memfd size:4 fill map:4,shared,rw align:2
     assert_equal "$status" "$bus_error"

@@ -221,6 +221,12 @@ static void protect_act(int party)
 	expect(mprotect(own_pages(party), TAKEN * PAGE, PROT_READ) == 0, "mprotect() fails");
 }
 
+/* The range is known from then on for protections that the kernel has to be asked for. */
+static void protect_prepare(void)
+{
+	expect(mprotect(page_at(0), PAGE, PROT_READ | PROT_WRITE) == 0, "mprotect() fails");
+}
+
 /* The kernel refuses to write to them, and they can be read. */
 static void protect_check(int party)
 {
@@ -265,15 +271,17 @@ static void fork_check(int party)
 /* ---- all ---- */
 
 const struct deed deeds[] = {
-	{"write", "writes the page that both write", write_act, write_check},
-	{"unmap", "munmap(), mmap(MAP_FIXED_NOREPLACE)", unmap_act, unmap_check},
-	{"overlay", "mmap(MAP_FIXED) of memory", overlay_act, overlay_check},
-	{"again", "mmap(MAP_FIXED) of the file", again_act, again_check},
-	{"move", "mremap() elsewhere", move_act, move_check},
-	{"shift", "mremap() of replaced and lost pages", shift_act, shift_check},
-	{"map", "mmap() anywhere", map_act, map_check},
-	{"protect", "mprotect(PROT_READ)", protect_act, protect_check},
-	{"fork", "fork(), the child does the same", fork_act, fork_check},
+	{"write", "writes the page that both write", write_act, write_check, NULL},
+	{"unmap", "munmap(), mmap(MAP_FIXED_NOREPLACE)", unmap_act, unmap_check, NULL},
+	{"overlay", "mmap(MAP_FIXED) of memory", overlay_act, overlay_check, NULL},
+	{"again", "mmap(MAP_FIXED) of the file", again_act, again_check, NULL},
+	{"move", "mremap() elsewhere", move_act, move_check, NULL},
+	{"shift", "mremap() of replaced and lost pages", shift_act, shift_check, NULL},
+	{"map", "mmap() anywhere", map_act, map_check, NULL},
+	{"protect", "mprotect(PROT_READ)", protect_act, protect_check, NULL},
+	{"protect-again", "the same in a range that knows mprotect()", protect_act, protect_check,
+		protect_prepare},
+	{"fork", "fork(), the child does the same", fork_act, fork_check, NULL},
 	{NULL},
 };
 
@@ -305,7 +313,7 @@ void region_check(const struct deed *first, const struct deed *second)
 }
 
 /* The file is cut off while it is mapped, and once the range has been repaired already. */
-void region_make(void)
+void region_make(const struct deed *first, const struct deed *second)
 {
 	for (int party = 0; party < PARTIES && !place[party]; party++)
 		place[party] = map_anonymous(NULL, 0);
@@ -316,5 +324,9 @@ void region_make(void)
 	expect(base != MAP_FAILED, "mmap() fails");
 	page_at(PAGES - 1)[0] = 1;
 	empty = *word_at(page_at(PAGES - 1) + PAGE / 2, FIRST);
+	if (first->prepare)
+		first->prepare();
+	if (second->prepare)
+		second->prepare();
 	expect(ftruncate(lost_fd, 0) == 0, "ftruncate() fails");
 }

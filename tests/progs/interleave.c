@@ -93,12 +93,12 @@ static _Noreturn void parties(void)
 	signal(ON_TOP, on_signal);
 	if (!on_top && pthread_create(&thread, NULL, second_main, NULL) != 0)
 		_exit(99);
-	region_make(); /* what is done once only is done */
+	region_make(first, second); /* what is done once only is done */
 	deed_do(first, FIRST);
 	deed_do(second, SECOND);
 	region_check(first, second);
 	for (unsigned round = 1; !complaint; round++) {
-		region_make();
+		region_make(first, second);
 		mark();
 		deed_do(first, FIRST);
 		mark();

@@ -11,11 +11,12 @@ struct deed {
 	const char *name, *what;
 	void (*act)(int party);
 	void (*check)(int party);
+	void (*prepare)(void); /* the region; or NULL */
 };
 extern const struct deed deeds[]; /* ends with a NULL name */
 const struct deed *deed_named(const char *name);
 
-void region_make(void);
+void region_make(const struct deed *first, const struct deed *second);
 void region_check(const struct deed *first, const struct deed *second);
 void deed_do(const struct deed *deed, int party);
 /* The first thing that was not as it should be, or NULL. */
