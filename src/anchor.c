@@ -14,16 +14,20 @@
 
 #define ANCHORS 4096
 
-static uintptr_t area;
+static _Atomic uintptr_t area;
 static _Atomic uint64_t taken[ANCHORS / 64];
 
 void anchor_init(void)
 {
-	long address = SYS_6(SYS_mmap, 0, ANCHORS * PAGE_SIZE, PROT_NONE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uintptr_t none = 0;
+	long address;
 
-	if (address >= 0)
-		area = (uintptr_t)address;
+	if (area)
+		return;
+	address = SYS_6(SYS_mmap, 0, ANCHORS * PAGE_SIZE, PROT_NONE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (address >= 0 && !atomic_compare_exchange_strong(&area, &none, (uintptr_t)address))
+		SYS_2(SYS_munmap, address, ANCHORS * PAGE_SIZE);
 }
 
 static int take_slot(void)

@@ -57,6 +57,11 @@ static inline uintptr_t frame_pc(const ucontext_t *uc)
 	return uc->uc_mcontext.pc;
 }
 
+static inline void frame_set_pc(ucontext_t *uc, uintptr_t pc)
+{
+	uc->uc_mcontext.pc = pc;
+}
+
 static inline uintptr_t frame_sp(const ucontext_t *uc)
 {
 	return uc->uc_mcontext.sp;

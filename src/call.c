@@ -132,7 +132,7 @@ bool call_handler(const struct fault *fault, const struct disposition *handler,
 	return !call.declined;
 }
 
-bool call_callback(const struct fault *fault, sigbus_callback callback, void *data)
+int call_callback(const struct fault *fault, const struct callback *callback)
 {
 	struct call call = {.handler = NULL};
 	struct sigbus_fault view = {
@@ -148,7 +148,7 @@ bool call_callback(const struct fault *fault, sigbus_callback callback, void *da
 
 	enter(&call, fault);
 	mask_swap(SIG_SETMASK, mask_inside(fault, NULL));
-	result = callback(&view, data);
+	result = callback->function(&view, callback->data);
 	leave(&call);
-	return result == 0 && !call.declined;
+	return call.declined ? SIGBUS_DECLINE : result;
 }

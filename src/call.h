@@ -4,12 +4,13 @@
 #define SIGBUS_CALL_H
 
 #include "internal.h"
-#include "sigbus/sigbus.h"
+#include "owner.h"
 
-/* Both: false if it declined by raise(), or said so. placed: see call_placed(). [H] */
+/* False if it declined by raise(). placed: see call_placed(). [H] */
 bool call_handler(const struct fault *fault, const struct disposition *handler,
 	const struct disposition **placed);
-bool call_callback(const struct fault *fault, sigbus_callback callback, void *data); /* [H] */
+/* An enum sigbus_answer; SIGBUS_DECLINE also if it did so by raise(). [H] */
+int call_callback(const struct fault *fault, const struct callback *callback);
 /* Notes a handler that left by siglongjmp() (at exit there is nobody else to do it). */
 void call_flush(void);
 

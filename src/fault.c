@@ -41,6 +41,11 @@ static bool is_blocked(const struct fault *fault)
 	return interrupted_mask(fault) & (SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(shadow_signal));
 }
 
+static bool may_be_lost(int code)
+{
+	return code == BUS_ADRERR || code == BUS_OBJERR || code == BUS_MCEERR_AR;
+}
+
 /* There was a fault: where the kernel refuses to tell, the page is not taken for one that is back. */
 static bool is_lost(const struct fault *fault)
 {
@@ -49,7 +54,7 @@ static bool is_lost(const struct fault *fault)
 	return error != 0 && error != -ENOMEM;
 }
 
-void fault_report(struct fault *fault)
+static void report(struct fault *fault)
 {
 	bool quiet = fault->rule && fault->rule->quiet;
 
@@ -59,6 +64,20 @@ void fault_report(struct fault *fault)
 	if (!quiet && !fault->reported && out_wanted())
 		report_fault(fault);
 	fault->reported = true;
+}
+
+/* Those who wait for a loss: once a fault. */
+static void note_loss(struct fault *fault)
+{
+	if (!fault->noted && may_be_lost(fault->info->si_code))
+		loss_note(fault->address, &fault->range);
+	fault->noted = true;
+}
+
+void fault_report(struct fault *fault)
+{
+	note_loss(fault);
+	report(fault);
 }
 
 /* ---- no progress, no loop ---- */
@@ -212,53 +231,8 @@ static void chain(struct fault *fault, uint32_t step, struct jump *jump)
 	jump->handler = chain_jump(&target, jump);
 }
 
-static APART bool callback_answers(const struct fault *fault, const struct owner *owner)
+static bool replace_pages(struct fault *fault, uint32_t step, const struct action *action)
 {
-	struct registers before;
-
-	registers_save(&before, fault->uc);
-	return call_callback(fault, atomic_load(&owner->callback), owner->data) &&
-	       (registers_moved(&before, fault->uc) || !is_lost(fault));
-}
-
-static bool call_owner_callback(struct fault *fault, const struct owner *owner)
-{
-	fault->handler = (uintptr_t)atomic_load(&owner->callback);
-	if (!callback_answers(fault, owner))
-		return false;
-	owner_answered(fault, NULL);
-	return true;
-}
-
-static bool ask_owner(struct fault *fault, uint32_t step, struct jump *jump)
-{
-	unsigned id = state_owner(fault->range.state);
-	const struct owner *owner = owner_by_id(id);
-	const struct disposition *handler = owner_handler(id);
-
-	fault->action = "owner";
-	if (!handler && !atomic_load(&owner->callback))
-		return false;
-	/* The program's present handler, and nobody but it: chain runs it with nothing of ours. */
-	if (handler && handler == disposition_now(SIGBUS) && is_chain(fault->rule, step + 1) &&
-		!is_blocked(fault))
-		return false;
-	if (!is_lost(fault))
-		return true; /* another thread was faster */
-	if (!handler)
-		return call_owner_callback(fault, owner);
-	if (frame_move(handler, jump)) {
-		jump->handler = (void *)sigbus_entry; /* once more, on the right stack */
-		return true;
-	}
-	return call_handler_of(fault, handler);
-}
-
-static bool replace_pages(struct fault *fault, uint32_t step)
-{
-	const struct action *action = &fault->rule->action[step];
-
-	fault->action = action_name(action->kind);
 	switch (repair(fault, action)) {
 	case ANSWER_DECLINED:
 		return false;
@@ -276,6 +250,61 @@ static bool replace_pages(struct fault *fault, uint32_t step)
 	return true;
 }
 
+static APART int callback_answer(const struct fault *fault, const struct callback *callback)
+{
+	struct registers before;
+	int answer;
+
+	registers_save(&before, fault->uc);
+	answer = call_callback(fault, callback);
+	if (answer == SIGBUS_RETRY && !registers_moved(&before, fault->uc) && is_lost(fault))
+		return SIGBUS_DECLINE;
+	return answer;
+}
+
+static bool call_owner_callback(struct fault *fault, uint32_t step, const struct callback *callback)
+{
+	struct action replace = {.kind = ACTION_ZERO, .extent = EXTENT_LOST};
+	int answer;
+
+	fault->handler = (uintptr_t)callback->function;
+	answer = callback_answer(fault, callback);
+	if (answer == SIGBUS_RETRY) {
+		owner_answered(fault, NULL);
+		return true;
+	}
+	if (answer == SIGBUS_ONES)
+		replace.kind = ACTION_ONES;
+	else if (answer != SIGBUS_ZERO)
+		return false;
+	return replace_pages(fault, step, &replace);
+}
+
+static bool ask_owner(struct fault *fault, uint32_t step, struct jump *jump)
+{
+	unsigned id = state_owner(fault->range.state);
+	const struct disposition *handler = owner_handler(id);
+	struct callback callback = owner_callback(id);
+
+	fault->action = "owner";
+	if (!handler && !callback.function)
+		return false;
+	/* The program's present handler, and nobody but it: chain runs it with nothing of ours. */
+	if (handler && handler == disposition_now(SIGBUS) && is_chain(fault->rule, step + 1) &&
+		!is_blocked(fault))
+		return false;
+	if (!is_lost(fault))
+		return true; /* another thread was faster */
+	note_loss(fault);
+	if (!handler)
+		return call_owner_callback(fault, step, &callback);
+	if (frame_move(handler, jump)) {
+		jump->handler = (void *)sigbus_entry; /* once more, on the right stack */
+		return true;
+	}
+	return call_handler_of(fault, handler);
+}
+
 /* -1: there is no clock. */
 static int64_t milliseconds_now(void)
 {
@@ -286,7 +315,8 @@ static int64_t milliseconds_now(void)
 	return time[0] * 1000 + time[1] / 1000000;
 }
 
-/* With the interrupted mask: other signals are delivered meanwhile, and may leave by siglongjmp(). */
+/* With the interrupted mask: other signals are delivered meanwhile, and may leave by siglongjmp().
+ */
 static bool wait_for_page(struct fault *fault, uint32_t seconds)
 {
 	int64_t end = milliseconds_now() + (int64_t)seconds * 1000;
@@ -295,7 +325,7 @@ static bool wait_for_page(struct fault *fault, uint32_t seconds)
 	if (!is_lost(fault))
 		return true;
 	fault->action = "wait";
-	fault_report(fault);
+	report(fault); /* nothing is lost yet */
 	do {
 		sys_nap(pause * 1000000);
 		if (!is_lost(fault)) {
@@ -311,14 +341,17 @@ static bool wait_for_page(struct fault *fault, uint32_t seconds)
 
 static bool perform(struct fault *fault, uint32_t step, struct jump *jump)
 {
-	switch (fault->rule->action[step].kind) {
+	const struct action *action = &fault->rule->action[step];
+
+	switch (action->kind) {
 	case ACTION_OWNER:
 		return ask_owner(fault, step, jump);
 	case ACTION_ZERO:
 	case ACTION_ONES:
-		return replace_pages(fault, step);
+		fault->action = action_name(action->kind);
+		return replace_pages(fault, step, action);
 	case ACTION_WAIT:
-		return wait_for_page(fault, fault->rule->action[step].seconds);
+		return wait_for_page(fault, action->seconds);
 	case ACTION_ABORT:
 		die(fault, "abort");
 		return true;
@@ -391,11 +424,6 @@ static void find_range(struct fault *fault)
 
 /* ---- classify ---- */
 
-static bool may_be_lost(int code)
-{
-	return code == BUS_ADRERR || code == BUS_OBJERR || code == BUS_MCEERR_AR;
-}
-
 /*
  * A handler may queue the siginfo of its fault again. The frame still shows that fault's trap then;
  * but the thread was in the system call that queued it, not at the instruction.
@@ -443,9 +471,9 @@ void sigbus_dispatch(int signo, struct jump *jump)
 	jump->signo = (uintptr_t)signo;
 	if (signo == shadow_signal && sent_unwrap(jump->info))
 		sent_deliver(SIGBUS, jump);
-	else if (signo == SIGBUS && is_fault(jump))
-		answer_fault(jump);
-	else
+	else if (signo != SIGBUS || !is_fault(jump))
 		sent_deliver(signo, jump);
+	else if (!may_be_lost(jump->info->si_code) || !copy_answer(jump->info, jump->uc))
+		answer_fault(jump);
 	errno = saved_errno;
 }

@@ -185,6 +185,7 @@ static int start(void)
 	open_log();
 	read_policy();
 	probe_init();
+	copy_init();
 	/* Address space that is limited, or locked by mlockall(), is taken only where it is needed. */
 	if (policy.actions & (1u << ACTION_ZERO | 1u << ACTION_ONES))
 		anchor_init();
@@ -215,6 +216,15 @@ static void say_started(void)
 	report_note(line);
 }
 
+/* A library of the program may be linked with us for sigbus_copy_from(): then nobody misses us. */
+static void say_behind(void)
+{
+	if (!from_environment("SIGBUS_POLICY") && !from_environment("SIGBUS_LOG"))
+		return;
+	open_log();
+	report_note("inactive: loaded behind the C library: preload it, or link with it");
+}
+
 __attribute__((constructor)) static void load(int argc, char **argv, char **envp)
 {
 	const char *only;
@@ -237,8 +247,7 @@ __attribute__((constructor)) static void load(int argc, char **argv, char **envp
 	/* By dlopen(), or linked in behind the C library: nobody's calls come to our hooks. */
 	if (!object_precedes(&active, (void *)__libc_allocate_rtsig)) {
 		inspect_set_state(INSPECT_FAILED);
-		open_log();
-		report_note("inactive: loaded behind the C library: preload it, or link with it");
+		say_behind();
 	} else if (!has_our_page_size()) {
 		inspect_set_state(INSPECT_FAILED);
 		open_log();

@@ -393,6 +393,7 @@ enum range_flag {
 	RANGE_REGISTERED = 1 << 6, /* by sigbus_range_add() */
 	RANGE_RESERVED = 1 << 8,   /* its blocks were made sure of, and so shall be its growth */
 	RANGE_MAPPED = 1 << 7,     /* a mapping that we saw, under a registered range too */
+	RANGE_LOST = 1 << 9,       /* sigbus_copy_from() or _to() found a lost page */
 };
 #define RANGE_FLAGS 0x3fffu
 
@@ -575,6 +576,16 @@ void mask_init(void);
 uint64_t mask_word(const sigset_t *set); /* the kernel's part of the C library's sigset_t */
 void mask_set_word(sigset_t *set, uint64_t word);
 
+/* ---- copy.c ---- */
+
+void copy_init(void);
+/* Ends the copy if the fault is one's, or lets it go on byte by byte; else false. [H] */
+bool copy_answer(const siginfo_t *info, ucontext_t *uc);
+
+/* ---- loss.c: who wants to know that a page was found lost ---- */
+
+void loss_note(uintptr_t address, const struct range_hit *hit); /* [H] */
+
 /* ---- fault.c, chain.c, repair.c, remap.c: see there ---- */
 
 struct fault;
@@ -641,6 +652,9 @@ struct mapping {
 void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const struct mapping *mapping,
 	uintptr_t caller);
 int track_munmap(void *address, size_t length);
+/* Around a cut after which the pages are put in again: until then they are nobody's. */
+void track_enter(void);
+void track_leave(void);
 /* The action "reserve": RANGE_RESERVED, 0 (no rule asks for it), or -ENOMEM: refuse the mapping. */
 int reserve(const struct mapping *mapping, unsigned owner);
 bool reserve_tail(uintptr_t start, size_t size);
@@ -813,7 +827,7 @@ struct fault {
 	uint32_t count;          /* faults in this range so far */
 	uint32_t caller;         /* of its record: a handler may end it before the report */
 	const struct page_facts *page; /* never NULL; see report_look() */
-	bool reported, counted;
+	bool reported, counted, noted;
 	const struct disposition *declined; /* the handler that did */
 	const struct disposition *placed;   /* what it put in its place, or NULL */
 	_Atomic bool *left;                 /* to be set if the handler leaves by siglongjmp() */

@@ -120,6 +120,11 @@ unsigned owner_allocate(void)
 	return id;
 }
 
+unsigned owner_end(void)
+{
+	return atomic_load(&owner_count);
+}
+
 static bool is_same_object(const struct owner *owner, const struct dl_find_object *object)
 {
 	const struct link_map *map = object->dlfo_link_map;

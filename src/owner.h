@@ -23,11 +23,20 @@ struct owner {
 	bool is_self;    /* libsigbus */
 	bool is_system;  /* C library, loader, ourselves: not the owner of a handler */
 	bool is_wrapper; /* maps on behalf of its caller */
-	/* Registered by sigbus_owner_create(). */
+	/* Of sigbus_owner_create(); the entry is used again after sigbus_owner_destroy(). */
 	_Atomic bool registered;
+	_Atomic uint32_t generation; /* of the entry: 0: never registered, even: live, odd: not */
 	_Atomic(sigbus_callback) callback;
+	_Atomic(void *) data;
+	_Atomic uint64_t event; /* see event.c */
+	_Atomic uint32_t next;  /* that is free */
+};
+
+struct callback {
+	sigbus_callback function; /* NULL: none */
 	void *data;
 };
+struct callback owner_callback(unsigned id); /* [H] */
 
 extern HIDDEN struct owner owners[OWNERS_MAX]; /* by id; the first is nobody's */
 static inline struct owner *owner_by_id(unsigned id)
@@ -36,6 +45,13 @@ static inline struct owner *owner_by_id(unsigned id)
 }
 
 unsigned owner_allocate(void); /* 0: the table is full */
+unsigned owner_end(void);        /* ids in use are below it */
 void owner_drop_unloaded(void); /* after dlclose() */
+
+/* ---- event.c ---- */
+
+int event_open(struct owner *owner); /* the descriptor, or -errno */
+void event_close(struct owner *owner);
+void event_signal(struct owner *owner); /* [H] */
 
 #endif

@@ -5,9 +5,8 @@
  */
 #include <errno.h>
 #include <sys/mman.h>
-#include "internal.h"
+#include "api.h"
 #include "repair.h"
-#include "sigbus/sigbus.h"
 #include "syscall.h"
 
 #define RUNS_MAX 32
@@ -111,15 +110,13 @@ static void visit(struct range_hit hit, void *data)
 
 EXPORT int sigbus_range_restore(void *address, size_t length)
 {
-	uintptr_t start = (uintptr_t)address, limit = (uintptr_t)1 << ADDRESS_BITS;
 	struct result result = {0};
+	struct pages pages;
+	int error = api_pages(address, length, &pages);
 
-	if (!length || start >= limit || length > limit - start)
-		return -EINVAL;
-	if (active)
-		range_each(start & PAGE_MASK,
-			((start + length + PAGE_SIZE - 1) & PAGE_MASK) - (start & PAGE_MASK), visit,
-			&result);
+	if (error)
+		return error;
+	range_each(pages.start, pages.size, visit, &result);
 	if (result.error)
 		return result.error;
 	return result.ranges ? result.ranges : -ENOENT;
@@ -172,13 +169,14 @@ static void count_replaced(struct range_hit hit, void *data)
 
 EXPORT long sigbus_range_lost(const void *address, size_t length)
 {
-	uintptr_t start = (uintptr_t)address, limit = (uintptr_t)1 << ADDRESS_BITS;
-	struct count count = {.start = start & PAGE_MASK};
+	struct count count = {0};
+	struct pages pages;
+	int error = api_pages(address, length, &pages);
 
-	if (!length || start >= limit || length > limit - start)
-		return -EINVAL;
-	count.end = (start + length + PAGE_SIZE - 1) & PAGE_MASK;
-	if (active)
-		range_each(count.start, count.end - count.start, count_replaced, &count);
+	if (error)
+		return error;
+	count.start = pages.start;
+	count.end = pages.start + pages.size;
+	range_each(pages.start, pages.size, count_replaced, &count);
 	return count.error ? count.error : count.pages;
 }

@@ -89,12 +89,12 @@ static void insert(uintptr_t start, size_t size, const struct range_attributes *
 /* ---- who is between a cut and what comes after it ---- */
 
 /* A handler that comes in between may leave by siglongjmp(), or fork(): see is_being_written(). */
-static void enter_writing(void)
+void track_enter(void)
 {
 	atomic_fetch_add(&process_state->writers_in, 1);
 }
 
-static void leave_writing(void)
+void track_leave(void)
 {
 	atomic_fetch_add(&process_state->writers_out, 1);
 }
@@ -157,7 +157,7 @@ void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const stru
 	if (is_tracked(mapping) && !admit(mapping, caller, &attributes))
 		return MAP_FAILED;
 	if (replaces) {
-		enter_writing();
+		track_enter();
 		cut = begin(start, mapping->length);
 	}
 	result = next(mapping->address, mapping->length, mapping->prot, mapping->flags, mapping->fd,
@@ -169,7 +169,7 @@ void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const stru
 	if (result != MAP_FAILED && is_tracked(mapping))
 		track_new((uintptr_t)result, mapping, attributes);
 	if (replaces)
-		leave_writing();
+		track_leave();
 	return result;
 }
 
@@ -326,12 +326,12 @@ void *track_mremap(const struct remapping *move)
 
 	if (!is_sane((uintptr_t)move->old, move->new_size))
 		return real.mremap(move->old, move->old_size, move->new_size, move->flags, move->new);
-	enter_writing();
+	track_enter();
 	if (!move->old_size || move->flags & MREMAP_DONTUNMAP)
 		result = duplicate(move);
 	else
 		result = move_range(move);
-	leave_writing();
+	track_leave();
 	return result;
 }
 
@@ -415,7 +415,7 @@ void *track_shmat(int id, const void *address, int flags, uintptr_t caller)
 	void *result;
 
 	errno = saved_errno;
-	enter_writing();
+	track_enter();
 	if (flags & SHM_REMAP)
 		cut = begin(start, segment.shm_segsz);
 	result = real.shmat(id, address, flags);
@@ -431,7 +431,7 @@ void *track_shmat(int id, const void *address, int flags, uintptr_t caller)
 				   (flags & SHM_EXEC ? RANGE_EXEC : 0);
 		insert((uintptr_t)result, segment.shm_segsz, &attributes);
 	}
-	leave_writing();
+	track_leave();
 	errno = saved_errno;
 	return result;
 }

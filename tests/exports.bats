@@ -101,12 +101,14 @@ libc() {
 }
 
 @test "the header stands alone, in C and in C++" {
-    for language in 'c -std=c99 -pedantic -D_POSIX_C_SOURCE=200809L' 'c -std=gnu17' 'c++ -std=c++11'; do
+    local language optional
+
+    for language in 'c -std=c99' 'c -std=c17' 'c -std=gnu17' 'c++ -std=c++98' 'c++ -std=c++17'; do
         if [ "${language%% *}" = c++ ] && ! echo | $CC -fsyntax-only -x c++ - 2>/dev/null; then
             continue # this compiler has no C++
         fi
-        for weak in '' -DSIGBUS_WEAK; do
-            run $CC -fsyntax-only -Wall -Wextra -Werror $weak -x $language \
+        for optional in '' -DSIGBUS_OPTIONAL; do
+            run $CC -fsyntax-only -pedantic -Wall -Wextra -Wshadow -Werror $optional -x $language \
                 "$top_srcdir/include/sigbus/sigbus.h"
             assert_output ''
             assert_success

@@ -14,7 +14,7 @@ system_calls='rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigti
     rt_tgsigqueueinfo tgkill getpid gettid geteuid nanosleep clock_gettime
     madvise futex mmap mprotect mremap munmap process_vm_readv
     openat openat2 close read readlinkat fcntl ioctl fstat fstatfs statx faccessat sysinfo
-    memfd_create writev pwritev2 ppoll sendmsg socket prctl
+    memfd_create write writev pwritev2 ppoll sendmsg socket prctl
     prlimit64 clone close_range execve exit kill wait4'
 
 # Calls through pointers: to functions of the table's env, to visitors and facts that the caller

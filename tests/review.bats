@@ -27,6 +27,9 @@ load scenario
     bare_output=$output
     run --separate-stderr "$PROGS/rev-load" late "$SIGBUS_LIB"
     assert_equal "$output" "${bare_output/not loaded/loaded}"
+    assert_reports 0
+    run --separate-stderr env SIGBUS_LOG=stderr "$PROGS/rev-load" late "$SIGBUS_LIB"
+    assert_equal "$output" "${bare_output/not loaded/loaded}"
     assert_reports 1
     [[ $stderr == *'loaded behind the C library'* ]]
 }

@@ -19,7 +19,7 @@
  *   no-descriptors    no-data    no-addresses    (no more of them)    user:UID    root:DIR
  */
 #undef main
-#define SIGBUS_WEAK
+#define SIGBUS_OPTIONAL
 #include <sigbus/sigbus.h>
 #include "pages.h"
 
@@ -184,9 +184,7 @@ static void do_restore(const char *text)
 {
 	char *end;
 	size_t first = strtoul(text, &end, 10), last = *end ? strtoul(end + 1, NULL, 10) : first;
-	int result = sigbus_range_restore
-			     ? sigbus_range_restore(page(first), (last - first + 1) * page_size)
-			     : -ENOSYS;
+	int result = sigbus_range_restore(page(first), (last - first + 1) * page_size);
 
 	if (result < 0)
 		printf("restore %s\n", strerrorname_np(-result));
@@ -199,9 +197,7 @@ static void do_lost(const char *text)
 	char *end;
 	size_t first = strtoul(text, &end, 10), last = *end ? strtoul(end + 1, NULL, 10) : first;
 
-	printf("lost %ld\n",
-		sigbus_range_lost ? sigbus_range_lost(page(first), (last - first + 1) * page_size)
-				  : -ENOSYS);
+	printf("lost %ld\n", sigbus_range_lost(page(first), (last - first + 1) * page_size));
 }
 
 /* ---- every byte ---- */

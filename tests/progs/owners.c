@@ -7,7 +7,7 @@
  */
 #include "../libs/actor.h"
 
-#define SIGBUS_WEAK
+#define SIGBUS_OPTIONAL
 #include <sigbus/sigbus.h>
 
 #include <dlfcn.h>
@@ -87,7 +87,7 @@ static void install(char letter)
 	if (p->actor) {
 		if (p->actor->install("repair", "") < 0)
 			fail("install");
-	} else if (!sigbus_owner_create) {
+	} else if (!sigbus_active()) {
 		fail("libsigbus is not in this process");
 	} else if (sigbus_owner_create(name, on_fault, &p->registered, &p->registered.owner) != 0) {
 		fail("sigbus_owner_create");

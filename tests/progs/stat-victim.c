@@ -11,7 +11,7 @@
  */
 #include "../libs/actor.h"
 
-#define SIGBUS_WEAK
+#define SIGBUS_OPTIONAL
 #include <sigbus/sigbus.h>
 
 #include <dlfcn.h>
@@ -112,7 +112,7 @@ static void do_register(const char *name)
 {
 	struct sigbus_owner *owner;
 
-	if (!sigbus_owner_create || sigbus_owner_create(name, decline, NULL, &owner) != 0 ||
+	if (sigbus_owner_create(name, decline, NULL, &owner) != 0 ||
 		sigbus_range_add(owner, base, size) != 0)
 		fail("register");
 }

@@ -5,7 +5,7 @@
  * range is registered with libsigbus, if that is there; the owner declines, so that rules decide.
  * 77: it cannot be done.
  */
-#define SIGBUS_WEAK
+#define SIGBUS_OPTIONAL
 #include <sigbus/sigbus.h>
 
 #include "vfio.h"
@@ -45,7 +45,7 @@ static void register_memory(void)
 {
 	struct sigbus_owner *owner;
 
-	if (!sigbus_owner_create)
+	if (!sigbus_active())
 		return;
 	if (sigbus_owner_create("driver", on_fault, NULL, &owner) != 0 ||
 		sigbus_range_add(owner, (void *)memory, SIZE) != 0)
@@ -55,14 +55,14 @@ static void register_memory(void)
 /* libsigbus has no descriptor of the device, and the kernel no second mapping without one. */
 static void put_back(int device)
 {
-	if (sigbus_range_restore && sigbus_range_restore((void *)memory, SIZE) == -ENOTSUP)
+	if (sigbus_range_restore((void *)memory, SIZE) == -ENOTSUP)
 		map_memory(device, (void *)memory);
 }
 
 static void show(const char *when)
 {
 	unsigned first = memory[0], third = memory[2 * PAGE + 8];
-	long lost = sigbus_range_lost ? sigbus_range_lost((void *)memory, SIZE) : 0;
+	long lost = sigbus_active() ? sigbus_range_lost((void *)memory, SIZE) : 0;
 
 	printf("%s: %02x %02x, told %d, lost %ld\n", when, first, third, told, lost);
 }

@@ -26,6 +26,14 @@ static const struct layout layouts[] = {
 	MEMBER(struct sigbus_fault, is_write, 4 * WORD),
 	MEMBER(struct sigbus_fault, info, 5 * WORD),
 	MEMBER(struct sigbus_fault, ucontext, 6 * WORD),
+	SIZE(struct sigbus_access, 2 * WORD + 32),
+	MEMBER(struct sigbus_access, address, 0),
+	MEMBER(struct sigbus_access, length, 1 * WORD),
+	MEMBER(struct sigbus_access, reserved, 2 * WORD),
+	{"SIGBUS_DECLINE", (size_t)SIGBUS_DECLINE, (size_t)-1},
+	{"SIGBUS_RETRY", SIGBUS_RETRY, 0},
+	{"SIGBUS_ZERO", SIGBUS_ZERO, 1},
+	{"SIGBUS_ONES", SIGBUS_ONES, 2},
 };
 
 int main(void)
