@@ -702,6 +702,7 @@ struct vma {
 /* What is mapped at address: 0, -ENOENT, or -errno when the kernel can't be asked. path: storage,
  * or NULL with size 0. [H] */
 int vma_query(uintptr_t address, struct vma *vma, char *path, size_t path_size);
+bool vma_query_is_cheap(void); /* [H] false: it reads text, perhaps a lot of it */
 /* "hugetlb", "memfd", "shm", "device", "file" or "anon". [H] */
 const char *vma_kind(const struct vma *vma);
 

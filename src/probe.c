@@ -4,10 +4,9 @@
  *
  * MADV_POPULATE_READ/WRITE (Linux 5.14) take the fault that the access would take and say how it
  * went. They do not know device mappings (EINVAL), are missing in older kernels, a sandbox that the
- * program has entered may refuse them, and some emulators answer 0 to everything: then a system call
- * that reads, or adds 0 to, a word there has to tell.
- * So too before Linux 6.9: there they try for ever where a file system fails to read the page, as
- * on a disk that is gone.
+ * program has entered may refuse them, and some emulators answer 0 to everything: then a system
+ * call that reads, or adds 0 to, a word there has to tell. So too before Linux 6.9: there they try
+ * for ever where a file system fails to read the page, as on a disk that is gone.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -15,12 +14,8 @@
 #include <sys/mman.h>
 #include <sys/utsname.h>
 #include "internal.h"
+#include "repair.h"
 #include "syscall.h"
-
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#define MADV_POPULATE_WRITE 23
-#endif
 
 static bool populate_works;
 
@@ -58,7 +53,8 @@ static uint32_t unused;
 /* Compares the word and moves none of those who wait there. Emulators leave that to the kernel. */
 static int read_by_kernel(uintptr_t page)
 {
-	long error = SYS_6(SYS_futex, page, FUTEX_CMP_REQUEUE | FUTEX_PRIVATE_FLAG, 0, 0, &unused, 0);
+	long error =
+		SYS_6(SYS_futex, page, FUTEX_CMP_REQUEUE | FUTEX_PRIVATE_FLAG, 0, 0, &unused, 0);
 
 	return error == -EAGAIN || error > 0 ? 0 : (int)error;
 }
@@ -66,7 +62,8 @@ static int read_by_kernel(uintptr_t page)
 static int write_by_kernel(uintptr_t page)
 {
 	uint32_t add_zero = FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0);
-	long error = SYS_6(SYS_futex, &unused, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0, page, add_zero);
+	long error =
+		SYS_6(SYS_futex, &unused, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0, page, add_zero);
 
 	return error > 0 ? 0 : (int)error;
 }

@@ -242,35 +242,66 @@ int64_t start_behind(uint64_t page, uint64_t to, uint32_t *id)
 	return NONE;
 }
 
-static bool first_is_clear(const struct gib *gib, const struct leaf *leaf, uint64_t page)
-{
-	int start = leaf ? bit_before(leaf->starts, page % FANOUT) : NONE;
+/* ---- is there nothing? ---- */
 
-	if (start != NONE)
-		return lets_pass(start_id(leaf, start), page) &&
-		       bit_before(leaf->starts, page % FANOUT) == start;
-	return !get(&range_top.carry[page >> GIB_SHIFT]) &&
-	       !(gib && get(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT]));
+/* A live record that holds the page at which it is looked for, and not this one. */
+static inline bool lets_pass(uint32_t id, uint64_t at, uint64_t page)
+{
+	uint64_t geometry = get(&record(id)->geometry);
+
+	return holds(geometry, at) && !holds(geometry, page);
 }
 
-static inline bool has_leaf(const struct gib *gib, uint64_t page, uint64_t last)
+/* No start lies between the border and page. */
+static bool carry_lets_pass(const struct gib *gib, uint64_t page)
 {
-	unsigned block = (page >> BLOCK_SHIFT) % FANOUT, end = (last >> BLOCK_SHIFT) % FANOUT + 1;
+	uint32_t id = gib ? get(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT]) : 0;
 
-	return bit_behind(gib->present, block, end) < end;
+	if (id)
+		return lets_pass(id, page >> BLOCK_SHIFT << BLOCK_SHIFT, page);
+	id = get(&range_top.carry[page >> GIB_SHIFT]);
+	return !id || lets_pass(id, page >> GIB_SHIFT << GIB_SHIFT, page);
 }
 
-bool is_clear(uint64_t page, uint64_t to)
+/* Is there a start in [at, last] of a leaf? */
+static inline bool has_start(const struct leaf *leaf, unsigned at, unsigned last)
+{
+	return bit_behind(leaf->starts, at, last + 1) <= last;
+}
+
+/* Is there a start in (page, last]? */
+static bool has_start_behind(
+	const struct gib *gib, const struct leaf *leaf, uint64_t page, uint64_t last)
+{
+	unsigned block = (page >> BLOCK_SHIFT) % FANOUT, last_block = (last >> BLOCK_SHIFT) % FANOUT;
+	uint32_t id;
+
+	if ((page ^ last) >> GIB_SHIFT)
+		return start_behind(page + 1, last + 1, &id) != NONE;
+	if (block == last_block)
+		return leaf && has_start(leaf, page % FANOUT + 1, last % FANOUT);
+	if (leaf && page % FANOUT < FANOUT - 1 && has_start(leaf, page % FANOUT + 1, FANOUT - 1))
+		return true;
+	return gib && bit_behind(gib->present, block + 1, last_block + 1) <= last_block &&
+	       start_behind(page + 1, last + 1, &id) != NONE;
+}
+
+/*
+ * Others may split what lies before the first page, and what they split may have reached over it.
+ * But before it shrinks, the right part has its start in the index: if the nearest start is the
+ * same before and after the geometry was read, the page was not moved on meanwhile.
+ */
+bool is_clear(uint64_t page, uint64_t last)
 {
 	const struct gib *gib = gib_of(page);
 	const struct leaf *leaf = gib ? leaf_of(gib, page) : NULL;
-	uint32_t id;
+	int start = leaf ? bit_before(leaf->starts, page % FANOUT) : NONE;
+	uint64_t at = (page >> BLOCK_SHIFT << BLOCK_SHIFT) + (unsigned)start;
 
-	if (!first_is_clear(gib, leaf, page))
+	if (start == NONE ? !carry_lets_pass(gib, page)
+			  : !lets_pass(start_id(leaf, (unsigned)start), at, page))
 		return false;
-	if (to - page == 1)
-		return true;
-	if ((page ^ (to - 1)) >> GIB_SHIFT == 0 && !(gib && has_leaf(gib, page, to - 1)))
-		return true;
-	return start_behind(page + 1, to, &id) == NONE;
+	if (page != last && has_start_behind(gib, leaf, page, last))
+		return false;
+	return !leaf || bit_before(leaf->starts, page % FANOUT) == start;
 }

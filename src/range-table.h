@@ -133,14 +133,6 @@ static inline bool holds(uint64_t geometry, uint64_t page)
 	return page - first(geometry) < (geometry & PAGES_MASK);
 }
 
-/* Live, and not over page. */
-static inline bool lets_pass(uint32_t id, uint64_t page)
-{
-	uint64_t geometry = get(&record(id)->geometry);
-
-	return (int64_t)geometry > 0 && !holds(geometry, page);
-}
-
 /* ---- range-index.c ---- */
 
 /* Into the index. False: no memory. */
@@ -151,14 +143,8 @@ HIDDEN void clear_carries(uint64_t geometry, uint32_t id); /* the record goes as
 HIDDEN int64_t start_before(uint64_t page, uint32_t *id);
 /* The first start in [page, to), or NONE. */
 HIDDEN int64_t start_behind(uint64_t page, uint64_t to, uint32_t *id);
-/*
- * Is there nothing in these pages, at one look? For their mapper only. False: a walk can tell.
- *
- * Others may split what holds the first page, but before it shrinks, the right part has its start
- * in the index: if the nearest start is the same before and after the geometry was read, the page
- * was not moved on meanwhile.
- */
-HIDDEN bool is_clear(uint64_t page, uint64_t to);
+/* Is there nothing in [page, last]? For their mapper only. False: a walk can tell. */
+HIDDEN bool is_clear(uint64_t page, uint64_t last);
 
 static inline struct gib *gib_of(uint64_t page)
 {
@@ -190,29 +176,29 @@ static inline int bit_before(const _Atomic uint64_t *bits, unsigned at)
  * Of a start whose bit was seen. If it changed since, this may be the id of another start nearby;
  * the record's geometry decides in any case.
  */
-static inline uint32_t leaf_id(const struct leaf *leaf, unsigned word, unsigned at)
+static inline uint32_t leaf_id(const struct leaf *leaf, unsigned word, unsigned at) /* at < 64 */
 {
 	uint64_t ids = get(&leaf->ids[word]);
 
 	if (ids & 1)
 		return (uint32_t)ids >> 8;
-	return get(&((struct group *)ids)->id[at % 64]);
+	return get(&((struct group *)ids)->id[at]);
 }
 
 static inline uint32_t start_id(const struct leaf *leaf, unsigned at)
 {
-	return leaf_id(leaf, at / 64, at);
+	return leaf_id(leaf, at / 64, at % 64);
 }
 
 /* The record of the nearest start at or before page in its leaf, or 0. */
 ALWAYS_INLINE uint32_t id_before(const struct leaf *leaf, uint64_t page)
 {
-	unsigned at = page % FANOUT, word = at / 64;
-	uint64_t starts = get(&leaf->starts[word]) << (~at % 64);
+	unsigned word = page / 64 % WORDS;
+	uint64_t starts = get(&leaf->starts[word]) & (~(uint64_t)0 >> (~page % 64));
 	int before;
 
 	if (likely(starts))
-		return leaf_id(leaf, word, at - __builtin_clzll(starts));
+		return leaf_id(leaf, word, 63 ^ __builtin_clzll(starts));
 	before = word ? bit_before(leaf->starts, word * 64 - 1) : NONE;
 	return before == NONE ? 0 : start_id(leaf, before);
 }

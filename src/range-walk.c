@@ -133,6 +133,6 @@ void range_each(
 {
 	struct walk walk = {.visit = each_visit, .each = visit, .data = data};
 
-	if (walk_set(&walk, start, size) && !is_clear(walk.from, walk.to))
+	if (walk_set(&walk, start, size) && !is_clear(walk.from, walk.to - 1))
 		walk_settled(&walk);
 }

@@ -40,37 +40,27 @@
  * than a geometry can say.
  */
 
-/* ---- the usual case: all is in one word of start bits ---- */
-
 static inline unsigned word_of(uint64_t page)
 {
 	return page % FANOUT / 64;
 }
 
-/* Can a record run into the block of page? */
-ALWAYS_INLINE bool has_carry(const struct gib *gib, uint64_t page)
+/* is_clear() where all is in one word of start bits. False: ask that. */
+ALWAYS_INLINE bool is_clear_in_word(const struct leaf *leaf, uint64_t from, uint64_t last)
 {
-	return get(&range_top.carry[page >> GIB_SHIFT]) ||
-	       (gib && get(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT]));
-}
-
-/* is_clear(), but false where more than one word or carry had to be asked. */
-ALWAYS_INLINE bool is_clear_quickly(
-	const struct gib *gib, const struct leaf *leaf, uint64_t from, uint64_t last)
-{
-	uint64_t all, starts;
+	uint64_t all, starts, geometry;
 	unsigned start;
 
 	if (unlikely((from ^ last) >= 64))
 		return false;
-	if (!leaf)
-		return !has_carry(gib, from);
 	all = get(&leaf->starts[word_of(from)]);
-	starts = all & (((uint64_t)2 << last % 64) - 1);
+	starts = all & (~(uint64_t)0 >> (~last % 64));
 	if (!starts)
 		return false;
 	start = 63 ^ __builtin_clzll(starts);
-	return start < from % 64 && lets_pass(leaf_id(leaf, word_of(from), start), from) &&
+	geometry = get(&record(leaf_id(leaf, word_of(from), start))->geometry);
+	return start < from % 64 && holds(geometry, (from & ~(uint64_t)63) + start) &&
+	       !holds(geometry, from) &&
 	       get(&leaf->starts[word_of(from)]) == all;
 }
 
@@ -83,13 +73,6 @@ static __attribute__((noinline)) struct range_cut cut_slowly(uintptr_t start, si
 	if (walk_set(&walk, start, size))
 		walk_settled(&walk);
 	return walk.cut;
-}
-
-static __attribute__((noinline)) struct range_cut cut_unless_clear(uintptr_t start, size_t size)
-{
-	if (is_clear(start >> PAGE_SHIFT, ((start + size - 1) >> PAGE_SHIFT) + 1))
-		return (struct range_cut){0};
-	return cut_slowly(start, size);
 }
 
 static __attribute__((noinline)) struct range_cut finish_long(
@@ -132,11 +115,11 @@ struct range_cut range_cut(uintptr_t start, size_t size)
 	gib = gib_of(from);
 	leaf = likely(gib) ? leaf_of(gib, from) : NULL;
 	if (!leaf || !(get(&leaf->starts[word_of(from)]) >> from % 64 & 1)) {
-		if (is_clear_quickly(gib, leaf, from, last))
+		if ((leaf && is_clear_in_word(leaf, from, last)) || likely(is_clear(from, last)))
 			return (struct range_cut){0};
-		return cut_unless_clear(start, size);
+		return cut_slowly(start, size);
 	}
-	id = leaf_id(leaf, word_of(from), from);
+	id = leaf_id(leaf, word_of(from), from % 64);
 	range = record(id);
 	if (likely(!(get(&range->anchor) & 1) && swap(&range->geometry, &expected, ~geometry)))
 		return finish_whole(id, from, last, leaf, range);
@@ -215,16 +198,16 @@ static __attribute__((noinline)) int add(uint32_t id, uint64_t geometry)
 static __attribute__((noinline)) int insert_slowly(
 	uintptr_t start, size_t size, const struct range_attributes *attributes)
 {
-	uint64_t from = start >> PAGE_SHIFT, to = ((start + size - 1) >> PAGE_SHIFT) + 1;
+	uint64_t from = start >> PAGE_SHIFT, last = (start + size - 1) >> PAGE_SHIFT;
 	uint32_t id;
 
-	if (!is_clear(from, to))
+	if (!is_clear(from, last))
 		range_pool.env.release(range_cut(start, size));
 	id = record_take();
 	if (!id)
 		return -ENOMEM;
-	record_fill(record(id), id, content_of(attributes, geometry_make(from, to)));
-	return add(id, geometry_make(from, to));
+	record_fill(record(id), id, content_of(attributes, geometry_make(from, last + 1)));
+	return add(id, geometry_make(from, last + 1));
 }
 
 /* All of the usual case is here, so that it needs no stack. */
@@ -240,12 +223,13 @@ int range_insert(uintptr_t start, size_t size, const struct range_attributes *at
 		return why_not(start, size);
 	gib = gib_of(from);
 	leaf = likely(gib) ? leaf_of(gib, from) : NULL;
-	if (!is_clear_quickly(gib, leaf, from, last) || unlikely(!(range = record_take_spare())))
+	if (!((leaf && is_clear_in_word(leaf, from, last)) || likely(is_clear(from, last))) ||
+		unlikely(!(range = record_take_spare())))
 		return insert_slowly(start, size, attributes);
 	id = get(&range->caller);
 	record_fill(range, id, content_of(attributes, geometry_make(from, last + 1)));
 	ids = leaf ? get(&leaf->ids[word_of(from)]) : 0;
-	if (!ids || ids & 1)
+	if (!ids || ids & 1 || (from ^ last) >> BLOCK_SHIFT)
 		return add(id, geometry_make(from, last + 1));
 	put(&((struct group *)ids)->id[from % 64], id);
 	atomic_fetch_or(&leaf->starts[word_of(from)], (uint64_t)1 << from % 64);

@@ -29,85 +29,9 @@
 #include "repair.h"
 #include "syscall.h"
 
-#define EXTENT_MAX ((size_t)2 << 20)
-#define HUGE_PAGE ((size_t)2 << 20)
-#define SCRATCH_MAX ((size_t)16 * PAGE_SIZE)
 #define TRIES 3
 #define SPINS 200
 #define NAP_NANOSECONDS 20000
-
-struct repair_order {
-	bool ones;
-	size_t limit;	      /* of one extent, in bytes */
-	uintptr_t start, end; /* what was replaced last, for it */
-};
-
-/* What is going to be replaced. */
-struct extent {
-	uintptr_t start, end;
-	unsigned prot;
-	enum {
-		ZEROES,
-		ONES,
-		COPY /* readable pages that cannot be written: their content stays */
-	} content;
-};
-
-static bool says_lost(int error)
-{
-	return error == -EFAULT || error == -EHWPOISON;
-}
-
-static bool same_kind(const struct extent *extent, uintptr_t page, unsigned flags, bool write)
-{
-	if (extent->content == COPY)
-		return says_lost(probe(page, true)) && probe(page, false) == 0;
-	return says_lost(probe(page, write && !(flags & RANGE_READ)));
-}
-
-/* mprotect() was there: only neighbours of the page's own protection go with it. */
-static APART void keep_protection(struct extent *extent, uintptr_t *low, uintptr_t *high)
-{
-	struct vma vma;
-
-	if (vma_query(extent->start, &vma, NULL, 0) != 0) {
-		extent->prot = probe_protection(extent->start, extent->prot);
-		*low = extent->start;
-		*high = extent->end;
-		return;
-	}
-	extent->prot = vma.prot;
-	if (*low < vma.start)
-		*low = vma.start;
-	if (*high > vma.end)
-		*high = vma.end;
-}
-
-/* 3: neighbours that are lost too. Each is looked at: a hole in a full file system has no order. */
-static struct extent measure(const struct fault *fault, const struct range_hit *hit,
-	const struct repair_order *order)
-{
-	uintptr_t page = fault->address & PAGE_MASK;
-	uintptr_t low = geometry_start(hit->geometry), high = geometry_end(hit->geometry);
-	unsigned flags = state_flags(hit->state);
-	struct extent extent = {.start = page, .end = page + PAGE_SIZE, .prot = flags & 7};
-	size_t limit = order->limit;
-
-	if (flags & RANGE_PROTECTED)
-		keep_protection(&extent, &low, &high);
-	extent.content = order->ones ? ONES : ZEROES;
-	if (fault->write && extent.prot & PROT_READ && probe(page, false) == 0)
-		extent.content = COPY;
-	if (extent.content != ZEROES && limit > SCRATCH_MAX)
-		limit = SCRATCH_MAX;
-	while (extent.end < high && extent.end - extent.start < limit &&
-		same_kind(&extent, extent.end, flags, fault->write))
-		extent.end += PAGE_SIZE;
-	while (extent.start > low && extent.end - extent.start < limit &&
-		same_kind(&extent, extent.start - PAGE_SIZE, flags, fault->write))
-		extent.start -= PAGE_SIZE;
-	return extent;
-}
 
 static long map_zero(uintptr_t start, size_t size, unsigned prot, int sharing)
 {
@@ -128,6 +52,21 @@ static bool widen_to_huge(struct extent *extent, const struct range_hit *hit)
 	return true;
 }
 
+/*
+ * Who reads one page of many will read the others: without this each would fault once more. Zero
+ * pages need no memory; written to, they are copied as ever.
+ */
+static void make_present(const struct extent *extent)
+{
+	size_t size = extent->end - extent->start;
+
+	if (size == PAGE_SIZE || !(extent->prot & PROT_READ))
+		return;
+	if (size == HUGE_PAGE)
+		SYS_3(SYS_madvise, extent->start, size, MADV_HUGEPAGE);
+	SYS_3(SYS_madvise, extent->start, size, MADV_POPULATE_READ);
+}
+
 static bool replace_with_zeros(struct extent *extent, const struct range_hit *hit)
 {
 	size_t size = extent->end - extent->start;
@@ -138,7 +77,9 @@ static bool replace_with_zeros(struct extent *extent, const struct range_hit *hi
 		result = map_zero(extent->start, size, extent->prot, MAP_PRIVATE);
 	}
 	if (result == -ENOMEM) /* RLIMIT_DATA counts private memory only */
-		result = map_zero(extent->start, size, extent->prot, MAP_SHARED);
+		return map_zero(extent->start, size, extent->prot, MAP_SHARED) >= 0;
+	if (result >= 0 && !extent->write)
+		make_present(extent);
 	return result >= 0;
 }
 
@@ -254,10 +195,10 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 		wait_for_holder(word, version);
 		return ANSWER_RETRY;
 	}
-	error = probe(fault->address & PAGE_MASK, fault->write);
+	error = extent_probe(fault, &hit, order, &extent);
 	if (!says_lost(error))
 		return error == 0 ? ANSWER_DONE : ANSWER_DECLINED;
-	extent = measure(fault, &hit, order);
+	extent_measure(&extent, &hit, order);
 	if (extent.prot & PROT_EXEC)
 		return ANSWER_DECLINED;
 	mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
@@ -375,7 +316,7 @@ static APART bool adopt(struct fault *fault)
 enum answer repair(struct fault *fault, const struct action *action)
 {
 	struct repair_order order = {.ones = action->kind == ACTION_ONES,
-		.limit = action->extent == EXTENT_PAGE ? PAGE_SIZE : EXTENT_MAX};
+		.limit = action->extent == EXTENT_PAGE ? PAGE_SIZE : HUGE_PAGE};
 	enum answer answer;
 
 	if (!fault->range.range && !adopt(fault))

@@ -1,12 +1,52 @@
 /* SPDX-License-Identifier: MIT */
-/* Replacing lost pages: probe.c, anchor.c, repair.c, remap.c. */
+/* Replacing lost pages: probe.c, anchor.c, extent.c, repair.c, remap.c. */
 #ifndef SIGBUS_REPAIR_H
 #define SIGBUS_REPAIR_H
 
+#include <errno.h>
 #include "internal.h"
 
 /* The page's present PROT_*; known is what the range's record says. [H] */
 unsigned probe_protection(uintptr_t page, unsigned known);
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+
+/* What a probe answers for a page that is lost. */
+static inline bool says_lost(int error)
+{
+	return error == -EFAULT || error == -EHWPOISON;
+}
+
+#define HUGE_PAGE ((size_t)2 << 20)
+
+struct repair_order {
+	bool ones;
+	size_t limit;	      /* of one extent, in bytes */
+	uintptr_t start, end; /* what was replaced last, for it */
+};
+
+/* What is going to be replaced. */
+struct extent {
+	uintptr_t start, end;
+	unsigned prot;
+	bool write; /* the access was one */
+	enum {
+		ZEROES,
+		ONES,
+		COPY /* readable pages that cannot be written: their content stays */
+	} content;
+};
+
+void extent_init(void); /* without it each page is probed */
+/* probe() of the page of the fault; if it is lost, *extent is that page. [H] */
+int extent_probe(const struct fault *fault, const struct range_hit *hit,
+	const struct repair_order *order, struct extent *extent);
+/* Adds the neighbours that are lost too, as far as the order and the range allow. [H] */
+void extent_measure(
+	struct extent *extent, const struct range_hit *hit, const struct repair_order *order);
 
 void anchor_init(void); /* without it no file comes back */
 /* A second mapping of the page at the start of a shared range, or 0. [H] */

@@ -23,15 +23,15 @@ within() { # NAME MAX
     run "$top_srcdir/bench/instructions" "$top_builddir"
     echo "$output"
     assert_success
-    within table-lookup 85
-    within table-insert-remove 280
-    within anonymous-4k 200
-    within anonymous-64m 950
-    within file-4k 800
-    within file-1m 1950
-    within file-64m 2300
-    within sigprocmask 100
-    within sigaction 360
-    within fault-chain 2100
-    within fault-repair 1850
+    within table-lookup 80
+    within table-insert-remove 300
+    within anonymous-4k 260
+    within anonymous-64m 330
+    within file-4k 850
+    within file-1m 1100
+    within file-64m 1450
+    within sigprocmask 120
+    within sigaction 400
+    within fault-chain 2200
+    within fault-repair 2000
 }

@@ -81,6 +81,16 @@ teardown() {
     assert_equal $((BASH_REMATCH[1] + BASH_REMATCH[2])) 4096
 }
 
+@test "repair: in a file in memory with holes only what lies behind its end is replaced" {
+    us pages open:memfd size:1024 map:1024,shared,rw write:3 write:900 size:600 read:700 perms
+    assert_success
+    assert_line "read 700 00"
+    # "perms 0-599:rw-s 600-815:rw-p 816-1023:rw-s", where a 2 MiB border lies
+    [[ $output =~ perms\ 0-([0-9]+):rw-s\ ([0-9]+)-([0-9]+):rw-p ]]
+    [ "${BASH_REMATCH[2]}" -ge 600 ] && [ "${BASH_REMATCH[2]}" -le 700 ]
+    [ $((BASH_REMATCH[3] - BASH_REMATCH[2])) -ge 200 ]
+}
+
 @test "repair: zero(page) replaces one page" {
     policy="program:pages=zero(page)" us pages open:memfd "${lost_half[@]}" read:5 show write:6 show
     assert_success

@@ -52,6 +52,27 @@ static void test_long(void)
 	result(good && range_count() == 0, "a range of whole GiBs: carries, hole, restore");
 }
 
+/* Some share their word of start bits, one runs over a border, one lies behind that one. */
+static void test_border(void)
+{
+	uintptr_t border = 9 * GIB + 5 * BLOCK, start = border - 3 * PAGE_SIZE;
+	bool good = expect(!insert(start - 4 * PAGE_SIZE, PAGE_SIZE, 1, 0, 1), "inserted", 1);
+
+	good &= expect(!insert(start - 2 * PAGE_SIZE, PAGE_SIZE, 2, 0, 2), "inserted", 2);
+	for (int i = 0; i < 3; i++) {
+		good &= expect(!insert(start, 9 * PAGE_SIZE, 3, 0, 3), "inserted", 3);
+		good &= expect(state_owner(range_lookup(border).state) == 3, "found", border);
+		good &= expect(!insert(start + 9 * PAGE_SIZE, PAGE_SIZE, 4, 0, 4), "inserted", 4);
+		good &= expect(range_count() == 4, "and nothing is gone", range_count());
+		drop(start + 9 * PAGE_SIZE, PAGE_SIZE);
+		good &= expect(state_owner(range_lookup(border + PAGE_SIZE).state) == 3, "found", i);
+		drop(start, 9 * PAGE_SIZE);
+		good &= expect(!range_lookup(border).range, "gone", border);
+	}
+	drop(start - 4 * PAGE_SIZE, 3 * PAGE_SIZE);
+	result(good && range_count() == 0, "a range over a border between others");
+}
+
 /* Its pages, modulo what a geometry can say, are those of the first record. */
 static void test_longer_than_a_geometry(void)
 {
@@ -253,6 +274,7 @@ int main(void)
 	test_limits();
 	test_longer_than_a_geometry();
 	test_long();
+	test_border();
 	test_late_count();
 	test_stale();
 	test_wait();
