@@ -35,10 +35,22 @@ await_socket() {
     cannot "the compositor does not start (status $?)"
 }
 
-# A client that moves.
+# A client that moves. It gives up where the compositor keeps both of its buffers: then a new one.
 start_client() {
-    weston-simple-shm &
+    (
+        trap 'kill $!; exit' TERM
+        while :; do
+            weston-simple-shm &
+            wait $!
+            sleep 0.3
+        done
+    ) 2>/dev/null &
     client=$!
+}
+
+stop_client() {
+    kill $client
+    wait $client
 }
 
 # Does the screen change while a client moves? Half a minute at most.
@@ -81,11 +93,10 @@ unbind_card() { # DRIVER
 
     start_client
     is_drawing || cannot 'the compositor draws nothing'
-    for device in "$1"/*; do
-        [ -e "$device/drm" ] || continue
+    for device in "$1"/*/driver; do
+        device=${device%/driver}
         echo "unbind: $device"
         echo "${device##*/}" >"$1/unbind" || cannot "$1 does not let the card go"
-        break
     done
     sleep 10
     is_alive && end='goes on' || end=$(fate)

@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 title='virtio disk under a mapped file, unplugged'
 expect_with='goes on: read 1500 ff'
-devices=(-device pcie-root-port,id=slot,chassis=1
-    -device virtio-blk-pci,id=disk,drive=scratch,bus=slot)
+devices=(-device pcie-root-port,id=rp1,chassis=1
+    -device virtio-blk-pci,id=disk,drive=scratch,bus=rp1)
 
 case_run() {
     local status output

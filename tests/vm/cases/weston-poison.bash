@@ -14,7 +14,7 @@ case_run() {
         cannot 'weston has no pool for its background'
     start_client
     is_drawing || cannot 'weston draws nothing'
-    kill $client
+    stop_client
     sleep 2
     # Every eighth row of it. Windows that come and go uncover it.
     count=$("$progs/vm-poison" $compositor weston-shared 8 2>&1) || cannot "$count"
@@ -22,8 +22,8 @@ case_run() {
     for ((i = 0; i < 5; i++)); do
         start_client
         sleep 2
-        kill $client
-    done 2>/dev/null
+        stop_client
+    done
     start_client
     if [ "${with:-}" ] && ! reported 'page of "/memfd:weston-shared" .*\(BUS_MCEERR_AR, hwpoison\)'; then
         result 'no report of it'
