@@ -121,7 +121,7 @@ static void split_right(struct split *split, uint64_t from, uint64_t to)
 {
 	split->right = geometry_make(from, to);
 	split->note = note_make(split->id, split->hit.state, split->left);
-	split->rest = part_new(split->id, split->hit.state, split->right, split->note);
+	split->rest = part_new(split->id, split->hit.state, split->right, split->note); /* PUBLISH */
 	if (split->rest)
 		split->rest_state = get(&record(split->rest)->state);
 }
@@ -185,10 +185,10 @@ void split_visit(struct walk *walk, uint32_t id)
 		swap(&range->anchor, &note, 0);
 	split_prepare(walk, &split);
 	geometry = split.hit.geometry;
-	if (!swap(&range->geometry, &geometry, split.left)) {
+	if (!swap(&range->geometry, &geometry, split.left)) { /* CUT */
 		split_undo(walk, &split);
 		return;
 	}
 	split_finish(walk, &split);
-	range_pool.env.wait(state_lock(split.hit.state));
+	range_pool.env.wait(state_lock(split.hit.state)); /* WAIT */
 }

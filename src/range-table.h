@@ -84,7 +84,7 @@ ALWAYS_INLINE void record_fill(struct range *range, uint32_t id, struct content 
 	uint32_t lock = content.lock == NONE ? id : (uint32_t)content.lock;
 
 	content.low |= lock % RANGE_LOCKS << 26;
-	put(&range->state, (get(&range->state) | UINT32_MAX) + 1 + content.low);
+	put(&range->state, (get(&range->state) | UINT32_MAX) + 1 + content.low); /* REUSE */
 	put(&range->caller, content.caller);
 	put(&range->faults, 0);
 	put(&range->anchor, content.anchor);

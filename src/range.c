@@ -20,16 +20,7 @@
  * starts and ends where a cut does is taken out with one compare and swap. But they may cut
  * different pages of one record at once: range-split.c.
  *
- * What the table contributes to the repair protocol:
- * - Pieces of one record share its lock word (P1), and no page is missing between two states.
- * - A cut is a seq_cst swap of the geometry and only then waits for the holder of the lock word;
- *   the holder reads geometry and state, seq_cst, after it took the word: range_still() (P3).
- *   Hidden parts are no answer for it, so a split with a stale view exposes nothing.
- * - range_cut() waits for that holder only and holds nothing meanwhile; a lookup waits for nobody
- *   (P4). Nothing here is held, so there is nothing for a fork child to release (P5): a cut of
- *   another thread that the child will not finish leaves a range untracked or still tracked.
- * - Records are type-stable and the generation in state goes up before a new geometry is set: a
- *   geometry between two equal states is of that incarnation (P6).
+ * What the table contributes to the repair protocol is said in tests/model/README.
  */
 #include "range-table.h"
 
@@ -79,7 +70,7 @@ static __attribute__((noinline)) struct range_cut finish_long(
 	uint32_t id, uint64_t geometry, unsigned lock)
 {
 	clear_carries(geometry, id);
-	range_pool.env.wait(lock);
+	range_pool.env.wait(lock); /* WAIT */
 	return (struct range_cut){.first = id};
 }
 
@@ -92,7 +83,7 @@ static __attribute__((noinline)) struct range_cut finish_whole(
 	range_link_piece(range, 0);
 	if (unlikely((from ^ last) >> BLOCK_SHIFT))
 		return finish_long(id, geometry_make(from, last + 1), lock);
-	range_pool.env.wait(lock);
+	range_pool.env.wait(lock); /* WAIT */
 	return (struct range_cut){.first = id};
 }
 
@@ -121,6 +112,7 @@ struct range_cut range_cut(uintptr_t start, size_t size)
 	}
 	id = leaf_id(leaf, word_of(from), from % 64);
 	range = record(id);
+	/* CUT */
 	if (likely(!(get(&range->anchor) & 1) && swap(&range->geometry, &expected, ~geometry)))
 		return finish_whole(id, from, last, leaf, range);
 	return cut_slowly(start, size);

@@ -3,22 +3,9 @@
  * Replacing lost pages, and only them.
  *
  * Between "this page is lost" and mmap(MAP_FIXED) another thread may have repaired the page and
- * written to it, or unmapped it and got something else at its address. The protocol (its model is in
- * tests/model) makes both impossible for whoever goes through our hooks:
- *
- *   handler                                        writer (munmap, mremap, MAP_FIXED; range_cut)
- *   1 look the range up                            1 publish the right piece
- *   2 read the version (the lock word); odd: wait  2 cut the range's geometry (compare-and-swap)
- *   3 probe; measure the lost extent               3 the lock word is odd: wait for that holder
- *   4 lock word: version -> version + 1            4 the system call
- *   5 the range still says the same
- *   6 one mmap(MAP_FIXED)
- *   7 lock word: version + 2
- *
- * 4 fails when anybody has repaired since 2. 5 and the writer's 2-3 are a Dekker pair: one of them
- * sees the other. All signals but SIGBUS are blocked from before 4 to the return from the handler
- * (also 32 and 33: asynchronous cancellation must not end the thread in between), so 4 to 7 cannot
- * be interrupted and waiting for a holder ends. Nobody waits while holding.
+ * written to it, or unmapped it and got something else at its address. The protocol of
+ * tests/model/README makes both impossible for whoever goes through our hooks; its steps are named
+ * here as they are there.
  */
 #include <errno.h>
 #include <string.h>
@@ -141,15 +128,15 @@ static void keep_file(const struct range_hit *hit)
 		anchor_free(anchor);
 }
 
-/* 5 to 7, with the lock word held. */
+/* With the lock word held. */
 static enum answer replace(struct extent *extent, const struct range_hit *hit)
 {
 	bool done;
 
-	if (!range_still(hit, extent->start, extent->end - extent->start))
+	if (!range_still(hit, extent->start, extent->end - extent->start)) /* CHECK */
 		return ANSWER_RETRY;
 	keep_file(hit);
-	if (extent->content == ZEROES)
+	if (extent->content == ZEROES) /* REPLACE */
 		done = replace_with_zeros(extent, hit);
 	else
 		done = replace_with_scratch(extent);
@@ -173,16 +160,16 @@ void repair_wait(unsigned lock)
 	_Atomic uint64_t *word = &process_state->lock[lock].word;
 	uint64_t held = atomic_load(word);
 
-	while (held & 1 && atomic_load(word) == held)
+	while (held & 1 && atomic_load(word) == held) /* WAIT */
 		wait_for_holder(word, held);
 }
 
-/* 1 to 7, once. */
+/* All steps, once. */
 static enum answer try_repair(struct fault *fault, struct repair_order *order)
 {
-	struct range_hit hit = range_lookup(fault->address);
+	struct range_hit hit = range_lookup(fault->address); /* LOOK */
 	_Atomic uint64_t *word = &process_state->lock[state_lock(hit.state)].word;
-	uint64_t version = atomic_load(word);
+	uint64_t version = atomic_load(word); /* VERSION */
 	struct extent extent;
 	enum answer answer;
 	int error;
@@ -195,17 +182,17 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 		wait_for_holder(word, version);
 		return ANSWER_RETRY;
 	}
-	error = extent_probe(fault, &hit, order, &extent);
+	error = extent_probe(fault, &hit, order, &extent); /* PROBE */
 	if (!says_lost(error))
 		return error == 0 ? ANSWER_DONE : ANSWER_DECLINED;
-	extent_measure(&extent, &hit, order);
+	extent_measure(&extent, &hit, order); /* MEASURE */
 	if (extent.prot & PROT_EXEC)
 		return ANSWER_DECLINED;
 	mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
-	if (!atomic_compare_exchange_strong(word, &version, version + 1))
+	if (!atomic_compare_exchange_strong(word, &version, version + 1)) /* TAKE */
 		return ANSWER_RETRY;
 	answer = replace(&extent, &hit);
-	atomic_store(word, version + 2);
+	atomic_store(word, version + 2); /* RELEASE */
 	if (answer == ANSWER_DONE) {
 		fault->pages += (unsigned)((extent.end - extent.start) / PAGE_SIZE);
 		order->start = extent.start;

@@ -176,7 +176,7 @@ void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const stru
 int track_munmap(void *address, size_t length)
 {
 	struct range_cut cut = begin((uintptr_t)address, length);
-	int result = real.munmap(address, length);
+	int result = real.munmap(address, length); /* CALL */
 
 	if (unlikely(result != 0))
 		undo(cut, (uintptr_t)address, length);
@@ -352,7 +352,7 @@ static void mark_protected(struct range_hit hit, void *data)
 {
 	const struct marking *marking = data;
 
-	range_set_flags(hit, marking->flags, 0);
+	range_set_flags(hit, marking->flags, 0); /* MARK */
 	marking->protecting->locks |= (uint64_t)1 << state_lock(hit.state);
 }
 
@@ -394,6 +394,7 @@ bool track_must_repeat(struct protecting *protecting)
 		unsigned lock = (unsigned)__builtin_ctzll(left);
 		uint64_t version = protecting->version[lock];
 
+		/* VOID */
 		if (!atomic_compare_exchange_strong(word_of(lock), &version, version + 2))
 			repeat = true;
 	}

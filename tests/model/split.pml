@@ -64,7 +64,8 @@ active proctype PA() { byte r, g, g2, v, L, ext; bit ok; byte n;
 active proctype PB() { byte r, g, g2, v, L, ext; bit ok; byte n;
 	do :: atomic { pg[2] != LOST -> wr[2] = 1; did2 = 1; break } :: (pg[2] == LOST && n < 5) -> rep(2, 2); n++ :: (pg[2] == LOST && n >= 5) -> break od }
 active proctype W() { byte v;
-	geoB = 4;		/* right piece first */
-	geoA = 1;		/* shrink: CAS */
-	v = lk[0]; if :: (v & 1) -> (lk[0] != v) :: else fi;
-	pg[1] = HOLE; pg[1] = FOREIGN; fin = 1 }
+	geoB = 4;		/* PUBLISH: the right piece first */
+	geoA = 1;		/* CUT */
+	v = lk[0]; if :: (v & 1) -> (lk[0] != v) :: else fi;	/* WAIT */
+	pg[1] = HOLE;		/* CALL */
+	pg[1] = FOREIGN; fin = 1 }
