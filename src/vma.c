@@ -183,7 +183,7 @@ void maps_scan_result(const struct maps_scan *scan, struct vma *vma)
 static APART int read_text(int fd, uintptr_t address, struct vma *vma, char *path, size_t path_size)
 {
 	struct maps_scan scan = {.address = address, .path = path, .path_size = path_size};
-	char chunk[256];
+	char chunk[128];
 
 	for (;;) {
 		long length = SYS_3(SYS_read, fd, chunk, sizeof(chunk));
