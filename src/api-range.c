@@ -109,10 +109,26 @@ static void remove_owned(struct range_hit hit, void *data)
 		remove_range(*(const unsigned *)data, &pages);
 }
 
+/* A part of a split is hidden until others settle it; other hidden ones are cut out already. */
+static void remove_record(const struct range *range, unsigned owner)
+{
+	uint64_t geometry = atomic_load(&range->geometry);
+
+	if (!geometry || !is_owned(atomic_load(&range->state), owner) ||
+		(geometry & RANGE_HIDDEN && !(atomic_load(&range->anchor) & 1)))
+		return;
+	geometry &= ~RANGE_HIDDEN;
+	range_each(geometry_start(geometry), geometry_size(geometry), remove_owned, &owner);
+}
+
+/* By the records: they are fewer than there are places in the index. */
 void api_remove_all(unsigned owner)
 {
+	const struct range *range;
+
 	track_enter();
-	range_each(PAGE_SIZE, ((size_t)1 << ADDRESS_BITS) - PAGE_SIZE, remove_owned, &owner);
+	for (uint32_t id = 1; (range = range_by_id(id)) != NULL; id++)
+		remove_record(range, owner);
 	track_leave();
 }
 

@@ -34,28 +34,29 @@ void copy_init(void)
 HIDDEN int copy_bytes(void *to, const void *from, size_t length, size_t *copied);
 extern HIDDEN const char copy_retry[], copy_byte[], copy_stop[];
 
-static bool resume(ucontext_t *uc)
+/* Not one of the faults that are reported, or counted as not reported. */
+static void note_loss(uintptr_t address)
 {
-	uintptr_t start = (uintptr_t)copy_bytes, pc = frame_pc(uc);
+	struct range_hit hit = range_lookup(address);
 
-	if (likely(pc - start >= (uintptr_t)copy_stop - start))
-		return false;
-	frame_set_pc(uc, (uintptr_t)(pc < (uintptr_t)copy_byte ? copy_retry : copy_stop));
-	return true;
+	if (hit.range)
+		range_set_flags(hit, RANGE_LOST, 0);
+	loss_note(address, &hit);
 }
 
 /* Whatever the policy says: the caller takes the error. */
 bool copy_answer(const siginfo_t *info, ucontext_t *uc)
 {
-	uintptr_t address = (uintptr_t)info->si_addr;
-	struct range_hit hit;
+	uintptr_t start = (uintptr_t)copy_bytes, pc = frame_pc(uc);
 
-	if (likely(!resume(uc)))
+	if (likely(pc - start >= (uintptr_t)copy_stop - start))
 		return false;
-	hit = range_lookup(address);
-	if (hit.range) /* not one of the faults, which are reported or counted as such */
-		range_set_flags(hit, RANGE_LOST, 0);
-	loss_note(address, &hit);
+	if (pc < (uintptr_t)copy_byte) {
+		frame_set_pc(uc, (uintptr_t)copy_retry);
+		return true;
+	}
+	note_loss((uintptr_t)info->si_addr);
+	frame_set_pc(uc, (uintptr_t)copy_stop);
 	return true;
 }
 

@@ -27,9 +27,11 @@
  */
 #define CHAIN_REPEATS 1000 /* then the handler is called, to see whether it answers ... */
 #define CALL_REPEATS 10000 /* ... and after so many times that it did not, that is the end */
-#define NAPS_MAX 50
+#define NAPS_MAX 150
+#define NAPS_SHORT 50
 #define WAIT_PAUSE_MAX 128 /* milliseconds between two looks */
 #define NAP_NANOSECONDS 20000
+#define LONG_NAP_NANOSECONDS 1000000 /* on a busy machine a writer may not run for a while */
 
 static uint64_t interrupted_mask(const struct fault *fault)
 {
@@ -390,12 +392,21 @@ static APART void match_rule(struct fault *fault)
 }
 
 /* A writer that was left by siglongjmp() is waited for once. */
-static bool is_being_written(void)
+static bool is_being_written(uint32_t in)
 {
-	uint32_t in = atomic_load(&process_state->writers_in);
-
 	return in != atomic_load(&process_state->writers_out) &&
 	       in != atomic_load(&process_state->writers_lost);
+}
+
+/* "Nothing there" counts if there was no writer from before the look to its end. */
+static bool find_now(struct fault *fault)
+{
+	uint32_t in = atomic_load(&process_state->writers_in);
+	bool written = is_being_written(in);
+
+	fault->range = range_lookup(fault->address);
+	return fault->range.range || (!fault->range.unsettled && !written &&
+					     in == atomic_load(&process_state->writers_in));
 }
 
 /*
@@ -408,12 +419,8 @@ static void find_range(struct fault *fault)
 	uint32_t in = atomic_load(&process_state->writers_in);
 	int naps;
 
-	for (naps = 0; naps < NAPS_MAX; naps++) {
-		fault->range = range_lookup(fault->address);
-		if (fault->range.range || (!fault->range.unsettled && !is_being_written()))
-			break;
-		sys_nap(NAP_NANOSECONDS);
-	}
+	for (naps = 0; naps < NAPS_MAX && !find_now(fault); naps++)
+		sys_nap(naps < NAPS_SHORT ? NAP_NANOSECONDS : LONG_NAP_NANOSECONDS);
 	if (naps == NAPS_MAX)
 		atomic_store(&process_state->writers_lost, in);
 	if (fault->range.range) {

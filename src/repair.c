@@ -174,8 +174,8 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 	enum answer answer;
 	int error;
 
-	if (!hit.range)
-		return hit.unsettled ? ANSWER_RETRY : ANSWER_DECLINED;
+	if (!hit.range) /* it was there: between a cut and what comes after it, or it is gone */
+		return ANSWER_RETRY;
 	if ((state_flags(hit.state) & (RANGE_EXEC | RANGE_PROTECTED)) == RANGE_EXEC)
 		return ANSWER_DECLINED;
 	if (version & 1) {

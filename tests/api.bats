@@ -157,3 +157,55 @@ all_copied=("exact: ok" "blocked: ok" "threads: ok" "errors: ok")
     assert_success
     assert_lines "${all_copied[@]}"
 }
+
+# ---- used wrongly, and where it is hard to use ----
+
+ok() { # MODE...
+    local mode
+    us api-misuse "$@"
+    assert_success
+    assert_lines "$(for mode; do echo "$mode: ok"; done)"
+}
+
+@test "api: arguments, ranges and owners that are none" {
+    ok arguments ranges
+    policy="*=owner|chain+quiet" ok owners
+}
+
+@test "api: the descriptor of an owner, and whatever else gets its number" {
+    ok event
+}
+
+@test "api: brackets, crossed, left and ended twice" {
+    ok brackets
+}
+
+@test "api: what a callback may answer, and do" {
+    run --separate-stderr timeout 10 env LD_PRELOAD="$SIGBUS_LIB" "$PROGS/api-misuse" answers
+    assert_success
+    assert_output "answers: ok"
+    # Each of the four that decline is explained.
+    assert_equal "$(grep -c 'killed by SIGBUS' <<<"$stderr")" 4
+}
+
+@test "api: in a fork child" {
+    ok fork
+}
+
+@test "api: in a handler, and in threads" {
+    ok handler threads
+}
+
+@test "api: a fault while its range is added and removed finds one of the two owners" {
+    policy="owner:api-misuse=zero(page)+quiet,owner:misuse=zero(page)+quiet" limit=60 ok window
+}
+
+@test "api: random operations against a model" {
+    local seed
+
+    for seed in 1 2 3; do
+        policy="*=owner|zero+quiet" us api-model "$seed" 4000
+        assert_success
+        assert_output --partial ok
+    done
+}
