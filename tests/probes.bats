@@ -90,7 +90,7 @@ probe_arguments() { # PROBE FORMAT...
     grep -qF "usdt:$SIGBUS_LIB:libsigbus:map" trace.bt
     bpftrace trace.bt >trace 2>errors 3>&- &
     tracer=$!
-    for _ in $(seq 60); do
+    for _ in $(seq 200); do
         SIGBUS_POLICY='program:pages=zero' SIGBUS_LOG=off with_us pages "${lost_half[@]}" read:6
         ! grep -q 'zero, pages replaced' trace || break
         kill -0 $tracer 2>/dev/null || break
