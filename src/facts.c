@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers what the rules ask: only what is asked, and the kernel at most once. [H] */
 #include "facts.h"
+#include "owner.h"
 
 static bool look(struct facts *facts)
 {
@@ -89,13 +90,27 @@ static APART const struct rule *match_cheaply(struct facts *facts)
 	return policy_match(&policy, find, facts, &names);
 }
 
+/* What owner and program decide alone is decided once for each owner. */
+static const struct rule *rule_of_owner(struct facts *facts)
+{
+	struct owner *owner = owner_by_id(facts->owner);
+	const struct rule *rule = atomic_load(&owner->rule);
+
+	if (rule)
+		return rule;
+	rule = match_cheaply(facts);
+	if (!atomic_load(&owner->generation))
+		atomic_store(&owner->rule, rule);
+	return rule;
+}
+
 const struct rule *facts_match(struct facts *facts)
 {
 	const struct rule *rule;
 	uint64_t mask;
 
 	if (!(policy.keys & ~CHEAP))
-		return match_cheaply(facts);
+		return rule_of_owner(facts);
 	/* A handler that leaves by siglongjmp() would take the buffer along. */
 	mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
 	facts->scratch = scratch_get();

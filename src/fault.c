@@ -134,8 +134,11 @@ static bool is_chain(const struct rule *rule, uint32_t step)
 
 static uint32_t first_step(const struct fault *fault)
 {
-	struct attempt now = attempt_at(fault, 0);
+	struct attempt now;
 
+	if (last.address != fault->address || last.pc != fault->pc)
+		return 0;
+	now = attempt_at(fault, 0);
 	if (!last.address || !same_fault(&now, &last))
 		return 0;
 	return is_chain(fault->rule, last.step) ? last.step : last.step + 1;

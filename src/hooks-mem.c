@@ -17,27 +17,51 @@
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))
 
+/* Neither put into the table nor able to replace what is in it. */
+static inline bool is_no_matter(int flags)
+{
+	return !active || (!mapping_is_tracked(flags) && !(flags & MAP_FIXED));
+}
+
+/* Nothing is replaced and nothing refused: all there is to do comes after the call. */
+static inline bool is_usual(int flags)
+{
+	return !(flags & MAP_FIXED) && !(policy.actions & 1u << ACTION_RESERVE);
+}
+
 EXPORT void *mmap(void *address, size_t length, int prot, int flags, int fd, off_t offset)
 {
-	struct mapping mapping = {address, length, prot, flags, fd, offset};
+	void *at;
 
-	if (!active)
+	if (is_no_matter(flags))
 		return real.mmap(address, length, prot, flags, fd, offset);
-	return track_mmap(real.mmap, &mapping, CALLER);
+	if (!is_usual(flags))
+		return track_mmap(real.mmap,
+			&(struct mapping){address, length, prot, flags, fd, offset}, CALLER);
+	at = real.mmap(address, length, prot, flags, fd, offset);
+	if (at != MAP_FAILED)
+		track_mapped((uintptr_t)at, length, prot, flags, CALLER);
+	return at;
 }
 
 EXPORT void *mmap64(void *address, size_t length, int prot, int flags, int fd, off_t offset)
 {
-	struct mapping mapping = {address, length, prot, flags, fd, offset};
+	void *at;
 
-	if (!active)
+	if (is_no_matter(flags))
 		return real.mmap64(address, length, prot, flags, fd, offset);
-	return track_mmap(real.mmap64, &mapping, CALLER);
+	if (!is_usual(flags))
+		return track_mmap(real.mmap64,
+			&(struct mapping){address, length, prot, flags, fd, offset}, CALLER);
+	at = real.mmap64(address, length, prot, flags, fd, offset);
+	if (at != MAP_FAILED)
+		track_mapped((uintptr_t)at, length, prot, flags, CALLER);
+	return at;
 }
 
 EXPORT int munmap(void *address, size_t length)
 {
-	return active ? track_munmap(address, length) : real.munmap(address, length);
+	return likely(active) ? track_munmap(address, length) : real.munmap(address, length);
 }
 
 EXPORT void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...)

@@ -542,7 +542,7 @@ struct disposition {
 	_Atomic bool leaves;  /* the handler was seen to leave by siglongjmp() */
 };
 
-extern int shadow_signal; /* its blocked bit is "SIGBUS is virtually blocked" */
+extern HIDDEN int shadow_signal; /* its blocked bit is "SIGBUS is virtually blocked" */
 #define SYNCHRONOUS                                                                                \
 	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) |     \
 		SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
@@ -569,12 +569,42 @@ extern _Atomic bool disposition_disarmed;
 
 /* ---- mask.c: the virtual blocked bit ---- */
 
-uint64_t mask_to_kernel(uint64_t mask);   /* [H] SIGBUS -> shadow */
-uint64_t mask_from_kernel(uint64_t mask); /* shadow -> SIGBUS */
+/* Blocked together with the shadow only by masks like sigfillset()'s. */
+extern HIDDEN uint64_t mask_neighbours;
+
+/* SIGBUS -> shadow [H] */
+static inline uint64_t mask_to_kernel(uint64_t mask)
+{
+	uint64_t shadow = SIGNAL_BIT(shadow_signal);
+	uint64_t blocked = mask & SIGNAL_BIT(SIGBUS);
+
+	mask &= ~(SIGNAL_BIT(SIGBUS) | shadow);
+	return blocked ? mask | shadow : mask;
+}
+
+/* shadow -> SIGBUS. The program's own bit of it is not kept: a full mask reads back as full. */
+static inline uint64_t mask_from_kernel(uint64_t mask)
+{
+	uint64_t shadow = SIGNAL_BIT(shadow_signal);
+
+	if (mask & shadow)
+		mask |= SIGNAL_BIT(SIGBUS);
+	mask &= ~shadow;
+	return (mask & mask_neighbours) == mask_neighbours ? mask | shadow : mask;
+}
+
 uint64_t mask_swap(int how, uint64_t mask); /* [H] raw rt_sigprocmask; returns the old mask */
 void mask_init(void);
-uint64_t mask_word(const sigset_t *set); /* the kernel's part of the C library's sigset_t */
-void mask_set_word(sigset_t *set, uint64_t word);
+
+/* The kernel's part of the C library's sigset_t. */
+static inline uint64_t mask_word(const sigset_t *set)
+{
+	return ((const uint64_t *)set)[0];
+}
+static inline void mask_set_word(sigset_t *set, uint64_t word)
+{
+	((uint64_t *)set)[0] = word;
+}
 
 /* ---- copy.c ---- */
 
@@ -651,6 +681,10 @@ struct mapping {
 };
 void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const struct mapping *mapping,
 	uintptr_t caller);
+/* After an mmap() that replaced nothing. */
+void track_mapped(uintptr_t start, size_t length, int prot, int flags, uintptr_t caller);
+/* flags: of mmap(). */
+#define mapping_is_tracked(flags) (!((flags)&MAP_ANONYMOUS) || (flags)&MAP_HUGETLB)
 int track_munmap(void *address, size_t length);
 /* Around a cut after which the pages are put in again: until then they are nobody's. */
 void track_enter(void);

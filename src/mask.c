@@ -14,30 +14,12 @@
 
 int shadow_signal = 64;
 
-static uint64_t neighbours; /* blocked together with the shadow only by masks like sigfillset()'s */
+uint64_t mask_neighbours;
 
 void mask_init(void)
 {
-	neighbours = SIGNAL_BIT(shadow_signal - 1) | SIGNAL_BIT(shadow_signal - 2) | SIGNAL_BIT(40);
-}
-
-uint64_t mask_to_kernel(uint64_t mask)
-{
-	uint64_t blocked = mask & SIGNAL_BIT(SIGBUS);
-
-	mask &= ~(SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(shadow_signal));
-	return blocked ? mask | SIGNAL_BIT(shadow_signal) : mask;
-}
-
-/* The program's own bit of the shadow signal is not kept: a full mask reads back as full. */
-uint64_t mask_from_kernel(uint64_t mask)
-{
-	uint64_t shadow = SIGNAL_BIT(shadow_signal);
-
-	if (mask & shadow)
-		mask |= SIGNAL_BIT(SIGBUS);
-	mask &= ~shadow;
-	return (mask & neighbours) == neighbours ? mask | shadow : mask;
+	mask_neighbours =
+		SIGNAL_BIT(shadow_signal - 1) | SIGNAL_BIT(shadow_signal - 2) | SIGNAL_BIT(40);
 }
 
 uint64_t mask_swap(int how, uint64_t mask)
@@ -46,14 +28,4 @@ uint64_t mask_swap(int how, uint64_t mask)
 
 	SYS_4(SYS_rt_sigprocmask, how, &mask, &old, sizeof(mask));
 	return old;
-}
-
-uint64_t mask_word(const sigset_t *set)
-{
-	return ((const uint64_t *)set)[0];
-}
-
-void mask_set_word(sigset_t *set, uint64_t word)
-{
-	((uint64_t *)set)[0] = word;
 }

@@ -6,11 +6,6 @@ struct range_top range_top;
 
 /* ---- the ids of a leaf ---- */
 
-static inline uint64_t inline_id(uint32_t id, unsigned at)
-{
-	return (uint64_t)id << 8 | (at % 64) << 1 | 1;
-}
-
 /* An inline id may be replaced if no record, published or about to be, has that start. */
 static bool inline_is_free(uint64_t ids, uint64_t page)
 {
@@ -43,10 +38,7 @@ static bool set_id(struct leaf *leaf, uint64_t page, uint32_t id)
 			return true;
 		}
 		if (inline_is_free(ids, page)) {
-			/* The version: the record of the old word may be on its way back. */
-			uint64_t version = ((ids >> 32) + 1) << 32;
-
-			if (swap(place, &ids, version | inline_id(id, page % 64)))
+			if (swap(place, &ids, inline_id_next(ids, id, page % 64)))
 				return true;
 		} else if (!make_group(place, ids)) {
 			return false;

@@ -203,6 +203,12 @@ ALWAYS_INLINE uint32_t id_before(const struct leaf *leaf, uint64_t page)
 	return before == NONE ? 0 : start_id(leaf, before);
 }
 
+/* In place of ids. The version: the record of the old word may be on its way back. */
+static inline uint64_t inline_id_next(uint64_t ids, uint32_t id, unsigned at)
+{
+	return ((ids >> 32) + 1) << 32 | (uint64_t)id << 8 | at << 1 | 1;
+}
+
 /* Has another record that start? A word with one id only may have come to be that of another. */
 static inline bool is_taken_over(const struct leaf *leaf, uint64_t page, uint32_t id)
 {

@@ -202,10 +202,24 @@ static __attribute__((noinline)) int insert_slowly(
 	return add(id, geometry_make(from, last + 1));
 }
 
+/* Where the word has ids of its own already, or is this start's, or nobody's. */
+ALWAYS_INLINE bool set_id_quickly(struct leaf *leaf, uint64_t page, uint32_t id)
+{
+	_Atomic uint64_t *place = &leaf->ids[word_of(page)];
+	uint64_t ids = get(place);
+
+	if (ids && !(ids & 1)) {
+		put(&((struct group *)ids)->id[page % 64], id);
+		return true;
+	}
+	return (!ids || ((ids >> 1) & 63) == page % 64) &&
+	       swap(place, &ids, inline_id_next(ids, id, page % 64));
+}
+
 /* All of the usual case is here, so that it needs no stack. */
 int range_insert(uintptr_t start, size_t size, const struct range_attributes *attributes)
 {
-	uint64_t from = start >> PAGE_SHIFT, last = (start + size - 1) >> PAGE_SHIFT, ids;
+	uint64_t from = start >> PAGE_SHIFT, last = (start + size - 1) >> PAGE_SHIFT;
 	struct gib *gib;
 	struct leaf *leaf;
 	struct range *range;
@@ -220,10 +234,8 @@ int range_insert(uintptr_t start, size_t size, const struct range_attributes *at
 		return insert_slowly(start, size, attributes);
 	id = get(&range->caller);
 	record_fill(range, id, content_of(attributes, geometry_make(from, last + 1)));
-	ids = leaf ? get(&leaf->ids[word_of(from)]) : 0;
-	if (!ids || ids & 1 || (from ^ last) >> BLOCK_SHIFT)
+	if (unlikely(!leaf || (from ^ last) >> BLOCK_SHIFT || !set_id_quickly(leaf, from, id)))
 		return add(id, geometry_make(from, last + 1));
-	put(&((struct group *)ids)->id[from % 64], id);
 	atomic_fetch_or(&leaf->starts[word_of(from)], (uint64_t)1 << from % 64);
 	return 0;
 }

@@ -72,8 +72,13 @@ static uintptr_t take_anchor(struct range *range)
 /* An anchor goes with the record that has it. */
 void range_cut_release(struct range_cut cut)
 {
-	for (uint32_t id = cut.first; id; id = next_piece(id))
-		anchor_free(take_anchor(range_by_id(id)));
+	struct range *range;
+
+	for (uint32_t id = cut.first; id; id = range_next_piece(range)) {
+		range = range_by_id(id);
+		if (unlikely(range_anchor(range)))
+			anchor_free(take_anchor(range));
+	}
 	range_cut_free(cut);
 }
 
@@ -101,11 +106,6 @@ void track_leave(void)
 
 /* ---- mmap, munmap ---- */
 
-static bool is_tracked(const struct mapping *mapping)
-{
-	return !(mapping->flags & MAP_ANONYMOUS) || mapping->flags & MAP_HUGETLB;
-}
-
 static unsigned flags_of(int prot, int flags)
 {
 	unsigned shared = (flags & MAP_TYPE) != MAP_PRIVATE ? RANGE_SHARED : 0;
@@ -113,20 +113,28 @@ static unsigned flags_of(int prot, int flags)
 	return ((unsigned)prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) | shared | RANGE_MAPPED;
 }
 
-static size_t size_of(const struct mapping *mapping)
+static size_t size_of(size_t length, int flags)
 {
 	size_t huge = (size_t)2 << 20;
 
-	if (mapping->flags & MAP_ANONYMOUS && mapping->flags & MAP_HUGETLB)
-		return (mapping->length + huge - 1) & ~(huge - 1);
-	return mapping->length;
+	if (flags & MAP_ANONYMOUS && flags & MAP_HUGETLB)
+		return (length + huge - 1) & ~(huge - 1);
+	return length;
 }
 
 static void track_new(uintptr_t start, const struct mapping *mapping,
 	struct range_attributes attributes)
 {
 	attributes.flags |= flags_of(mapping->prot, mapping->flags);
-	insert(start, size_of(mapping), &attributes);
+	insert(start, size_of(mapping->length, mapping->flags), &attributes);
+}
+
+void track_mapped(uintptr_t start, size_t length, int prot, int flags, uintptr_t caller)
+{
+	struct range_attributes attributes = {.lock = -1, .flags = flags_of(prot, flags)};
+
+	attributes.owner = owner_of_caller(caller, &attributes.caller);
+	insert(start, size_of(length, flags), &attributes);
 }
 
 /* Who maps, and whether that is allowed; false: errno is set. */
@@ -154,7 +162,7 @@ void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const stru
 	struct range_cut cut = {0};
 	void *result;
 
-	if (is_tracked(mapping) && !admit(mapping, caller, &attributes))
+	if (mapping_is_tracked(mapping->flags) && !admit(mapping, caller, &attributes))
 		return MAP_FAILED;
 	if (replaces) {
 		track_enter();
@@ -166,7 +174,7 @@ void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const stru
 		undo(cut, start, mapping->length);
 	else
 		range_cut_release(cut);
-	if (result != MAP_FAILED && is_tracked(mapping))
+	if (result != MAP_FAILED && mapping_is_tracked(mapping->flags))
 		track_new((uintptr_t)result, mapping, attributes);
 	if (replaces)
 		track_leave();
@@ -178,6 +186,8 @@ int track_munmap(void *address, size_t length)
 	struct range_cut cut = begin((uintptr_t)address, length);
 	int result = real.munmap(address, length); /* CALL */
 
+	if (!cut.first)
+		return result;
 	if (unlikely(result != 0))
 		undo(cut, (uintptr_t)address, length);
 	else
