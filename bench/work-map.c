@@ -93,7 +93,7 @@ static uint64_t run_resident(unsigned count)
 static uint64_t run_resident_own(unsigned count)
 {
 	(void)count;
-	return bytes_of("Private_");
+	return bytes_of("Private_Dirty:");
 }
 
 const struct work map_works[] = {
