@@ -23,7 +23,8 @@ fi
 SIGBUS_RUN=${SIGBUS_INSTALLED:-$top_builddir}/sigbus-run
 PROGS=$top_builddir/tests/progs
 LIBS=$top_builddir/tests/libs
-export PROGS LIBS SIGBUS_LIB SIGBUS_PRESETS SIGBUS_RUN
+EXAMPLES=$top_builddir/examples
+export PROGS LIBS EXAMPLES SIGBUS_LIB SIGBUS_PRESETS SIGBUS_RUN
 
 # The caller's own settings are not part of a test.
 unset LD_PRELOAD SIGBUS_POLICY SIGBUS_LOG SIGBUS_ONLY

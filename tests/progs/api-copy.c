@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * api-copy MODE...: sigbus_copy_from() and sigbus_copy_to() at the edge of a file that was truncated.
+ * api-copy MODE...: sigbus_copy_from() and sigbus_copy_to() at the edge of a file that was
+ * truncated.
  *
- *   exact    every short length and offset, and some long ones, both ways: how many bytes, and which
- *   blocked  with all signals blocked, and in a handler of another signal
- *   nested   in a handler of SIGBUS
- *   threads  several at once, while the file is truncated and grows again
- *   errors   NULL, overflow, nothing to copy
- *   speed    against memcpy(): what is printed are median ratios
+ *   exact    every short length and offset, and some long ones, both ways: how many bytes, and
+ * which blocked  with all signals blocked, and in a handler of another signal nested   in a handler
+ * of SIGBUS threads  several at once, while the file is truncated and grows again errors   NULL,
+ * overflow, nothing to copy speed    against memcpy(): what is printed are median ratios
  *
  * Prints "MODE: ok", or what is wrong.
  */
@@ -170,7 +169,8 @@ static void on_sigbus(int signal, siginfo_t *info, void *ucontext)
 
 	(void)ucontext;
 	on_signal(signal);
-	mmap(page, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	mmap(page, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		0);
 }
 
 static void nested(void)
@@ -192,7 +192,8 @@ static void nested(void)
 
 static atomic_int stop;
 
-/* Read through the map while it comes and goes: what is copied is content or, when it grew, zero. */
+/* Read through the map while it comes and goes: what is copied is content or, when it grew, zero.
+ */
 static void *copier(void *unused)
 {
 	char *own = malloc(size);
@@ -290,7 +291,8 @@ static void speed(void)
 
 	memset(to, 1, (size_t)1 << 20);
 	fill();
-	map = mmap(NULL, (size_t)1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	map = mmap(
+		NULL, (size_t)1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	memset(map, 1, (size_t)1 << 20);
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
 		size_t repeat = ((size_t)1 << 21) / lengths[i];

@@ -6,12 +6,11 @@
  *   ranges     that overlap, are cut, end with their mapping, or were never mapped
  *   owners     more than fit, one after the other; what an old one's handle is worth
  *   event      sigbus_owner_fd(), and who else may have its number
- *   brackets   nested, crossed, left by siglongjmp(), ended twice, with more losses than a log holds
- *   answers    what a callback may return
- *   fork       owners, brackets and descriptors in a child
- *   handler    all of it in a handler that interrupts all of it
- *   threads    all of it from several threads at once
- *   window     a range is added and removed while its pages fault: with a rule for each owner
+ *   brackets   nested, crossed, left by siglongjmp(), ended twice, with more losses than a log
+ * holds answers    what a callback may return fork       owners, brackets and descriptors in a
+ * child handler    all of it in a handler that interrupts all of it threads    all of it from
+ * several threads at once window     a range is added and removed while its pages fault: with a
+ * rule for each owner
  *
  * Prints "MODE: ok", or what is wrong.
  */
@@ -37,12 +36,12 @@
 #define PAGES 16
 #define SIZE (PAGES * PAGE)
 
-#define expect(condition)                                                                          \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			printf("line %d: not so: %s\n", __LINE__, #condition);                     \
-			exit(1);                                                                   \
-		}                                                                                  \
+#define expect(condition)                                                      \
+	do {                                                                   \
+		if (!(condition)) {                                            \
+			printf("line %d: not so: %s\n", __LINE__, #condition); \
+			exit(1);                                               \
+		}                                                              \
 	} while (0)
 
 struct file {
@@ -169,8 +168,8 @@ static void ranges(void)
 	expect(sigbus_range_lost(file.map + 4 * PAGE, 1) == 1);
 	/* A mapping in its place ends it; mremap() takes it along. */
 	expect(sigbus_range_add(zero, other.map, SIZE) == 0);
-	expect(mmap(other.map, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, other.fd, 0) ==
-		other.map);
+	expect(mmap(other.map, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, other.fd,
+		       0) == other.map);
 	expect(sigbus_range_add(ones, other.map, 2 * PAGE) == 0);
 	expect(mremap(other.map, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, far) == far);
 	lose(&other);
@@ -203,7 +202,8 @@ static void owners(void)
 		expect(sigbus_range_add(again, file.map, SIZE) == 0);
 		expect(sigbus_owner_destroy(again) == 0);
 	}
-	for (count = 0; (error = sigbus_owner_create("m", answer, NULL, &many[count])) == 0; count++)
+	for (count = 0; (error = sigbus_owner_create("m", answer, NULL, &many[count])) == 0;
+		count++)
 		expect(count < 4999);
 	expect(error == -ENOSPC && count > 4000);
 	for (int i = 0; i < count; i++)
@@ -315,7 +315,8 @@ static void brackets(void)
 	expect(sigbus_access_end(&outer) == -EFAULT && sigbus_access_end(&inner) == -EFAULT);
 	expect(sigbus_access_end(&elsewhere) == 0);
 	/* What is read now is a replacement too. */
-	expect(sigbus_access_begin(&inner, file.map, 1) == 0 && sigbus_access_end(&inner) == -EFAULT);
+	expect(sigbus_access_begin(&inner, file.map, 1) == 0 &&
+		sigbus_access_end(&inner) == -EFAULT);
 	expect(ftruncate(file.fd, SIZE) == 0 && sigbus_range_restore(file.map, SIZE) == 1);
 	expect(sigbus_access_begin(&inner, file.map, SIZE) == 0);
 	expect(read_byte(file.map) == 0 && sigbus_access_end(&inner) == 0);
@@ -399,7 +400,8 @@ static void answers(void)
 
 /* ---- fork ---- */
 
-static void in_child(struct sigbus_owner *owner, struct file *file, struct sigbus_access *access, int fd)
+static void in_child(
+	struct sigbus_owner *owner, struct file *file, struct sigbus_access *access, int fd)
 {
 	int own;
 
@@ -518,7 +520,8 @@ static void *work_often(void *unused)
 	return NULL;
 }
 
-/* One range that many add and remove at once: one succeeds at a time, and faults find one or none. */
+/* One range that many add and remove at once: one succeeds at a time, and faults find one or none.
+ */
 static struct file contended;
 static atomic_int holders;
 
@@ -555,7 +558,8 @@ static void *touch(void *unused)
 		expect(ftruncate(file.fd, 0) == 0);
 		expect(read_byte(file.map) == 0 && read_byte(file.map + PAGE) == 0);
 		expect(ftruncate(file.fd, SIZE) == 0);
-		expect(mmap(file.map, SIZE, PROT_READ, MAP_SHARED | MAP_FIXED, file.fd, 0) == file.map);
+		expect(mmap(file.map, SIZE, PROT_READ, MAP_SHARED | MAP_FIXED, file.fd, 0) ==
+			file.map);
 	}
 	expect(sigbus_owner_destroy(owner) == 0 && sigbus_owner_destroy(other) == 0);
 	drop(&file);

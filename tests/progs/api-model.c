@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * api-model SEED STEPS: random operations of the C API on two files, each held against a model that
- * knows of every page whose it is, of which record, and what a read finds there. The policy has to be
+ * knows of every page whose it is, of which record, and what a read finds there. The policy has to
+ * be
  * *=owner|zero. Prints "ok", or the step and what was expected.
  */
 #define SIGBUS_OPTIONAL
@@ -73,7 +74,8 @@ static struct span any_span(void)
 {
 	int index = (int)random_below(FILES), first = (int)random_below(PAGES);
 
-	return (struct span){&files[index], index, first, 1 + (int)random_below((unsigned)(PAGES - first))};
+	return (struct span){
+		&files[index], index, first, 1 + (int)random_below((unsigned)(PAGES - first))};
 }
 
 static char *address_of(struct span span)
@@ -228,7 +230,8 @@ static void remove_some(void)
 	else if (!any_owned(span, owner))
 		expected = -ENOENT;
 	check("remove",
-		sigbus_range_remove(owners[owner].handle, address_of(span), (size_t)span.count * PAGE),
+		sigbus_range_remove(
+			owners[owner].handle, address_of(span), (size_t)span.count * PAGE),
 		expected);
 	if (expected)
 		return;
@@ -269,7 +272,8 @@ static void touch(void)
 	int index = (int)random_below(FILES), page = (int)random_below(PAGES);
 	int expected = model_read(index, page);
 
-	check("read", *(volatile unsigned char *)(files[index].map + (size_t)page * PAGE), expected);
+	check("read", *(volatile unsigned char *)(files[index].map + (size_t)page * PAGE),
+		expected);
 }
 
 static void copy(void)
@@ -290,7 +294,8 @@ static void copy(void)
 	for (size_t at = 0; at < copied; at += PAGE) {
 		int page = span.first + (int)(at / PAGE), now = span.file->page[page].now;
 
-		check("copied byte", (unsigned char)buffer[at], now == FILE_PAGE ? 'A' + page : now);
+		check("copied byte", (unsigned char)buffer[at],
+			now == FILE_PAGE ? 'A' + page : now);
 	}
 }
 
@@ -308,7 +313,8 @@ static void bracket(void)
 	}
 	span = any_span();
 	check("begin",
-		sigbus_access_begin(&bracket->access, address_of(span), (size_t)span.count * PAGE), 0);
+		sigbus_access_begin(&bracket->access, address_of(span), (size_t)span.count * PAGE),
+		0);
 	*bracket = (struct bracket){bracket->access, 1, span.index, span.first, span.count, 0};
 }
 
@@ -329,8 +335,8 @@ static void look(void)
 
 int main(int argc, char **argv)
 {
-	static void (*const operations[])(void) = {
-		create_or_destroy, add, add, remove_some, resize, touch, touch, touch, copy, bracket, look};
+	static void (*const operations[])(void) = {create_or_destroy, add, add, remove_some, resize,
+		touch, touch, touch, copy, bracket, look};
 	unsigned long steps;
 
 	if (argc != 3)
