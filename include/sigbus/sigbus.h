@@ -130,8 +130,8 @@ SIGBUS_API int sigbus_owner_fd(struct sigbus_owner *owner);
  * widened to page boundaries. munmap() and a new mapping in its place end it; mremap() takes it
  * along.
  *
- * \return 0, -EINVAL (owner, length 0, or not a user address), -EEXIST (part of it is a registered
- * range already), -ENOMEM, -ENOSYS. On failure nothing has changed.
+ * \return 0, -EINVAL (owner, length 0, 1 TiB or more, or not a user address), -EEXIST (part of it is
+ * a registered range already), -ENOMEM, -ENOSYS. On failure nothing has changed.
  *
  * Thread-safe, async-signal-safe.
  */
@@ -217,8 +217,8 @@ SIGBUS_API int sigbus_access_end(struct sigbus_access *access);
  * where nothing is mapped is an error of the caller: SIGSEGV, or -EFAULT where the kernel copies.
  *
  * \param copied how many bytes were copied, on success and failure; may be NULL
- * \return 0, -EFAULT (a page was lost), -EINVAL (NULL, or not user addresses), -ENOSYS
- * (neither libsigbus nor the kernel can do it)
+ * \return 0, -EFAULT (a page was lost), -EINVAL (NULL, or beyond the end of the addresses), -ENOMEM
+ * (of the kernel), -ENOSYS (neither libsigbus nor the kernel can do it)
  *
  * Thread-safe, async-signal-safe, with SIGBUS blocked too. The areas must not overlap.
  */
