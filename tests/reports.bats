@@ -286,37 +286,6 @@ END
 
 # ---- journal ----
 
-# Runs a program where a socket of ours is the journal's; prints each message as sorted lines.
-journal() { # PROG [ARG...]
-    skip_without python3
-    skip_without_namespaces
-    cat >journal.py <<'END'
-import os, socket, struct, subprocess, sys
-
-os.makedirs("/run/systemd/journal")
-server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-server.bind("/run/systemd/journal/socket")
-status = subprocess.call(sys.argv[1:])
-server.setblocking(False)
-try:
-    while True:
-        message = server.recv(1 << 20)
-        fields = []
-        while message:
-            name, message = message.split(b"\n", 1)
-            length = struct.unpack("<Q", message[:8])[0]
-            assert message[8 + length:9 + length] == b"\n"
-            fields.append(name.decode() + "=" + message[8:8 + length].decode())
-            message = message[9 + length:]
-        print("\n".join(fields), "\n--")
-except BlockingIOError:
-    pass
-sys.exit(status)
-END
-    run --separate-stderr unshare -m sh -c 'mount -t tmpfs none /run && exec python3 journal.py "$@"' \
-        sh env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY="$policy" SIGBUS_LOG="${dest:-journal}" "$@"
-}
-
 @test "reports: the journal gets a message and the facts as fields" {
     journal "$PROGS/pages" open:$'./a\nb' size:8 fill map:8,shared,rw size:4 read:5
     assert_success
