@@ -3,21 +3,17 @@
  * Fuzzes the policy parser and the matcher. The input is the value of SIGBUS_POLICY, and "@self"
  * and "@file" in it are the same bytes as a file.
  *
- * With libFuzzer: clang -fsanitize=fuzzer,address,undefined. With -DFUZZ_STANDALONE a program that
- * runs the files of a directory and random changes of them, the same ones each time.
+ * fuzz.h says how it is run.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define FUZZ_SEEDS "policy"
+#define FUZZ_COUNT 200000
+#define FUZZ_BYTES ",&=|:*?[]\\@#+() \n!-"
+#include "fuzz.h"
 #include "internal.h"
-
-/* NDEBUG must not switch these off. */
-#define CHECK(condition)          \
-	do {                      \
-		if (!(condition)) \
-			abort();  \
-	} while (0)
 
 #define BLOCKS_MAX (POLICY_INCLUDES_MAX + 8)
 
@@ -25,8 +21,6 @@ static const char *input;
 static size_t input_length;
 static void *blocks[BLOCKS_MAX];
 static unsigned block_count;
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Each text and array is a block of its own, so that the sanitizer sees its ends. */
 static void *allocate(size_t size)
@@ -150,7 +144,7 @@ static void check_glob(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct policy_env env = {allocate, load, presets};
+	static const struct policy_env env = {allocate, load, presets, NULL};
 	struct policy policy;
 	struct policy_error error;
 
@@ -168,116 +162,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		free(blocks[--block_count]);
 	return 0;
 }
-
-#ifdef FUZZ_STANDALONE
-#include <dirent.h>
-#include <stdio.h>
-#include <unistd.h>
-
-#define INPUT_MAX 4096
-#define SEEDS_MAX 64
-
-static struct seed {
-	uint8_t bytes[INPUT_MAX];
-	size_t size;
-} seeds[SEEDS_MAX];
-static unsigned seed_count;
-
-static void read_seed(const char *name)
-{
-	FILE *file = name[0] == '.' || seed_count == SEEDS_MAX ? NULL : fopen(name, "re");
-
-	if (!file)
-		return;
-	seeds[seed_count].size = fread(seeds[seed_count].bytes, 1, INPUT_MAX, file);
-	seed_count++;
-	fclose(file);
-}
-
-/* A linear congruential generator: the same everywhere. */
-static unsigned random_below(unsigned limit)
-{
-	static uint64_t state = 1;
-
-	state = state * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned)(state >> 33) % limit;
-}
-
-static void change_byte(struct seed *seed)
-{
-	static const char special[] = ",&=|:*?[]\\@#+() \n!-";
-
-	if (seed->size > 0)
-		seed->bytes[random_below((unsigned)seed->size)] =
-			random_below(4) ? (uint8_t)special[random_below(sizeof(special))]
-					: (uint8_t)random_below(256);
-}
-
-/* A piece of one seed over or into another. */
-static void splice(struct seed *seed, const struct seed *from)
-{
-	unsigned start = random_below((unsigned)from->size + 1);
-	unsigned length = random_below((unsigned)from->size - start + 1);
-	unsigned at = random_below((unsigned)seed->size + 1);
-
-	if (at + length > INPUT_MAX)
-		return;
-	memcpy(seed->bytes + at, from->bytes + start, length);
-	if (at + length > seed->size || random_below(2))
-		seed->size = at + length;
-}
-
-static void run_random(unsigned count)
-{
-	static struct seed seed;
-
-	while (count-- > 0) {
-		seed = seeds[random_below(seed_count)];
-		for (unsigned changes = 1 + random_below(8); changes > 0; changes--) {
-			if (random_below(3))
-				change_byte(&seed);
-			else
-				splice(&seed, &seeds[random_below(seed_count)]);
-		}
-		LLVMFuzzerTestOneInput(seed.bytes, seed.size);
-	}
-}
-
-static int compare(const void *a, const void *b)
-{
-	const struct seed *x = a, *y = b;
-
-	return x->size != y->size ? (x->size > y->size) - (x->size < y->size)
-				  : memcmp(x->bytes, y->bytes, x->size);
-}
-
-/* Sorted by content: the order of a directory is not the same everywhere. */
-static void read_seeds(const char *path)
-{
-	DIR *dir = chdir(path) ? NULL : opendir(".");
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir)))
-		read_seed(entry->d_name);
-	if (dir)
-		closedir(dir);
-	qsort(seeds, seed_count, sizeof(seeds[0]), compare);
-}
-
-/* [DIRECTORY [COUNT]] */
-int main(int argc, char **argv)
-{
-	const char *top = getenv("top_srcdir");
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/tests/fuzz/policy", top ? top : ".");
-	read_seeds(argc > 1 ? argv[1] : path);
-	for (unsigned i = 0; i < seed_count; i++)
-		LLVMFuzzerTestOneInput(seeds[i].bytes, seeds[i].size);
-	if (seed_count > 0)
-		run_random(argc > 2 ? (unsigned)atoi(argv[2]) : 200000);
-	printf("%sok 1 - %u files and random changes of them\n1..1\n", seed_count ? "" : "not ",
-		seed_count);
-	return seed_count == 0;
-}
-#endif
