@@ -5,6 +5,7 @@
 load helper
 
 cases="read write protected unseen handled once raise raise-handled raise-blocked"
+options=
 
 setup() {
     grep -E '^CFLAGS = .*(-O0|-fsanitize|--coverage|-fprofile)' "$top_builddir/Makefile" &&
@@ -17,7 +18,7 @@ setup() {
 uses_at_most() { # LIMIT LOG POLICY [COMMAND...]
     local limit=$1 name used
     run env SIGBUS_LOG="$2" SIGBUS_POLICY="$3" LD_PRELOAD="$SIGBUS_LIB" "${@:4}" \
-        "$PROGS/stack-use" -e $cases
+        "$PROGS/stack-use" -e $options $cases
     assert_success
     refute_line --partial 'signal 11'
     while read -r name _ used _; do
@@ -56,4 +57,12 @@ policies=('' '@compositor' 'owner:stack-use=zero' 'program:stack-use=ones|zero(r
 
 @test "stack: and so does one with a backtrace" {
     uses_at_most 2048 "$log+backtrace" 'program:stack-use=zero'
+}
+
+@test "stack: what is done aside where no descriptor is free fits in too" {
+    cases="read write protected handled once raise" options=-n
+    for policy in 'program:stack-use=zero' "${policies[7]}"; do
+        uses_at_most 2048 stderr "$policy"
+    done
+    assert_output --partial 'page of "/memfd:pages" (deleted)'
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stack-use [-e] [-f FILE] CASE...: how much of a thread's alternate stack a SIGBUS takes, apart
- * from the kernel's own frame.
+ * stack-use [-e] [-n] [-f FILE] CASE...: how much of a thread's alternate stack a SIGBUS takes,
+ * apart from the kernel's own frame.
  *
  * The alternate stack is painted, a child takes the signal on it, and what is not painted any more
  * was used. Below it lies a page that nobody may touch. By default the stack is as long as programs
  * are told to make it at least: AT_MINSIGSTKSZ and 2 KiB. -e: the frame as it is, and 2 KiB.
+ * -n: no descriptor is free.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +31,7 @@
 static unsigned char *stack; /* of STACK_MAX bytes, behind a page that faults */
 static size_t stack_size = STACK_MAX;
 static const char *file;
+static int no_descriptors;
 static uintptr_t *frame; /* where the kernel's signal frame began: shared with the children */
 
 static void die(const char *what)
@@ -79,6 +82,20 @@ static size_t used(void)
 	while (at < stack + STACK_MAX && *at == PAINT)
 		at++;
 	return (uintptr_t)at < *frame ? *frame - (uintptr_t)at : 0;
+}
+
+/* The hard limit stays as it is. */
+static void use_up_descriptors(void)
+{
+	struct rlimit limit;
+	int fd = dup(0);
+
+	close(fd);
+	if (fd < 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		die("descriptors");
+	limit.rlim_cur = (rlim_t)fd;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		die("setrlimit");
 }
 
 /* ---- cases ---- */
@@ -212,6 +229,8 @@ static void run(const char *name)
 	child = fork();
 	if (child == 0) {
 		lost = map_file(0);
+		if (no_descriptors)
+			use_up_descriptors();
 		run_case();
 		_exit(0);
 	}
@@ -229,9 +248,11 @@ int main(int argc, char **argv)
 	int option, exact = 0;
 	char *memory = map(PAGE + STACK_MAX, MAP_SHARED);
 
-	while ((option = getopt(argc, argv, "ef:")) != -1) {
+	while ((option = getopt(argc, argv, "enf:")) != -1) {
 		if (option == 'e')
 			exact = 1;
+		else if (option == 'n')
+			no_descriptors = 1;
 		else if (option == 'f')
 			file = optarg;
 		else
