@@ -17,6 +17,7 @@ set logscale x 10
 set format x "%.0f"
 set xlabel "live ranges"
 set yrange [0.9:*]
+set offsets 0, 0, graph 0.3, 0
 plot "bench/pair-by-ranges.dat" using 1:2 title "mmap+munmap of a file, 4 KiB", \
      "" using 1:3 title "the same with a mutex and a red-black tree", \
      "bench/fault-by-ranges.dat" using 1:2 title "fault and one-page repair"
@@ -32,6 +33,7 @@ unset logscale x
 unset xlabel
 set format x "%g"
 set yrange [0:*]
+set offsets
 set key off
 set boxwidth 0.6
 set style fill solid

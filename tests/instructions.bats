@@ -23,15 +23,15 @@ within() { # NAME MAX
     run "$top_srcdir/bench/instructions" "$top_builddir"
     echo "$output"
     assert_success
-    within table-lookup 80
-    within table-insert-remove 300
-    within anonymous-4k 260
-    within anonymous-64m 330
-    within file-4k 850
-    within file-1m 1100
-    within file-64m 1450
-    within sigprocmask 120
-    within sigaction 400
-    within fault-chain 2200
-    within fault-repair 2000
+    within table-lookup 72
+    within table-insert-remove 298
+    within anonymous-4k 155
+    within anonymous-64m 220
+    within file-4k 725
+    within file-1m 990
+    within file-64m 1360
+    within sigprocmask 72
+    within sigaction 375
+    within fault-chain 2050
+    within fault-repair 1500
 }
