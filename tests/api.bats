@@ -209,3 +209,15 @@ ok() { # MODE...
         assert_output --partial ok
     done
 }
+
+@test "api: random calls, most of them wrong, are refused and change nothing" {
+    local seed steps=20000
+
+    [ -z "${SIGBUS_FULL:-}" ] || steps=1000000
+    for seed in 1 2 3; do
+        SIGBUS_LOG=off policy="program:api-wrong=owner|zero(page)" limit=300 us api-wrong $steps $seed
+        echo "$output"
+        assert_success
+        assert_lines "steps $steps"
+    done
+}

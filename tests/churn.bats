@@ -21,7 +21,7 @@ assert_sound() {
     assert_line "lost_writes=0 foreign=0 not_empty=0 bad_children=0 bad_signals=0"
     [[ $output =~ operations=([0-9]+)\ touched=([0-9]+)\ mapped=([0-9]+) ]]
     [ "${BASH_REMATCH[3]}" -ge 20 ]
-    [ -z "${SIGBUS_CHURN_OPERATIONS:-}" ] || echo "# figures: $policy: ${lines[0]}" >&3
+    [ -z "${SIGBUS_CHURN_OPERATIONS:-}" ] || echo "# figures: $BATS_TEST_DESCRIPTION: ${lines[0]}" >&3
 }
 
 @test "churn: without us it dies at once" {

@@ -20,7 +20,7 @@ assert_intact() {
     [[ $output =~ rounds=([0-9]+)\ writes=([0-9]+)\ canaries=([0-9]+) ]]
     [ "${BASH_REMATCH[1]}" -ge 100 ]
     [ "${BASH_REMATCH[3]}" -ge 100 ]
-    [ -z "${SIGBUS_STRESS_SECONDS:-}" ] || echo "# figures: $policy: ${lines[0]}" >&3
+    [ -z "${SIGBUS_STRESS_SECONDS:-}" ] || echo "# figures: $BATS_TEST_DESCRIPTION: ${lines[0]}" >&3
 }
 
 @test "stress: without us it dies at once" {
