@@ -80,17 +80,21 @@ static uintptr_t map_scratch(size_t size)
 	return address < 0 ? 0 : (uintptr_t)address;
 }
 
-/* The kernel copies: a page that is lost meanwhile is an error then, not a fault of ours. */
+/*
+ * The kernel copies: a page that is lost meanwhile is an error then, not a fault of ours. "Local" is
+ * read as any system call reads; as "remote" the kernel would look for the page's owner, and do that
+ * for ever where the page is memory of a device (DAX) whose driver is gone.
+ */
 static bool fill_scratch(uintptr_t scratch, const struct extent *extent)
 {
 	size_t size = extent->end - extent->start;
-	struct iovec local = {(void *)scratch, size}, remote = {(void *)extent->start, size};
+	struct iovec local = {(void *)extent->start, size}, remote = {(void *)scratch, size};
 
 	if (extent->content == ONES) {
 		memset((void *)scratch, 0xff, size);
 		return true;
 	}
-	return SYS_6(SYS_process_vm_readv, SYS_0(SYS_getpid), &local, 1, &remote, 1, 0) ==
+	return SYS_6(SYS_process_vm_writev, SYS_0(SYS_getpid), &local, 1, &remote, 1, 0) ==
 	       (long)size;
 }
 

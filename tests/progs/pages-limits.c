@@ -90,7 +90,7 @@ static const struct {
 	unsigned number;
 } calls[] = {{"mmap", SYS_mmap}, {"mremap", SYS_mremap}, {"madvise", SYS_madvise},
 	{"mprotect", SYS_mprotect}, {"openat", SYS_openat}, {"ioctl", SYS_ioctl},
-	{"read", SYS_read}, {"readv", SYS_process_vm_readv}, {"futex", SYS_futex},
+	{"read", SYS_read}, {"writev", SYS_process_vm_writev}, {"futex", SYS_futex},
 	{"write", SYS_write}, {"statx", SYS_statx}, {"memfd_create", SYS_memfd_create},
 	{"clock", SYS_clock_gettime}, {"tgsigqueue", SYS_rt_tgsigqueueinfo}};
 
