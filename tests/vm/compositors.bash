@@ -7,7 +7,7 @@
 start_weston() {
     coldplug
     run weston --backend=drm-backend.so --use-pixman --tty=1 --continue-without-input \
-        --no-config --idle-time=0 --socket=wayland-1 --log=/run/weston.log &
+        --no-config --idle-time=0 --socket=wayland-1 --log=/run/compositor.log &
     compositor=$!
     await_socket
 }
@@ -23,16 +23,16 @@ start_sway() {
     seatd -u nobody &
     await 20 test -S /run/seatd.sock || cannot 'seatd does not start'
     WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1 LIBSEAT_BACKEND=seatd \
-        run "${user[@]}" sway --config /run/sway.conf &
+        run "${user[@]}" sway --config /run/sway.conf 2> >(tee /run/compositor.log >&2) &
     compositor=$!
     await_socket
 }
 
 await_socket() {
     export WAYLAND_DISPLAY=wayland-1
-    await 90 test -S $XDG_RUNTIME_DIR/wayland-1 && return
-    [ -d /proc/$compositor ] || wait $compositor
-    cannot "the compositor does not start (status $?)"
+    await 90 eval "[ -S $XDG_RUNTIME_DIR/wayland-1 ] || ! is_alive"
+    is_alive && [ -S $XDG_RUNTIME_DIR/wayland-1 ] && return
+    cannot "the compositor does not start: $(grep -om 1 '\[backend/drm.*' compositor.log)"
 }
 
 # A client that moves. It gives up where the compositor keeps both of its buffers: then a new one.
@@ -89,7 +89,7 @@ fate() {
 # The card's driver lets the card go, while a client draws. That costs no page: the end of the case
 # is the same with us, and nothing is reported.
 unbind_card() { # DRIVER
-    local device end
+    local device end i
 
     start_client
     is_drawing || cannot 'the compositor draws nothing'
@@ -97,6 +97,12 @@ unbind_card() { # DRIVER
         device=${device%/driver}
         echo "unbind: $device"
         echo "${device##*/}" >"$1/unbind" || cannot "$1 does not let the card go"
+    done
+    # New windows, too, have to find out.
+    for ((i = 0; i < 3; i++)); do
+        sleep 5
+        stop_client
+        start_client
     done
     sleep 10
     is_alive && end='goes on' || end=$(fate)
