@@ -26,7 +26,7 @@ void anchor_init(void)
 		return;
 	address = SYS_6(SYS_mmap, 0, ANCHORS * PAGE_SIZE, PROT_NONE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (address >= 0 && !atomic_compare_exchange_strong(&area, &none, (uintptr_t)address))
+	if (!is_error(address) && !atomic_compare_exchange_strong(&area, &none, (uintptr_t)address))
 		SYS_2(SYS_munmap, address, ANCHORS * PAGE_SIZE);
 }
 

@@ -9,7 +9,7 @@
 
 int api_pages(const void *address, size_t length, struct pages *pages)
 {
-	uintptr_t start = (uintptr_t)address, limit = (uintptr_t)1 << ADDRESS_BITS;
+	uintptr_t start = (uintptr_t)address, limit = ADDRESS_END;
 
 	if (!active)
 		return -ENOSYS;

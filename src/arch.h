@@ -21,12 +21,12 @@ static inline bool stack_holds(const stack_t *stack, uintptr_t address)
 	return address - (uintptr_t)stack->ss_sp < stack->ss_size;
 }
 
-#if defined(__x86_64__) && defined(__LP64__)
-#include "arch-x86_64.h"
+#if defined(__i386__) || (defined(__x86_64__) && defined(__LP64__))
+#include "arch-x86.h"
 #elif defined(__aarch64__) && defined(__LP64__) && defined(__AARCH64EL__)
 #include "arch-aarch64.h"
 #else
-#error "libsigbus knows the signal frames of x86-64 and aarch64 (little endian) only"
+#error "libsigbus knows the signal frames of x86-64, i386 and aarch64 (little endian) only"
 #endif
 
 #endif

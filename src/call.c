@@ -113,7 +113,7 @@ static __attribute__((noinline)) void run_handler(struct call *call, const struc
 /* As the kernel would block, and SIGBUS in any case: raise() in the handler must not start it anew. */
 static uint64_t mask_inside(const struct fault *fault, const struct disposition *handler)
 {
-	uint64_t interrupted = ((const uint64_t *)&fault->uc->uc_sigmask)[0];
+	uint64_t interrupted = mask_word(&fault->uc->uc_sigmask);
 
 	return interrupted | mask_to_kernel(handler ? handler->mask : 0) |
 	       SIGNAL_BIT(shadow_signal);

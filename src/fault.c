@@ -35,7 +35,7 @@
 
 static uint64_t interrupted_mask(const struct fault *fault)
 {
-	return ((const uint64_t *)&fault->uc->uc_sigmask)[0];
+	return mask_word(&fault->uc->uc_sigmask);
 }
 
 static bool is_blocked(const struct fault *fault)
@@ -152,7 +152,7 @@ static void die(struct fault *fault, const char *action)
 	fault->action = action;
 	fault_report(fault);
 	disposition_die(SIGBUS);
-	((uint64_t *)&fault->uc->uc_sigmask)[0] &= ~SIGNAL_BIT(SIGBUS);
+	mask_set_word(&fault->uc->uc_sigmask, mask_word(&fault->uc->uc_sigmask) & ~SIGNAL_BIT(SIGBUS));
 }
 
 /* The handler that has declined this fault already is skipped for what it put in its place. */

@@ -326,7 +326,7 @@ static bool ask_space(const struct mount_scan *mount, void *data)
 	fd = SYS_4(SYS_openat2, AT_FDCWD, mount->point, &how, sizeof(how));
 	if (fd < 0)
 		return false;
-	answered = is_mount((int)fd, mount->id) && SYS_2(SYS_fstatfs, fd, data) == 0;
+	answered = is_mount((int)fd, mount->id) && sys_fstatfs((int)fd, data, sizeof(struct statfs)) == 0;
 	SYS_1(SYS_close, fd);
 	return answered;
 }

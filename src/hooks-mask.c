@@ -43,9 +43,11 @@ EXPORT int sigsuspend(const sigset_t *set)
 	return next()->sigsuspend(for_wait(set, &copy));
 }
 
-extern __typeof__(sigsuspend) __sigsuspend __attribute__((alias("sigsuspend"), copy(sigsuspend))) EXPORT;
+extern __typeof__(sigsuspend) __sigsuspend __attribute__((alias("sigsuspend"), copy(sigsuspend)))
+EXPORT;
 
-EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *set)
+EXPORT int ppoll(
+	struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *set)
 {
 	sigset_t copy;
 
@@ -70,7 +72,8 @@ EXPORT int pselect(int count, fd_set *restrict reads, fd_set *restrict writes,
 	return next()->pselect(count, reads, writes, exceptions, timeout, for_wait(set, &copy));
 }
 
-EXPORT int epoll_pwait(int fd, struct epoll_event *events, int count, int timeout, const sigset_t *set)
+EXPORT int epoll_pwait(
+	int fd, struct epoll_event *events, int count, int timeout, const sigset_t *set)
 {
 	sigset_t copy;
 
@@ -85,9 +88,37 @@ EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int count,
 	return next()->epoll_pwait2(fd, events, count, timeout, for_wait(set, &copy));
 }
 
+#if __SIZEOF_LONG__ == 4
+EXPORT int __ppoll64(
+	struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *set)
+{
+	sigset_t copy;
+
+	return next()->__ppoll64(fds, count, timeout, for_wait(set, &copy));
+}
+
+EXPORT int __pselect64(int count, fd_set *reads, fd_set *writes, fd_set *exceptions,
+	const struct timespec *timeout, const sigset_t *set)
+{
+	sigset_t copy;
+
+	return next()->__pselect64(count, reads, writes, exceptions, timeout, for_wait(set, &copy));
+}
+
+EXPORT int __epoll_pwait2_time64(int fd, struct epoll_event *events, int count,
+	const struct timespec *timeout, const sigset_t *set)
+{
+	sigset_t copy;
+
+	return next()->__epoll_pwait2_time64(fd, events, count, timeout, for_wait(set, &copy));
+}
+#endif
+
 /* ---- sigwait and friends: a pending SIGBUS waits as a shadow signal ---- */
 
-static int wait_without_sigbus(const sigset_t *set, siginfo_t *info,
+typedef int (*wait_function)(const sigset_t *, siginfo_t *, const struct timespec *);
+
+static int wait_without_sigbus(wait_function next, const sigset_t *set, siginfo_t *info,
 	const struct timespec *timeout, bool blocks)
 {
 	sigset_t copy;
@@ -97,7 +128,7 @@ static int wait_without_sigbus(const sigset_t *set, siginfo_t *info,
 	mask_set_word(&copy, mask_word(set) & ~SIGNAL_BIT(SIGBUS));
 	if (blocks)
 		mask_swap(SIG_BLOCK, SIGNAL_BIT(SIGBUS));
-	result = next()->sigtimedwait(&copy, info, timeout);
+	result = next(&copy, info, timeout);
 	saved_errno = errno;
 	if (blocks)
 		mask_swap(SIG_UNBLOCK, SIGNAL_BIT(SIGBUS));
@@ -115,7 +146,8 @@ static int unwrap(int signo, siginfo_t *info)
 	return SIGBUS;
 }
 
-static int wait_for(const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
+static int wait_for(
+	wait_function next, const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
 {
 	siginfo_t own;
 	sigset_t copy;
@@ -123,30 +155,37 @@ static int wait_for(const sigset_t *set, siginfo_t *info, const struct timespec 
 	bool blocked, ignored;
 
 	if (!active || !is_readable(set))
-		return next()->sigtimedwait(set, info, timeout);
+		return next(set, info, timeout);
 	mask = mask_swap(SIG_BLOCK, 0);
 	blocked = mask & SIGNAL_BIT(shadow_signal);
 	/* What is ignored and not blocked is never pending, so nobody gets it. */
 	ignored = !blocked && disposition_now(SIGBUS)->handler == SIG_IGN;
 	if (ignored || !(mask_word(set) & SIGNAL_BIT(SIGBUS)))
-		return wait_without_sigbus(set, info, timeout,
+		return wait_without_sigbus(next, set, info, timeout,
 			(blocked || ignored) && !(mask & SIGNAL_BIT(SIGBUS)));
 	memset(&copy, 0, sizeof(copy));
 	mask_set_word(&copy, mask_word(set) | SIGNAL_BIT(shadow_signal));
 	if (!info)
 		info = &own; /* the kernel fills in the caller's, where there is one */
-	return unwrap(next()->sigtimedwait(&copy, info, timeout), info);
+	return unwrap(next(&copy, info, timeout), info);
 }
 
 EXPORT int sigtimedwait(const sigset_t *restrict set, siginfo_t *restrict info,
 	const struct timespec *restrict timeout)
 {
-	return wait_for(set, info, timeout);
+	return wait_for(next()->sigtimedwait, set, info, timeout);
 }
+
+#if __SIZEOF_LONG__ == 4
+EXPORT int __sigtimedwait64(const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
+{
+	return wait_for(next()->__sigtimedwait64, set, info, timeout);
+}
+#endif
 
 EXPORT int sigwaitinfo(const sigset_t *restrict set, siginfo_t *restrict info)
 {
-	return wait_for(set, info, NULL);
+	return wait_for(next()->sigtimedwait, set, info, NULL);
 }
 
 EXPORT int sigwait(const sigset_t *restrict set, int *restrict signo)
@@ -155,7 +194,7 @@ EXPORT int sigwait(const sigset_t *restrict set, int *restrict signo)
 	int result;
 
 	do
-		result = wait_for(set, &info, NULL);
+		result = wait_for(next()->sigtimedwait, set, &info, NULL);
 	while (result < 0 && errno == EINTR);
 	if (result < 0)
 		return errno;
@@ -177,7 +216,8 @@ EXPORT int sigpending(sigset_t *set)
 	return 0;
 }
 
-/* read() has to say SIGBUS, so one that is pending must be one: sent.c then blocks it for next()-> */
+/* read() has to say SIGBUS, so one that is pending must be one: sent.c then blocks it for next()->
+ */
 EXPORT int signalfd(int fd, const sigset_t *set, int flags)
 {
 	if (active && is_readable(set) && mask_word(set) & SIGNAL_BIT(SIGBUS))

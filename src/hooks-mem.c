@@ -29,15 +29,27 @@ static inline bool is_usual(int flags)
 	return !(flags & MAP_FIXED) && !(policy.actions & 1u << ACTION_RESERVE);
 }
 
-EXPORT void *mmap(void *address, size_t length, int prot, int flags, int fd, off_t offset)
+#if __SIZEOF_LONG__ == 8
+#define NEXT_MMAP real.mmap
+#else
+static void *next_mmap(void *address, size_t length, int prot, int flags, int fd, off_t offset)
 {
+	return real.mmap(address, length, prot, flags, fd, (long)offset);
+}
+#define NEXT_MMAP next_mmap
+#endif
+
+/* Its offset is a long, and without a sign where that has 32 bits. */
+EXPORT void *mmap(void *address, size_t length, int prot, int flags, int fd, long offset)
+{
+	off_t place = (off_t)(unsigned long)offset;
 	void *at;
 
 	if (is_no_matter(flags))
 		return real.mmap(address, length, prot, flags, fd, offset);
 	if (!is_usual(flags))
-		return track_mmap(real.mmap,
-			&(struct mapping){address, length, prot, flags, fd, offset}, CALLER);
+		return track_mmap(NEXT_MMAP,
+			&(struct mapping){address, length, prot, flags, fd, place}, CALLER);
 	at = real.mmap(address, length, prot, flags, fd, offset);
 	if (at != MAP_FAILED)
 		track_mapped((uintptr_t)at, length, prot, flags, CALLER);

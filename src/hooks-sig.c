@@ -32,7 +32,8 @@ static const struct disposition *from_sigaction(const struct sigaction *action)
 {
 	uint64_t flags = (uint32_t)action->sa_flags & KNOWN_FLAGS;
 
-	return disposition_intern((void *)action->sa_sigaction, flags | disposition_restorer_flag(),
+	flags |= ((uint32_t)action->sa_flags & SA_RESTORER_) | disposition_restorer_flag();
+	return disposition_intern((void *)action->sa_sigaction, flags,
 		mask_word(&action->sa_mask) & ~UNBLOCKABLE);
 }
 

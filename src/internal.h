@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/select.h>
 #include <sys/types.h>
 #include <sys/ucontext.h>
@@ -29,9 +30,17 @@
 #if defined(__aarch64__)
 #define ADDRESS_BITS 48
 #define RANGE_PAGES_BITS 27
+#elif defined(__i386__)
+#define ADDRESS_BITS 32
+#define RANGE_PAGES_BITS 28
 #else
 #define ADDRESS_BITS 47
 #define RANGE_PAGES_BITS 28
+#endif
+#if defined(__i386__)
+#define ADDRESS_END (UINTPTR_MAX & PAGE_MASK) /* the last page is the kernel's */
+#else
+#define ADDRESS_END ((uintptr_t)1 << ADDRESS_BITS)
 #endif
 
 #define HIDDEN __attribute__((visibility("hidden")))
@@ -116,8 +125,21 @@ struct epoll_event;
 	(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,     \
 		char *const *, char *const *)
 
+/* Where long has 32 bits: of programs with 64 bits of time. The structure is only handed on. */
+#if __SIZEOF_LONG__ == 4
+#define TIME64_FUNCTIONS(X)                                                                        \
+	X(int, __sigtimedwait64, (const sigset_t *, siginfo_t *, const struct timespec *))         \
+	X(int, __ppoll64, (struct pollfd *, nfds_t, const struct timespec *, const sigset_t *))    \
+	X(int, __pselect64,                                                                        \
+		(int, fd_set *, fd_set *, fd_set *, const struct timespec *, const sigset_t *))    \
+	X(int, __epoll_pwait2_time64,                                                              \
+		(int, struct epoll_event *, int, const struct timespec *, const sigset_t *))
+#else
+#define TIME64_FUNCTIONS(X)
+#endif
+
 #define REAL_FUNCTIONS(X)                                                                          \
-	X(void *, mmap, (void *, size_t, int, int, int, off_t))                                    \
+	X(void *, mmap, (void *, size_t, int, int, int, long))                                     \
 	X(void *, mmap64, (void *, size_t, int, int, int, off_t))                                  \
 	X(int, munmap, (void *, size_t))                                                           \
 	X(void *, mremap, (void *, size_t, size_t, int, ...))                                      \
@@ -159,6 +181,7 @@ struct epoll_event;
 	X(int, posix_spawnp, SPAWN_PARAMETERS)                                                     \
 	X(int, system, (const char *))                                                             \
 	X(FILE *, popen, (const char *, const char *))                                             \
+	TIME64_FUNCTIONS(X)                                                                        \
 	X(int, dlclose, (void *))                                                                  \
 	X(int, __libc_start_main,                                                                  \
 		(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void),     \
@@ -376,7 +399,7 @@ struct range {
 	_Atomic uint64_t state;
 	_Atomic uint32_t caller;  /* offset of the mapping call in its object; next free record */
 	_Atomic uint32_t faults;  /* so far; in a range_cut list: see range_link_piece() */
-	_Atomic uintptr_t anchor; /* see range_anchor() */
+	_Atomic uint64_t anchor; /* see range_anchor() */
 };
 
 #define RANGE_HIDDEN ((uint64_t)1 << 63)
@@ -480,9 +503,9 @@ struct range *range_by_id(uint32_t id); /* [H] NULL: no such id */
  * swap against the word itself: with bit 0 set that is the table's own note, equal to "none". */
 static inline uintptr_t range_anchor(const struct range *range)
 {
-	uintptr_t anchor = atomic_load(&range->anchor);
+	uint64_t anchor = atomic_load(&range->anchor);
 
-	return anchor & 1 ? 0 : anchor;
+	return anchor & 1 ? 0 : (uintptr_t)anchor;
 }
 /* Where a piece of a range_cut list was. */
 static inline uint64_t range_piece(const struct range *range)
@@ -596,14 +619,18 @@ static inline uint64_t mask_from_kernel(uint64_t mask)
 uint64_t mask_swap(int how, uint64_t mask); /* [H] raw rt_sigprocmask; returns the old mask */
 void mask_init(void);
 
-/* The kernel's part of the C library's sigset_t. */
+/* The kernel's part of the C library's sigset_t. [H] */
 static inline uint64_t mask_word(const sigset_t *set)
 {
-	return ((const uint64_t *)set)[0];
+	uint64_t word;
+
+	memcpy(&word, set, sizeof(word));
+	return word;
 }
+/* [H] */
 static inline void mask_set_word(sigset_t *set, uint64_t word)
 {
-	((uint64_t *)set)[0] = word;
+	memcpy(set, &word, sizeof(word));
 }
 
 /* ---- copy.c ---- */

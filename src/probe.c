@@ -38,7 +38,7 @@ void probe_init(void)
 	if (!populate_ends())
 		return;
 	page = SYS_6(SYS_mmap, 0, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (page < 0)
+	if (is_error(page))
 		return;
 	/* Where it works at all, it refuses a page that may not be read: -EINVAL or -EFAULT. */
 	if (SYS_3(SYS_madvise, page, PAGE_SIZE, MADV_POPULATE_READ) < 0) {

@@ -31,7 +31,7 @@ static void *map_anonymous(size_t size)
 	long address = SYS_6(SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	return address < 0 ? NULL : (void *)address;
+	return is_error(address) ? NULL : (void *)address;
 }
 
 /* At once: a vfork() child of the new process would take the state for its own if it came first. */

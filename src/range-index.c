@@ -22,7 +22,7 @@ static bool make_group(_Atomic uint64_t *place, uint64_t ids)
 	if (!group)
 		return false;
 	put(&group->id[(ids >> 1) & 63], (uint32_t)ids >> 8);
-	swap(place, &ids, (uint64_t)group);
+	swap(place, &ids, (uintptr_t)group);
 	return true;
 }
 
@@ -34,7 +34,7 @@ static bool set_id(struct leaf *leaf, uint64_t page, uint32_t id)
 		uint64_t ids = get(place);
 
 		if (ids && !(ids & 1)) {
-			put(&((struct group *)ids)->id[page % 64], id);
+			put(&((struct group *)(uintptr_t)ids)->id[page % 64], id);
 			return true;
 		}
 		if (inline_is_free(ids, page)) {

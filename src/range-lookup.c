@@ -32,14 +32,14 @@ static bool look_take(struct look *look, uint32_t id, uint64_t page)
 }
 
 /* May page belong to a right part that is not shown (or that a cut took away meanwhile)? */
-static bool is_rest(uint64_t geometry, uintptr_t note, uint64_t page)
+static bool is_rest(uint64_t geometry, uint64_t note, uint64_t page)
 {
 	return (note & 1) && (geometry & RANGE_HIDDEN) &&
 	       (geometry == TAKEN_AWAY || holds(geometry & ~RANGE_HIDDEN, page));
 }
 
 /* If so: itself, or the record that it is split from. */
-static bool look_rest(struct look *look, uint32_t id, uint64_t page, uintptr_t note)
+static bool look_rest(struct look *look, uint32_t id, uint64_t page, uint64_t note)
 {
 	look->unsettled = true;
 	if (rest_settle(id))
@@ -51,7 +51,7 @@ static bool look_at(struct look *look, uint32_t id, uint64_t page)
 {
 	struct range *range = record(id);
 	uint64_t state = get(&range->state), geometry = get(&range->geometry);
-	uintptr_t note = get(&range->anchor);
+	uint64_t note = get(&range->anchor);
 
 	if (look_take(look, id, page))
 		return true;

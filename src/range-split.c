@@ -17,15 +17,15 @@
  * In the anchor of a hidden right part: the record it is split from (id and part of its
  * generation), whether that ends as a piece of the cut or lives on, and with how many pages.
  */
-static uintptr_t note_make(uint32_t parent, uint64_t state, uint64_t geometry)
+static uint64_t note_make(uint32_t parent, uint64_t state, uint64_t geometry)
 {
 	uint64_t cut = geometry >> 63;
 
-	return (uintptr_t)parent << 40 | (state >> 32 & 0x3ff) << 30 | cut << 29 |
+	return (uint64_t)parent << 40 | (state >> 32 & 0x3ff) << 30 | cut << 29 |
 	       ((cut ? ~geometry : geometry) & PAGES_MASK) << 1 | 1;
 }
 
-static bool note_is_true(uintptr_t note)
+static bool note_is_true(uint64_t note)
 {
 	struct range *parent = record(note >> 40);
 	uint64_t state = atomic_load(&parent->state);
@@ -37,7 +37,7 @@ static bool note_is_true(uintptr_t note)
  * Shows a right part. The flags once more: they may have changed since it was made. False: it was
  * shown or taken away by somebody else.
  */
-static bool rest_show(struct range *rest, uint64_t state, uint64_t geometry, uintptr_t note)
+static bool rest_show(struct range *rest, uint64_t state, uint64_t geometry, uint64_t note)
 {
 	uint64_t parent = atomic_load(&record(note >> 40)->state);
 	bool shown;
@@ -54,7 +54,7 @@ bool rest_settle(uint32_t id)
 	struct range *rest = record(id);
 	uint64_t state = atomic_load(&rest->state);
 	uint64_t geometry = atomic_load(&rest->geometry);
-	uintptr_t note = atomic_load(&rest->anchor);
+	uint64_t note = atomic_load(&rest->anchor);
 
 	if (!(geometry & RANGE_HIDDEN) || !(note & 1) || !note_is_true(note))
 		return false;
@@ -65,7 +65,7 @@ bool rest_settle(uint32_t id)
 /* ---- its writer ---- */
 
 /* A hidden record like id. note 0: a piece for the list. 0: no memory. */
-static uint32_t part_new(uint32_t id, uint64_t state, uint64_t geometry, uintptr_t note)
+static uint32_t part_new(uint32_t id, uint64_t state, uint64_t geometry, uint64_t note)
 {
 	struct content content = {.geometry = note ? geometry | RANGE_HIDDEN : ~geometry,
 		.low = state & (OWNER_MASK | RANGE_FLAGS),
@@ -93,7 +93,7 @@ static void rest_drop(uint32_t id, uint64_t geometry)
 }
 
 /* The split is committed. If another cut took the part away in good faith, it is lost. */
-static bool rest_commit(uint32_t id, uint64_t state, uint64_t geometry, uintptr_t note)
+static bool rest_commit(uint32_t id, uint64_t state, uint64_t geometry, uint64_t note)
 {
 	struct range *rest = record(id);
 
@@ -114,7 +114,7 @@ struct split {
 	uint64_t right;	      /* 0: nothing is left there */
 	uint32_t piece, rest; /* ids; piece: of what goes, the record itself if its start does */
 	uint64_t rest_state;
-	uintptr_t note;
+	uint64_t note;
 };
 
 static void split_right(struct split *split, uint64_t from, uint64_t to)
@@ -175,7 +175,7 @@ void split_visit(struct walk *walk, uint32_t id)
 {
 	struct range *range = record(id);
 	struct split split = {.id = id};
-	uintptr_t note = get(&range->anchor);
+	uint64_t note = get(&range->anchor);
 	uint64_t geometry;
 
 	if (!walk_snapshot(walk, id, &split.hit))

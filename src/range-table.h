@@ -182,7 +182,7 @@ static inline uint32_t leaf_id(const struct leaf *leaf, unsigned word, unsigned 
 
 	if (ids & 1)
 		return (uint32_t)ids >> 8;
-	return get(&((struct group *)ids)->id[at]);
+	return get(&((struct group *)(uintptr_t)ids)->id[at]);
 }
 
 static inline uint32_t start_id(const struct leaf *leaf, unsigned at)
@@ -217,7 +217,7 @@ static inline bool is_taken_over(const struct leaf *leaf, uint64_t page, uint32_
 
 	if (ids & 1)
 		return ((ids >> 1) & 63) == page % 64 && (uint32_t)ids >> 8 != id;
-	now = get(&((struct group *)ids)->id[page % 64]);
+	now = get(&((struct group *)(uintptr_t)ids)->id[page % 64]);
 	return now && now != id;
 }
 

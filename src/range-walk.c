@@ -20,7 +20,7 @@ static void walk_live(struct walk *walk, uint32_t id)
  * either takes over what the visit changed, or can't be committed any more. For a cut it must not
  * show up later: if the part was good after all it is lost, and its writer says so.
  */
-static void walk_rest(struct walk *walk, uint32_t id, uint64_t geometry, uintptr_t note)
+static void walk_rest(struct walk *walk, uint32_t id, uint64_t geometry, uint64_t note)
 {
 	walk_live(walk, note >> 40);
 	if (rest_settle(id))
@@ -33,7 +33,7 @@ static void walk_at(struct walk *walk, uint32_t id)
 {
 	struct range *range = record(id);
 	uint64_t geometry = atomic_load(&range->geometry);
-	uintptr_t note;
+	uint64_t note;
 
 	if (likely(!(geometry & RANGE_HIDDEN))) {
 		if (overlaps(walk, geometry))

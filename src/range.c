@@ -211,7 +211,7 @@ ALWAYS_INLINE bool set_id_quickly(struct leaf *leaf, uint64_t page, uint32_t id)
 	uint64_t ids = get(place);
 
 	if (ids && !(ids & 1)) {
-		put(&((struct group *)ids)->id[page % 64], id);
+		put(&((struct group *)(uintptr_t)ids)->id[page % 64], id);
 		return true;
 	}
 	return (!ids || ((ids >> 1) & 63) == page % 64) &&

@@ -21,9 +21,19 @@ static long set_errno(long result)
 	return -1;
 }
 
-static void *raw_mmap(void *address, size_t length, int prot, int flags, int fd, off_t offset)
+static void *raw_mmap64(void *address, size_t length, int prot, int flags, int fd, off_t offset)
 {
+#if defined(__i386__) /* in pages */
+	if (offset & ~PAGE_MASK)
+		return (void *)set_errno(-EINVAL);
+	offset >>= PAGE_SHIFT;
+#endif
 	return (void *)set_errno(SYS_6(SYS_mmap, address, length, prot, flags, fd, offset));
+}
+
+static void *raw_mmap(void *address, size_t length, int prot, int flags, int fd, long offset)
+{
+	return raw_mmap64(address, length, prot, flags, fd, (off_t)(unsigned long)offset);
 }
 
 static int raw_munmap(void *address, size_t length)
@@ -50,7 +60,7 @@ static int raw_mprotect(void *address, size_t length, int prot)
 bool real_resolved;
 struct real real = {
 	.mmap = raw_mmap,
-	.mmap64 = raw_mmap,
+	.mmap64 = raw_mmap64,
 	.munmap = raw_munmap,
 	.mremap = raw_mremap,
 	.mprotect = raw_mprotect,

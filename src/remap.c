@@ -32,7 +32,7 @@ static uintptr_t hold_place(const struct remapping *move)
 		flags |= MAP_FIXED;
 	address = SYS_6(SYS_mmap, move->flags & MREMAP_FIXED ? move->new : NULL, move->new_size,
 		PROT_NONE, flags, -1, 0);
-	return address < 0 ? 0 : (uintptr_t)address;
+	return is_error(address) ? 0 : (uintptr_t)address;
 }
 
 static bool shift(uintptr_t from, size_t from_size, size_t to_size, uintptr_t to)

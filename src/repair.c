@@ -64,10 +64,10 @@ static bool replace_with_zeros(struct extent *extent, const struct range_hit *hi
 		result = map_zero(extent->start, size, extent->prot, MAP_PRIVATE);
 	}
 	if (result == -ENOMEM) /* RLIMIT_DATA counts private memory only */
-		return map_zero(extent->start, size, extent->prot, MAP_SHARED) >= 0;
-	if (result >= 0 && !extent->write)
+		return !is_error(map_zero(extent->start, size, extent->prot, MAP_SHARED));
+	if (!is_error(result) && !extent->write)
 		make_present(extent);
-	return result >= 0;
+	return !is_error(result);
 }
 
 static uintptr_t map_scratch(size_t size)
@@ -77,7 +77,7 @@ static uintptr_t map_scratch(size_t size)
 
 	if (address == -ENOMEM) /* as above */
 		address = SYS_6(SYS_mmap, 0, size, prot, flags | MAP_SHARED, -1, 0);
-	return address < 0 ? 0 : (uintptr_t)address;
+	return is_error(address) ? 0 : (uintptr_t)address;
 }
 
 /*
@@ -123,7 +123,8 @@ static bool replace_with_scratch(const struct extent *extent)
 static void keep_file(const struct range_hit *hit)
 {
 	unsigned flags = state_flags(hit->state);
-	uintptr_t none = atomic_load(&hit->range->anchor), anchor;
+	uint64_t none = atomic_load(&hit->range->anchor);
+	uintptr_t anchor;
 
 	if (!(flags & RANGE_SHARED) || flags & RANGE_REPAIRED || range_anchor(hit->range))
 		return;

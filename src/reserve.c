@@ -35,7 +35,7 @@ static bool has_room(int fd, const struct stat *file, uint64_t length)
 	uint64_t allocated = (uint64_t)file->st_blocks * SECTOR;
 	struct statfs space;
 
-	if (SYS_2(SYS_fstatfs, fd, &space) < 0 || !space.f_blocks)
+	if (sys_fstatfs(fd, &space, sizeof(space)) < 0 || !space.f_blocks)
 		return true;
 	return length <= allocated ||
 	       (length - allocated) / (uint64_t)space.f_bsize <= (uint64_t)space.f_bavail;
@@ -44,7 +44,7 @@ static bool has_room(int fd, const struct stat *file, uint64_t length)
 /* The file keeps its size. A file system that cannot do this at all: as without us. */
 static bool allocate(int fd, off_t offset, size_t length)
 {
-	long error = SYS_4(SYS_fallocate, fd, FALLOC_FL_KEEP_SIZE, offset, length);
+	long error = sys_fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, length);
 
 	return error != -ENOSPC && error != -EDQUOT;
 }

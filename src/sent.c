@@ -118,7 +118,7 @@ static void pend(struct jump *jump, uint64_t mask)
 	 * not: SIGBUS itself waits, really blocked. Only the protection is lost.
 	 */
 	mask_swap(SIG_BLOCK, SIGNAL_BIT(SIGBUS));
-	((uint64_t *)&jump->uc->uc_sigmask)[0] |= SIGNAL_BIT(SIGBUS);
+	mask_set_word(&jump->uc->uc_sigmask, mask_word(&jump->uc->uc_sigmask) | SIGNAL_BIT(SIGBUS));
 	queue_to(target, SIGBUS, info);
 }
 
@@ -224,7 +224,7 @@ static void die(int signo, struct jump *jump)
 		report(jump, "default", 0);
 	mask_swap(SIG_BLOCK, SIGNAL_BIT(signo));
 	disposition_die(signo);
-	((uint64_t *)&jump->uc->uc_sigmask)[0] &= ~SIGNAL_BIT(signo);
+	mask_set_word(&jump->uc->uc_sigmask, mask_word(&jump->uc->uc_sigmask) & ~SIGNAL_BIT(signo));
 	queue_to(own_tid(), signo, jump->info);
 }
 

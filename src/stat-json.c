@@ -2,6 +2,7 @@
 /* A view as one JSON object on one line; the schema is in sigbus-stat(1). */
 #include "stat.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,14 +61,14 @@ static void put_text(const char *key, const char *string)
 static void put_number(const char *key, uint64_t number)
 {
 	put_key(key);
-	printf("%lu", number);
+	printf("%" PRIu64, number);
 }
 
 /* An address does not fit into the numbers of every reader of JSON. */
 static void put_address(const char *key, uint64_t address)
 {
 	put_key(key);
-	printf("\"0x%lx\"", address);
+	printf("\"0x%" PRIx64 "\"", address);
 }
 
 static void put_bool(const char *key, bool value)

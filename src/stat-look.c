@@ -3,6 +3,7 @@
 #include "stat.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +22,11 @@ static char *place_in_file(const struct maps *maps, uintptr_t address)
 	const struct map *map = maps_at(maps, address), *first = map;
 
 	if (map == maps->item + maps->count || map->start > address)
-		return format("0x%lx (in no object)", address);
+		return format("0x%" PRIxPTR " (in no object)", address);
 	while (first > maps->item && same_file(first - 1, map))
 		first--;
-	return format("%s+0x%lx", *map->path ? file_name(map->path) : "?", address - first->start);
+	return format(
+		"%s+0x%" PRIxPTR, *map->path ? file_name(map->path) : "?", address - first->start);
 }
 
 static char *place(const struct view *view, const struct maps *maps, uintptr_t address)
@@ -33,7 +35,7 @@ static char *place(const struct view *view, const struct maps *maps, uintptr_t a
 		const struct owner_view *owner = &view->owner[i];
 
 		if (owner->name && owner->start <= address && address < owner->end)
-			return format("%s+0x%lx", owner->name, address - owner->start);
+			return format("%s+0x%" PRIxPTR, owner->name, address - owner->start);
 	}
 	return place_in_file(maps, address);
 }
@@ -202,9 +204,9 @@ static void look_at_counters(
 		view->skipped++;
 		return;
 	}
-#define VIEW_COUNTER(name_, words_)                                                                \
-	view->counter[view->counter_count++] = (struct counter_view){                              \
-		.name = #name_, .words = words_, .count = counters.name_};
+#define VIEW_COUNTER(name_, words_)            \
+	view->counter[view->counter_count++] = \
+		(struct counter_view){.name = #name_, .words = words_, .count = counters.name_};
 	COUNTERS(VIEW_COUNTER)
 #undef VIEW_COUNTER
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "stat.h"
 
-#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -64,7 +65,7 @@ static struct stat_line read_stat(pid_t pid)
 	if (end)
 		sscanf(end + 1,
 			" %c %*s %*s %*s %*s %*s %u %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-			"%*s %lu",
+			"%*s %" SCNu64,
 			&line.state, &line.flags, &line.born);
 	free(text);
 	return line;
@@ -123,8 +124,9 @@ static bool parse_map(char *line, struct map *map)
 	int name = 0;
 
 	line[strcspn(line, "\n")] = '\0';
-	if (sscanf(line, "%lx-%lx %4s %lx %x:%x %lu %n", &map->start, &map->end, map->prot,
-		    &map->offset, &map->major, &map->minor, &map->inode, &name) < 7)
+	if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s %" SCNx64 " %x:%x %" SCNu64 " %n",
+		    &map->start, &map->end, map->prot, &map->offset, &map->major, &map->minor,
+		    &map->inode, &name) < 7)
 		return false;
 	map->path = copy_path(line + name);
 	map->deleted = map->inode && cut_end(map->path, " (deleted)");

@@ -40,7 +40,7 @@ static bool is_live(uint64_t geometry)
 
 static bool is_possible(uint64_t geometry)
 {
-	return geometry_size(geometry) && geometry_end(geometry) <= (uintptr_t)1 << ADDRESS_BITS;
+	return geometry_size(geometry) && geometry_end(geometry) <= ADDRESS_END;
 }
 
 static void add(struct view *view, const struct range *range)

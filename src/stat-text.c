@@ -2,6 +2,7 @@
 /* A view as tables. Names that others chose are escaped, so that they can't look like the rest. */
 #include "stat.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,7 +153,7 @@ static void print_rules(const struct view *view)
 	for (size_t i = 0; i < view->rule_count; i++) {
 		const struct rule_view *rule = &view->rule[i];
 
-		add(&table, format("%lu", rule->hits));
+		add(&table, format("%" PRIu64, rule->hits));
 		add(&table, format("%s%s", escape(rule->text), rule->item ? "" : " (built-in)"));
 	}
 	print_table("Rules, the first that matches decides", &table);
@@ -193,7 +194,7 @@ static void print_owners(const struct view *view)
 		if (!is_worth_telling(owner))
 			continue;
 		add(&table, format("%zu", owner->ranges));
-		add(&table, format("%lu", owner->faults));
+		add(&table, format("%" PRIu64, owner->faults));
 		add(&table, names_of(owner));
 		add(&table, handlers_of(owner));
 	}
@@ -207,7 +208,7 @@ static char *size_text(uint64_t bytes)
 
 	for (bytes /= 1024; bytes >= 10240 && units[unit + 1]; bytes /= 1024)
 		unit++;
-	return format("%lu%c", bytes, units[unit]);
+	return format("%" PRIu64 "%c", bytes, units[unit]);
 }
 
 static char *file_text(const struct range_view *range)
@@ -231,13 +232,13 @@ static void add_range(struct table *table, const struct view *view, const struct
 {
 	char *prot = view_prot(range);
 
-	add(table, format("%lx-%lx", range->start, range->end));
+	add(table, format("%" PRIxPTR "-%" PRIxPTR, range->start, range->end));
 	add(table, prot ? prot : "?");
 	add(table, size_text(range->end - range->start));
 	add(table, format("%u", range->faults));
-	add(table, range->replaced_known ? format("%lu", range->replaced) : "?");
+	add(table, range->replaced_known ? format("%" PRIu64, range->replaced) : "?");
 	add(table, owner_text(view, range));
-	add(table, range->map ? format("0x%lx", range->offset) : "");
+	add(table, range->map ? format("0x%" PRIx64, range->offset) : "");
 	add(table, file_text(range));
 }
 
@@ -286,7 +287,7 @@ static void print_counters(const struct view *view)
 	for (size_t i = 0; i < view->counter_count; i++) {
 		if (!view->counter[i].count)
 			continue;
-		add(&table, format("%lu", view->counter[i].count));
+		add(&table, format("%" PRIu64, view->counter[i].count));
 		add(&table, format("%s", view->counter[i].words));
 	}
 	if (table.count)

@@ -6,6 +6,7 @@
 #ifndef SIGBUS_SYSCALL_H
 #define SIGBUS_SYSCALL_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 
@@ -40,8 +41,33 @@ static inline long sys_call(long number, long a, long b, long c, long d, long e,
 			 : "memory");
 	return x0;
 }
+#elif defined(__i386__)
+/* All registers are taken: the last argument goes by the stack, on which no operand may lie then. */
+static inline long sys_call(long number, long a, long b, long c, long d, long e, long f)
+{
+	long result;
+
+	__asm__ volatile("pushl %7; pushl %%ebp; movl 4(%%esp), %%ebp; int $0x80;"
+			 "popl %%ebp; addl $4, %%esp"
+			 : "=a"(result)
+			 : "0"(number), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e), "g"(f)
+			 : "memory");
+	return result;
+}
+
+/* Of several, the call with 64 bits for offsets, sizes, times and the like. */
+#undef SYS_clock_gettime
+#undef SYS_fcntl
+#undef SYS_fstat
+#undef SYS_geteuid
+#undef SYS_mmap
+#define SYS_clock_gettime SYS_clock_gettime64
+#define SYS_fcntl SYS_fcntl64
+#define SYS_fstat SYS_fstat64
+#define SYS_geteuid SYS_geteuid32
+#define SYS_mmap SYS_mmap2
 #else
-#error "libsigbus knows the signal frames of x86-64 and aarch64 only"
+#error "libsigbus knows the system calls of x86-64, i386 and aarch64 only"
 #endif
 
 #define SYS_0(n) sys_call(n, 0, 0, 0, 0, 0, 0)
@@ -54,11 +80,39 @@ static inline long sys_call(long number, long a, long b, long c, long d, long e,
 #define SYS_6(n, a, b, c, d, e, f)                                                                 \
 	sys_call(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
+/* Of a call that returns an address: on i386 half of them are negative numbers. */
+static inline int is_error(long result)
+{
+	return (unsigned long)result >= -4095ul;
+}
+
+/* Less than a second. */
 static inline void sys_nap(int64_t nanoseconds)
 {
-	int64_t time[2] = {0, nanoseconds}; /* struct timespec */
+	long time[2] = {0, (long)nanoseconds}; /* struct timespec */
 
 	SYS_2(SYS_nanosleep, time, 0);
+}
+
+/* i386 has 64 bits in two arguments, and the size of the structure in one. */
+static inline long sys_fallocate(int fd, int mode, int64_t offset, int64_t length)
+{
+#if defined(__i386__)
+	return SYS_6(SYS_fallocate, fd, mode, offset, offset >> 32, length, length >> 32);
+#else
+	return SYS_4(SYS_fallocate, fd, mode, offset, length);
+#endif
+}
+
+/* buffer: struct statfs */
+static inline long sys_fstatfs(int fd, void *buffer, size_t size)
+{
+#if defined(__i386__)
+	return SYS_3(SYS_fstatfs64, fd, size, buffer);
+#else
+	(void)size;
+	return SYS_2(SYS_fstatfs, fd, buffer);
+#endif
 }
 
 #endif

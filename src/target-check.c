@@ -210,9 +210,10 @@ static void check_elf(const struct image *image, const struct image *library)
 
 	if (its->e_ident[EI_CLASS] != ours->e_ident[EI_CLASS])
 		problem(image->path,
-			"a %d-bit program, and libsigbus is %d-bit; way out: a %d-bit build of it",
+			"a %d-bit program, and libsigbus is %d-bit; way out: libsigbus for %d bits "
+			"in the system directory of its own, beside this one",
 			its->e_ident[EI_CLASS] * 32, ours->e_ident[EI_CLASS] * 32,
-			ours->e_ident[EI_CLASS] * 32);
+			its->e_ident[EI_CLASS] * 32);
 	else if (its->e_machine != ours->e_machine)
 		problem(image->path,
 			"for another machine (ELF number %d, libsigbus has %d); way out: libsigbus "

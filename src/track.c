@@ -22,7 +22,7 @@ static size_t whole_pages(size_t size)
 
 static bool is_sane(uintptr_t start, size_t size)
 {
-	uintptr_t limit = (uintptr_t)1 << ADDRESS_BITS;
+	uintptr_t limit = ADDRESS_END;
 
 	return size && !(start & ~PAGE_MASK) && start < limit && size <= limit - start;
 }

@@ -12,6 +12,7 @@
 #include "churn.h"
 
 #include <dlfcn.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -246,13 +247,13 @@ static void check_progress(void)
 
 static void print_counts(void)
 {
-	printf("operations=%lu touched=%lu mapped=%lu unmapped=%lu overlaid=%lu moved=%lu "
-	       "truncated=%lu canaries=%lu forked=%lu loaded=%lu refused=%lu jumped=%lu "
-	       "signals=%lu\n",
+	printf("operations=%" PRIu64 " touched=%" PRIu64 " mapped=%" PRIu64 " unmapped=%" PRIu64 " overlaid=%" PRIu64 " moved=%" PRIu64 " "
+	       "truncated=%" PRIu64 " canaries=%" PRIu64 " forked=%" PRIu64 " loaded=%" PRIu64 " refused=%" PRIu64 " jumped=%" PRIu64 " "
+	       "signals=%" PRIu64 "\n",
 		total(), count.touched, count.mapped, count.unmapped, count.overlaid, count.moved,
 		count.truncated, count.canaries, count.forked, count.loaded, count.refused,
 		count.jumped, count.signals);
-	printf("lost_writes=%lu foreign=%lu not_empty=%lu bad_children=%lu bad_signals=%lu\n",
+	printf("lost_writes=%" PRIu64 " foreign=%" PRIu64 " not_empty=%" PRIu64 " bad_children=%" PRIu64 " bad_signals=%" PRIu64 "\n",
 		count.lost_writes, count.foreign, count.not_empty, count.bad_children,
 		count.bad_signals);
 }

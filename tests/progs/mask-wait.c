@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -348,7 +349,7 @@ static void do_cell(void)
 {
 	int status = run_cell();
 
-	printf("%s %s %s %s %s: result %d errno %d calls %d others %d code %d mine %d mask %lx %lx "
+	printf("%s %s %s %s %s: result %d errno %d calls %d others %d code %d mine %d mask %" PRIx64 " %" PRIx64 " "
 	       "pending %d status %x\n",
 		cell.way->name, actions[cell.action], cell.blocked ? "blocked" : "unblocked",
 		sends[cell.send], cell.before ? "before" : "during", notes->result,

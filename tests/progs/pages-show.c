@@ -2,6 +2,7 @@
 /* What is mapped, found without an access that could fault. */
 #include "pages.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ static void perms_of(const char *address, char perms[5])
 	while (maps && fgets(line, sizeof(line), maps)) {
 		char found[5];
 
-		if (sscanf(line, "%lx-%lx %4s", &start, &end, found) == 3 &&
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &start, &end, found) == 3 &&
 			(uintptr_t)address >= start && (uintptr_t)address < end)
 			strcpy(perms, found);
 	}

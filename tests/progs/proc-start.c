@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -119,7 +120,7 @@ static void spawn_with(const char *file, short flags, uint64_t mask, uint64_t de
 	spawn(posix_spawn, file, &attributes);
 	posix_spawnattr_getsigmask(&attributes, &set);
 	posix_spawnattr_getflags(&attributes, &flags);
-	printf("attributes after: %x %lx\n", flags, *(uint64_t *)&set);
+	printf("attributes after: %x %" PRIx64 "\n", flags, *(uint64_t *)&set);
 }
 
 static void do_spawn_mask(const char *file)
@@ -272,7 +273,7 @@ static void print_state(void)
 	sigaction(SIGBUS, NULL, &now);
 	sigprocmask(SIG_BLOCK, NULL, &mask);
 	sigpending(&pending);
-	printf("caller: %s flags %x blocked %lx pending %lx\n",
+	printf("caller: %s flags %x blocked %" PRIx64 " pending %" PRIx64 "\n",
 		now.sa_handler == SIG_DFL   ? "default"
 		: now.sa_handler == SIG_IGN ? "ignored"
 					    : "handler",

@@ -3,6 +3,7 @@
  * proc-view: which signals this program was started with as ignored, blocked and pending, and
  * whether the library is loaded; once as the kernel tells it, once as the C library does.
  */
+#include <inttypes.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,7 +32,7 @@ static void print_own_view(void)
 	sigprocmask(SIG_BLOCK, NULL, &blocked);
 	sigpending(&pending);
 	sigaction(SIGBUS, NULL, &action);
-	printf("blocked %lx pending %lx action %s\n", *(uint64_t *)&blocked, *(uint64_t *)&pending,
+	printf("blocked %" PRIx64 " pending %" PRIx64 " action %s\n", *(uint64_t *)&blocked, *(uint64_t *)&pending,
 		action.sa_handler == SIG_DFL   ? "default"
 		: action.sa_handler == SIG_IGN ? "ignored"
 					       : "handler");

@@ -7,6 +7,7 @@
  * mmap() by siglongjmp(), then there are unknown faults
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -21,8 +22,15 @@
 #include <unistd.h>
 
 #define PAGE 4096ul
+#if __SIZEOF_LONG__ == 8
 #define AREA 0x200000000000ul
 #define AREA_END (AREA + 0x10000000000ul)
+#else
+#define AREA 0x20000000ul
+#define AREA_END (AREA + 0x10000000ul)
+#undef SYS_mmap
+#define SYS_mmap SYS_mmap2
+#endif
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 #define ANY(array) (array)[any(COUNT(array))]
 
@@ -41,7 +49,7 @@ static int file[3], segment;
 static size_t any_length(void)
 {
 	static const size_t odd[] = {
-		0, 1, PAGE - 1, PAGE + 1, SIZE_MAX, SIZE_MAX - PAGE + 1, 1ul << 39};
+		0, 1, PAGE - 1, PAGE + 1, SIZE_MAX, SIZE_MAX - PAGE + 1, SIZE_MAX >> 25};
 
 	return any(3) ? (1 + any(8)) * PAGE : ANY(odd);
 }
@@ -146,7 +154,7 @@ static void calls(void)
 
 		errno = 0;
 		result = (uintptr_t)call(which);
-		printf("%d: call %u: %s %lx, errno %d, area %lx\n", i, which,
+		printf("%d: call %u: %s %" PRIxPTR ", errno %d, area %lx\n", i, which,
 			result + 1 < 2 || (result >= AREA && result < AREA_END) ? "" : "elsewhere",
 			result >= AREA_END && result + 1 ? 0 : result, errno, hash_area());
 	}

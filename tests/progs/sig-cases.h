@@ -14,7 +14,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LOST ((char *)0x200000000)
+#define LOST ((char *)(sizeof(long) == 8 ? 0x200000000 : 0x20000000))
+#ifdef SYS_mmap2
+#undef SYS_mmap
+#define SYS_mmap SYS_mmap2
+#endif
 #define PAGE 4096
 #define PAGES 16
 #define BUS_BIT 0x40

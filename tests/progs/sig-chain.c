@@ -3,6 +3,7 @@
  * sig-chain: what a handler can do beside returning: leave, nest, give up; and what several signals
  * become. Each case runs in a child and prints.
  */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdlib.h>
 #include <ucontext.h>
@@ -35,7 +36,7 @@ static void leave_many_times(int saves_mask, int flags)
 	for (volatile int i = 0; i < 1000; i++)
 		if (sigsetjmp(environment[0], saves_mask) == 0)
 			touch(0);
-	printf("left %d times, mask %lx\n", calls, mask_now());
+	printf("left %d times, mask %" PRIx64 "\n", calls, mask_now());
 }
 
 static void siglongjmp_case(void)
@@ -51,7 +52,7 @@ static void longjmp_case(void)
 	install(leave_by_siglongjmp, 0);
 	if (sigsetjmp(environment[0], 0) == 0)
 		raise(SIGBUS);
-	printf("still blocked: %lx\n", mask_now());
+	printf("still blocked: %" PRIx64 "\n", mask_now());
 	set_mask(0);
 }
 
@@ -68,13 +69,15 @@ static void setcontext_case(void)
 {
 	install(leave_by_setcontext, 0);
 	getcontext(&out);
+	if (sizeof(long) == 4) /* the first 32 signals go by it only: a declared difference */
+		set_mask(0);
 	if (calls < 100) {
 		if (mask_now() == 0)
 			touch(calls % PAGES);
 		else
-			printf("mask %lx\n", mask_now());
+			printf("mask %" PRIx64 "\n", mask_now());
 	}
-	printf("left %d times, mask %lx\n", calls, mask_now());
+	printf("left %d times, mask %" PRIx64 "\n", calls, mask_now());
 }
 
 static void unblock_by_siglongjmp_case(void)
@@ -87,7 +90,7 @@ static void unblock_by_siglongjmp_case(void)
 		if (sigsetjmp(environment[1], 0) == 0)
 			siglongjmp(environment[0], 1); /* delivers, which comes back once more */
 	}
-	printf("calls %d mask %lx\n", calls, mask_now());
+	printf("calls %d mask %" PRIx64 "\n", calls, mask_now());
 }
 
 /* ---- nesting ---- */
@@ -101,7 +104,7 @@ static void nest(int signo, siginfo_t *info, void *uc)
 	calls++;
 	here[0] = (char)level;
 	if (sigsetjmp(environment[level], 1) != 0)
-		printf("back at depth %d, %d, mask %lx\n", level, here[0], mask_now());
+		printf("back at depth %d, %d, mask %" PRIx64 "\n", level, here[0], mask_now());
 	else if (++depth < limit)
 		touch(depth);
 	else if (limit == 7)
@@ -117,7 +120,7 @@ static void nested_case(int flags)
 		calls = depth = 0;
 		limit = i;
 		touch(0);
-		printf("nested: %d calls, mask %lx\n", calls, mask_now());
+		printf("nested: %d calls, mask %" PRIx64 "\n", calls, mask_now());
 		use_alternate(sizeof(alternate), 0);
 		mmap(LOST, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 		install(nest, SA_NODEFER | flags);
@@ -141,7 +144,7 @@ static void nested_left_case(void)
 	install(nest, SA_NODEFER);
 	limit = 7;
 	touch(0);
-	printf("nested and left: %d calls, mask %lx\n", calls, mask_now());
+	printf("nested and left: %d calls, mask %" PRIx64 "\n", calls, mask_now());
 }
 
 /* ---- several signals ---- */
@@ -149,7 +152,7 @@ static void nested_left_case(void)
 static void tell_signal(int signo, siginfo_t *info, void *uc)
 {
 	(void)uc;
-	printf("signal %d code %d value %d mask %lx\n", signo, info->si_code,
+	printf("signal %d code %d value %d mask %" PRIx64 "\n", signo, info->si_code,
 		info->si_code == SI_QUEUE ? info->si_value.sival_int : 0, mask_now());
 }
 

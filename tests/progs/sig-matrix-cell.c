@@ -81,6 +81,8 @@ static void note(struct call *call, int signo, const siginfo_t *info, const ucon
 	call->alternate = here >= alternate && here < alternate + sizeof(alternate);
 	call->right_thread = gettid() == actor;
 	call->mask = mask_now();
+	if (sizeof(long) == 4 && !(cell.flags & SA_SIGINFO))
+		return; /* it gets another frame there */
 	/* How SIGBUS shows in the interrupted mask of a handler is a declared difference. */
 	call->saved_mask =
 		*(const uint64_t *)&uc->uc_sigmask & ~(1ull << (SIGBUS - 1)) & ~(1ull << 63);

@@ -7,6 +7,7 @@
  * The lost pages are mapped by a raw system call: they are nobody's, so no owner answers for them;
  * with "mapped" they are the program's.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -43,7 +44,7 @@ static void name_cell(char *name, size_t size)
 
 static void print_call(const struct call *call)
 {
-	printf(" [%d code=%d about=%d mask=%lx saved=%lx stack=%s errno=%d thread=%d]", call->signo,
+	printf(" [%d code=%d about=%d mask=%" PRIx64 " saved=%" PRIx64 " stack=%s errno=%d thread=%d]", call->signo,
 		call->code, call->about, call->mask, call->saved_mask,
 		call->alternate ? "alternate" : "own", call->errno_kept, call->right_thread);
 }
@@ -51,7 +52,7 @@ static void print_call(const struct call *call)
 static void print_view(const char *name, const struct view *view)
 {
 	if (view->seen)
-		printf(" %s: calls=%d pending=%d mask=%lx action=%s/%x errno=%d", name, view->calls,
+		printf(" %s: calls=%d pending=%d mask=%" PRIx64 " action=%s/%x errno=%d", name, view->calls,
 			view->pending, view->mask, disposition_names[view->handler], view->flags,
 			view->errno_now == 77);
 }

@@ -5,8 +5,13 @@
 
 #include <signal.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 
-#define LOST ((char *)0x200000000)
+#define LOST ((char *)(sizeof(long) == 8 ? 0x200000000 : 0x20000000))
+#ifdef SYS_mmap2
+#undef SYS_mmap
+#define SYS_mmap SYS_mmap2
+#endif
 #define PAGE 4096
 #define CALLS_MAX 4
 

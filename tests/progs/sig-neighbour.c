@@ -5,6 +5,7 @@
  */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -65,7 +66,7 @@ static void query(void)
 	struct sigaction now;
 
 	sigaction(SIGBUS, NULL, &now);
-	printf("query: %s flags %x mask %lx\n", name_of((void *)now.sa_sigaction),
+	printf("query: %s flags %x mask %" PRIx64 "\n", name_of((void *)now.sa_sigaction),
 		(unsigned)now.sa_flags, *(uint64_t *)&now.sa_mask);
 }
 

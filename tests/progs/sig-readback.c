@@ -4,6 +4,7 @@
  * finds afterwards, for SIGBUS and for another signal. Each step prints what it saw.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -66,7 +67,7 @@ static void print_query(int signo)
 		printf("  query: errno %d\n", errno);
 		return;
 	}
-	printf("  query: %s flags %x mask %lx, blocked %lx\n", handler_name(action.sa_handler),
+	printf("  query: %s flags %x mask %" PRIx64 ", blocked %" PRIx64 "\n", handler_name(action.sa_handler),
 		(unsigned)action.sa_flags, word(&action.sa_mask), mask_now());
 }
 
@@ -82,7 +83,7 @@ static void set_action(int signo, void *handler, unsigned flags, uint64_t mask)
 	memset(&old, 0xa5, sizeof(old));
 	errno = 0;
 	result = sigaction(signo, &new, &old);
-	printf("sigaction(%d, %s, %x, %lx) = %d errno %d, old %s %x %lx\n", signo,
+	printf("sigaction(%d, %s, %x, %" PRIx64 ") = %d errno %d, old %s %x %" PRIx64 "\n", signo,
 		handler_name((sighandler_t)handler), flags, mask, result, errno,
 		handler_name(old.sa_handler), (unsigned)old.sa_flags, word(&old.sa_mask));
 	print_query(signo);
@@ -220,10 +221,10 @@ static void pending_and_ignored(int signo)
 		raise(signo);
 		signal(signo, handlers[i]);
 		sigpending(&pending);
-		printf("pending after %s: %lx\n", handler_name(handlers[i]), word(&pending));
+		printf("pending after %s: %" PRIx64 "\n", handler_name(handlers[i]), word(&pending));
 		signal(signo, SIG_IGN);
 		sigpending(&pending);
-		printf("  then %lx\n", word(&pending));
+		printf("  then %" PRIx64 "\n", word(&pending));
 		sigrelse(signo);
 	}
 }

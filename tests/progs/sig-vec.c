@@ -25,7 +25,7 @@ static sigvec_function find_sigvec(void)
 {
 	void *found = dlsym(RTLD_DEFAULT, "sigvec");
 
-	return (sigvec_function)(found ? found : dlvsym(RTLD_DEFAULT, "sigvec", "GLIBC_2.2.5"));
+	return (sigvec_function)(found ? found : dlvsym(RTLD_DEFAULT, "sigvec", sizeof(long) == 4 ? "GLIBC_2.0" : "GLIBC_2.2.5"));
 }
 
 static void show(const char *what, int result, const struct sigvec *vector)

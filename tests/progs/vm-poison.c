@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +36,7 @@ static void find_mapping(const char *pid, const char *name, uintptr_t *start, ui
 	while (fgets(line, sizeof(line), maps)) {
 		uintptr_t first, last;
 
-		if (!strstr(line, name) || sscanf(line, "%lx-%lx", &first, &last) != 2 ||
+		if (!strstr(line, name) || sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &first, &last) != 2 ||
 			last - first <= *end - *start)
 			continue;
 		*start = first;

@@ -11,6 +11,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define GIB ((uintptr_t)1 << 30)
+#define IS_WIDE (UINTPTR_MAX > UINT32_MAX)
 
 static double seconds = 2;
 

@@ -5,6 +5,7 @@
  */
 #include "stress-env.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -128,7 +129,7 @@ static void *reader(void *data)
 
 /* ---- threads: all cut the same record, each its own pages ---- */
 
-#define SHARED (500 * GIB - 200 * PAGE_SIZE)
+#define SHARED ((IS_WIDE ? 500 : 3) * GIB - 200 * PAGE_SIZE)
 #define GROUPS 64
 #define GROUP_PAGES 16
 
@@ -232,7 +233,7 @@ static void *sharer(void *data)
 static void start(unsigned i, void *(*function)(void *), bool shared)
 {
 	worker[i].owner = shared ? 1 : i + 1;
-	worker[i].base = (100 + 10 * i) * GIB - 1000 * PAGE_SIZE;
+	worker[i].base = (IS_WIDE ? (100 + 10 * i) * GIB : (1 + i) * (GIB / 2)) - 1000 * PAGE_SIZE;
 	worker[i].seed = i * 7919 + 1;
 	worker[i].rounds = worker[i].signals = worker[i].bad = worker[i].unsettled = 0;
 	pthread_create(&worker[i].thread, NULL, function, &worker[i]);
@@ -258,7 +259,7 @@ static void finish(unsigned count, const char *name)
 		bad += worker[i].bad;
 		unsettled += worker[i].unsettled;
 	}
-	printf("# %lu rounds, %lu lookups of readers, %lu signals, %lu bad, %lu unsettled\n",
+	printf("# %" PRIu64 " rounds, %" PRIu64 " lookups of readers, %" PRIu64 " signals, %" PRIu64 " bad, %" PRIu64 " unsettled\n",
 		rounds[0], rounds[1], signals, bad, unsettled);
 	ok(!bad && rounds[0] > 10 && signals && range_count() == 0, "%s", name);
 }

@@ -225,9 +225,9 @@ static void test_failing_memory(void)
 int main(void)
 {
 	start();
-	result(run(8 * GIB - WINDOW / 2 * PAGE_SIZE, STEPS),
+	result(run(3 * GIB - WINDOW / 2 * PAGE_SIZE, STEPS),
 		"random steps across a GiB and 2 MiB blocks");
-	result(run(((uintptr_t)1 << ADDRESS_BITS) - WINDOW * PAGE_SIZE, STEPS / 10),
+	result(run(ADDRESS_END - WINDOW * PAGE_SIZE, STEPS / 10),
 		"random steps at the end of the addresses");
 	test_failing_memory();
 	return tap_done();

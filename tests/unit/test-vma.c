@@ -39,17 +39,26 @@ static bool scan_text(const char *text, uintptr_t address, size_t piece, struct 
 	return false;
 }
 
+#if UINTPTR_MAX > UINT32_MAX
+#define HIGH "7f000000"
+#define HIGH_ADDRESS 0x7f0000000000
+#define LAST "ffffffffff"
+#else
+#define HIGH "7000"
+#define HIGH_ADDRESS 0x70000000
+#define LAST "ff"
+#endif
 static const char maps[] =
 	"00400000-00401000 r-xp 00000000 fe:01 1234                               /usr/bin/x\n"
 	"00500000-00502000 rw-p 00000000 00:00 0 \n"
-	"7f0000001000-7f0000005000 rw-s fffffffff000 00:01 18446744073709551615   "
+	HIGH "1000-" HIGH "5000 rw-s fffffffff000 00:01 18446744073709551615   "
 	"/memfd:wayland-shm (deleted)\n"
-	"7f0000005000-7f0000006000 ---p 00002000 103:00012 7                      "
+	HIGH "5000-" HIGH "6000 ---p 00002000 103:00012 7                      "
 	"/tmp/a  b\\012 00:00 0 (deleted) /c (deleted) (deleted)\n"
-	"7f0000006000-7f0000007000 r--p 00000000 00:00 0                          [anon:my heap]\n"
-	"7f0000007000-7f0000008000 r--p 00000000 00:00 0                          /x\\01\\\\0122 "
+	HIGH "6000-" HIGH "7000 r--p 00000000 00:00 0                          [anon:my heap]\n"
+	HIGH "7000-" HIGH "8000 r--p 00000000 00:00 0                          /x\\01\\\\0122 "
 	"(delete)\n"
-	"ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]";
+	LAST "600000-" LAST "601000 --xp 00000000 00:00 0                  [vsyscall]";
 
 static void test_fields(void)
 {
@@ -61,12 +70,12 @@ static void test_fields(void)
 			vma.inode == 1234 && !vma.deleted && vma.page_size == 0,
 		"its fields are right");
 	is_string(vma.path, "/usr/bin/x", "its path is right");
-	ok(scan_text(maps, 0x7f0000001000, sizeof(maps), &vma) && vma.shared &&
+	ok(scan_text(maps, HIGH_ADDRESS + 0x1000, sizeof(maps), &vma) && vma.shared &&
 			vma.prot == (PROT_READ | PROT_WRITE) && vma.offset == 0xfffffffff000 &&
 			vma.inode == UINT64_MAX,
 		"large numbers are right");
 	ok(!scan_text(maps, 0x401000, sizeof(maps), &vma), "the end is not part of a mapping");
-	ok(!scan_text(maps, 0xffffffffff600000, sizeof(maps), &vma),
+	ok(!scan_text(maps, (uintptr_t)-0xa00000, sizeof(maps), &vma),
 		"a line without an end is not taken");
 }
 
@@ -78,10 +87,10 @@ static void test_names(void)
 		bool deleted;
 	} cases[] = {
 		{0x500000, "", false},
-		{0x7f0000001000, "/memfd:wayland-shm", true},
-		{0x7f0000005000, "/tmp/a  b\n 00:00 0 (deleted) /c (deleted)", true},
-		{0x7f0000006000, "[anon:my heap]", false},
-		{0x7f0000007000, "/x\\01\\\n2 (delete)", false},
+		{HIGH_ADDRESS + 0x1000, "/memfd:wayland-shm", true},
+		{HIGH_ADDRESS + 0x5000, "/tmp/a  b\n 00:00 0 (deleted) /c (deleted)", true},
+		{HIGH_ADDRESS + 0x6000, "[anon:my heap]", false},
+		{HIGH_ADDRESS + 0x7000, "/x\\01\\\n2 (delete)", false},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
