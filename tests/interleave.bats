@@ -88,6 +88,9 @@ assert_explored() { # FIRST SECOND thread|signal STRIDE
     export BATS_TEST_TIMEOUT=1200
     for first in $deeds; do
         for second in $deeds; do
+            case $first-$second in
+            unmap-map | move-map | map-unmap | map-move) continue ;; # they may take each other's place
+            esac
             for policy in "*=zero" "*=owner|ones(range)"; do
                 assert_explored "$first" "$second" thread 0
                 assert_explored "$first" "$second" signal 0
