@@ -23,16 +23,15 @@ start_sway() {
     seatd -u nobody &
     await 20 test -S /run/seatd.sock || cannot 'seatd does not start'
     WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1 LIBSEAT_BACKEND=seatd \
-        run "${user[@]}" sway --config /run/sway.conf 2> >(tee /run/compositor.log >&2) &
+        run "${user[@]}" sway --config /run/sway.conf &
     compositor=$!
     await_socket
 }
 
 await_socket() {
     export WAYLAND_DISPLAY=wayland-1
-    await 90 eval "[ -S $XDG_RUNTIME_DIR/wayland-1 ] || ! is_alive"
-    is_alive && [ -S $XDG_RUNTIME_DIR/wayland-1 ] && return
-    cannot "the compositor does not start: $(grep -om 1 '\[backend/drm.*' compositor.log)"
+    await 90 test -S $XDG_RUNTIME_DIR/wayland-1 && return
+    cannot 'the compositor does not start on this card'
 }
 
 # A client that moves. It gives up where the compositor keeps both of its buffers: then a new one.
