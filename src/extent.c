@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How far the lost pages around a fault reach, inside the 2 MiB that its page is in. All [H].
+ * How far the lost pages around a fault reach, at most 2 MiB: first upwards. All [H].
  *
  * Each neighbour is probed: on a full disk, holes that are lost and pages that are not have no
  * order. For a file in memory (memfd) that can be shortened, for such a page needs either storage
@@ -127,7 +127,8 @@ static uintptr_t first_lost(uintptr_t low, uintptr_t page)
 }
 
 /* False: it has to be done page by page. All of extent is lost. */
-static APART bool measure_in_memory(struct extent *extent, uintptr_t low, uintptr_t high)
+static APART bool measure_in_memory(
+	struct extent *extent, uintptr_t low, uintptr_t high, size_t limit)
 {
 	struct vma vma;
 
@@ -138,7 +139,11 @@ static APART bool measure_in_memory(struct extent *extent, uintptr_t low, uintpt
 		low = vma.start;
 	if (high > vma.end)
 		high = vma.end;
+	if (high - extent->start > limit)
+		high = extent->start + limit;
 	extent->end = first_stored(extent->end, high);
+	if (extent->end - low > limit)
+		low = extent->end - limit;
 	extent->start = first_lost(low, extent->start);
 	return true;
 }
@@ -179,7 +184,7 @@ static bool has_room(const struct extent *extent, const struct bounds *bounds)
 static bool is_worth_asking(const struct extent *extent, const struct bounds *bounds)
 {
 	return extent->end - extent->start == (1 + PROBES_MIN) * PAGE_SIZE &&
-	       bounds->limit == HUGE_PAGE && extent->content == ZEROES &&
+	       bounds->limit == EXTENT_MAX && extent->content == ZEROES &&
 	       extent->prot & PROT_READ && !bounds->by_writing;
 }
 
@@ -189,14 +194,14 @@ static void grow(struct extent *extent, const struct bounds *bounds)
 		is_like(extent, extent->end, bounds->by_writing)) {
 		extent->end += PAGE_SIZE;
 		if (is_worth_asking(extent, bounds) &&
-			measure_in_memory(extent, bounds->low, bounds->high))
+			measure_in_memory(extent, bounds->low, bounds->high, bounds->limit))
 			return;
 	}
 	while (extent->start > bounds->low && has_room(extent, bounds) &&
 		is_like(extent, extent->start - PAGE_SIZE, bounds->by_writing)) {
 		extent->start -= PAGE_SIZE;
 		if (is_worth_asking(extent, bounds) &&
-			measure_in_memory(extent, bounds->low, bounds->high))
+			measure_in_memory(extent, bounds->low, bounds->high, bounds->limit))
 			return;
 	}
 }
@@ -204,7 +209,6 @@ static void grow(struct extent *extent, const struct bounds *bounds)
 void extent_measure(
 	struct extent *extent, const struct range_hit *hit, const struct repair_order *order)
 {
-	uintptr_t block = extent->start & ~(HUGE_PAGE - 1);
 	unsigned flags = state_flags(hit->state);
 	struct bounds bounds = {.low = geometry_start(hit->geometry),
 		.high = geometry_end(hit->geometry),
@@ -218,9 +222,5 @@ void extent_measure(
 		extent->content = COPY;
 	if (extent->content != ZEROES && bounds.limit > SCRATCH_MAX)
 		bounds.limit = SCRATCH_MAX;
-	if (bounds.low < block)
-		bounds.low = block;
-	if (bounds.high > block + HUGE_PAGE)
-		bounds.high = block + HUGE_PAGE;
 	grow(extent, &bounds);
 }

@@ -49,8 +49,6 @@ static void make_present(const struct extent *extent)
 
 	if (size == PAGE_SIZE || !(extent->prot & PROT_READ))
 		return;
-	if (size == HUGE_PAGE)
-		SYS_3(SYS_madvise, extent->start, size, MADV_HUGEPAGE);
 	SYS_3(SYS_madvise, extent->start, size, MADV_POPULATE_READ);
 }
 
@@ -308,7 +306,7 @@ static APART bool adopt(struct fault *fault)
 enum answer repair(struct fault *fault, const struct action *action)
 {
 	struct repair_order order = {.ones = action->kind == ACTION_ONES,
-		.limit = action->extent == EXTENT_PAGE ? PAGE_SIZE : HUGE_PAGE};
+		.limit = action->extent == EXTENT_PAGE ? PAGE_SIZE : EXTENT_MAX};
 	enum answer answer;
 
 	if (!fault->range.range && !adopt(fault))

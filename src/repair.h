@@ -21,6 +21,7 @@ static inline bool says_lost(int error)
 }
 
 #define HUGE_PAGE ((size_t)2 << 20)
+#define EXTENT_MAX ((size_t)2 << 20)
 
 struct repair_order {
 	bool ones;
