@@ -137,8 +137,8 @@ static void secure_problem(const char *path, const char *library, const char *wh
 		"%s: it runs in secure mode, which ignores an LD_PRELOAD with a path; ways out: "
 		"(1) run a copy of it that has none of this; (2) install %s in a system library "
 		"directory with "
-		"mode 4755 and use LD_PRELOAD=libsigbus.so.0 (with the built-in policy only: "
-		"SIGBUS_* are ignored too)",
+		"mode 4755 and use LD_PRELOAD=libsigbus.so.0 (SIGBUS_* are ignored too: the policy is "
+		"that of " SYSTEM_POLICY ")",
 		what, library);
 	if (exempt)
 		printf("%s: note: not for this user, but for others: %s\n", path, text);

@@ -443,3 +443,23 @@ as_nobody() {
     run dash "$SIGBUS_RUN" echo text
     assert_output text
 }
+
+@test "sigbus-run: a log file that cannot be is said before it is needed" {
+    local dest
+
+    ln -sf /dev/null "$BATS_TEST_TMPDIR/link"
+    for dest in "$BATS_TEST_TMPDIR/none/log" json:./none/log+start "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/link"; do
+        run --separate-stderr "$SIGBUS_RUN" --log "$dest" true
+        assert_success
+        [[ $stderr == "sigbus-run: warning: reports will be lost: '"* ]]
+    done
+    run --separate-stderr "$SIGBUS_RUN" --log "$BATS_TEST_TMPDIR/log" true
+    assert_success
+    assert_equal "$stderr" ""
+}
+
+@test "sigbus-run: --only with nothing is an error" {
+    run "$SIGBUS_RUN" --only '' true
+    assert_failure 2
+    assert_output --partial "--only: no program is named"
+}

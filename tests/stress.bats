@@ -5,7 +5,7 @@
 load helper
 load scenario
 
-seconds=${SIGBUS_STRESS_SECONDS:-3}
+seconds=${SIGBUS_STRESS_SECONDS:-2}
 
 setup() {
     export SIGBUS_LOG=off

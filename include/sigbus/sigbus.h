@@ -210,7 +210,8 @@ SIGBUS_API int sigbus_access_end(struct sigbus_access *access);
 
 /**
  * memcpy() from memory that may be lost. If a page is lost, the copy ends in front of it; no owner
- * and no policy is asked, nothing is replaced and nothing is reported, as in a system call.
+ * and no policy is asked, nothing is replaced and nothing is reported, as in a system call. Brackets
+ * and the descriptors of sigbus_owner_fd() learn of the loss.
  *
  * Either side may be lost; which function is taken says which one is expected to be. Where libsigbus
  * is not active (see sigbus_active()) the kernel copies, for the price of a system call. An address
@@ -261,9 +262,9 @@ SIGBUS_FORWARD(int, access_begin,
 	(access, address, length), -ENOSYS)
 SIGBUS_FORWARD(int, access_end, (struct sigbus_access * access), (access), -ENOSYS)
 SIGBUS_FORWARD(int, copy_from, (void *to, const void *from, size_t length, size_t *copied),
-	(to, from, length, copied), -ENOSYS)
+	(to, from, length, copied), (copied ? (int)(*copied = 0) : 0, -ENOSYS))
 SIGBUS_FORWARD(int, copy_to, (void *to, const void *from, size_t length, size_t *copied),
-	(to, from, length, copied), -ENOSYS)
+	(to, from, length, copied), (copied ? (int)(*copied = 0) : 0, -ENOSYS))
 #undef SIGBUS_FORWARD
 #undef SIGBUS_REFERENCE
 #endif

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A library that takes SIGBUS for itself when the program has run for a while, as plugins and crash
- * reporters do. LATE_HANDLER_MS is the time, 1000 by default.
+ * A library that takes SIGBUS for itself when somebody else has a handler already, as plugins and
+ * crash reporters do that come later.
  */
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,17 +24,23 @@ static void handle_sigbus(int signal, siginfo_t *info, void *ucontext)
 	_exit(LATE_HANDLER_STATUS);
 }
 
+static void wait_for_handler(void)
+{
+	struct timespec time = {0, 10000000};
+	struct sigaction now;
+
+	do
+		nanosleep(&time, NULL);
+	while (sigaction(SIGBUS, NULL, &now) == 0 && now.sa_handler == SIG_DFL);
+}
+
 static void *install_late(void *unused)
 {
 	struct sigaction action = {.sa_sigaction = handle_sigbus, .sa_flags = SA_SIGINFO};
-	const char *delay = getenv("LATE_HANDLER_MS");
-	long milliseconds = delay ? strtol(delay, NULL, 10) : 1000;
-	struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
 
 	(void)unused;
 	sigemptyset(&action.sa_mask);
-	while (nanosleep(&time, &time) < 0)
-		;
+	wait_for_handler();
 	if (sigaction(SIGBUS, &action, NULL) < 0)
 		_exit(1);
 	say("late-handler: installed\n");
