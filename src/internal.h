@@ -53,7 +53,7 @@
 
 /* ---- process.c: what fork() must not hand to the child as it is ---- */
 
-#define SCRATCH_SLOTS 8
+#define SCRATCH_SLOTS 64 /* no memory is spent on one that was never taken */
 #define STASH_SLOTS 64
 
 struct lock_word {

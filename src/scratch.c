@@ -6,7 +6,7 @@
 #include "internal.h"
 #include "syscall.h"
 
-#define NAPS_MAX 20000
+#define NAPS_MAX 40000
 #define NAP_NANOSECONDS 20000
 
 static struct scratch slots[SCRATCH_SLOTS];
