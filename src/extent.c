@@ -180,12 +180,17 @@ static bool has_room(const struct extent *extent, const struct bounds *bounds)
 	return extent->end - extent->start < bounds->limit;
 }
 
-/* Asked once, when it has just grown to that size. */
+static bool may_ask(const struct extent *extent, const struct bounds *bounds)
+{
+	return bounds->limit == EXTENT_MAX && extent->content == ZEROES &&
+	       extent->prot & PROT_READ && !bounds->by_writing;
+}
+
+/* Once, when it has just grown to that size. */
 static bool is_worth_asking(const struct extent *extent, const struct bounds *bounds)
 {
 	return extent->end - extent->start == (1 + PROBES_MIN) * PAGE_SIZE &&
-	       bounds->limit == EXTENT_MAX && extent->content == ZEROES &&
-	       extent->prot & PROT_READ && !bounds->by_writing;
+	       may_ask(extent, bounds);
 }
 
 static void grow(struct extent *extent, const struct bounds *bounds)
@@ -206,10 +211,42 @@ static void grow(struct extent *extent, const struct bounds *bounds)
 	}
 }
 
+static bool is_all(const struct extent *extent, const struct bounds *bounds)
+{
+	return (extent->end >= bounds->high ||
+		       !is_like(extent, extent->end, bounds->by_writing)) &&
+	       (extent->start <= bounds->low ||
+		       !is_like(extent, extent->start - PAGE_SIZE, bounds->by_writing));
+}
+
+/*
+ * Of more than one fault can replace, the part in the block of a huge page: so the next faults
+ * replace whole blocks, which are cheap to be made present.
+ */
+static APART void keep_to_block(struct extent *extent, struct bounds *bounds, uintptr_t page)
+{
+	uintptr_t block = page & ~(HUGE_PAGE - 1);
+
+	if (is_all(extent, bounds))
+		return;
+	if (bounds->low < block)
+		bounds->low = block;
+	if (bounds->high > block + HUGE_PAGE)
+		bounds->high = block + HUGE_PAGE;
+	if (extent->start < bounds->low)
+		extent->start = bounds->low;
+	if (extent->end > bounds->high)
+		extent->end = bounds->high;
+	if (!may_ask(extent, bounds) ||
+		!measure_in_memory(extent, bounds->low, bounds->high, bounds->limit))
+		grow(extent, bounds);
+}
+
 void extent_measure(
 	struct extent *extent, const struct range_hit *hit, const struct repair_order *order)
 {
 	unsigned flags = state_flags(hit->state);
+	uintptr_t page = extent->start;
 	struct bounds bounds = {.low = geometry_start(hit->geometry),
 		.high = geometry_end(hit->geometry),
 		.limit = order->limit,
@@ -223,4 +260,6 @@ void extent_measure(
 	if (extent->content != ZEROES && bounds.limit > SCRATCH_MAX)
 		bounds.limit = SCRATCH_MAX;
 	grow(extent, &bounds);
+	if (extent->end - extent->start == EXTENT_MAX)
+		keep_to_block(extent, &bounds, page);
 }

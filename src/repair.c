@@ -49,6 +49,8 @@ static void make_present(const struct extent *extent)
 
 	if (size == PAGE_SIZE || !(extent->prot & PROT_READ))
 		return;
+	if (size == HUGE_PAGE && !(extent->start & (HUGE_PAGE - 1)))
+		SYS_3(SYS_madvise, extent->start, size, MADV_HUGEPAGE);
 	SYS_3(SYS_madvise, extent->start, size, MADV_POPULATE_READ);
 }
 

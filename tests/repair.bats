@@ -87,6 +87,10 @@ teardown() {
     us pages open:file size:520 fill map:520,shared,rw size:10 read:519 count
     assert_success
     assert_lines "read 519 00" "count zero=510 lost=0 data=10"
+    # Exactly so much.
+    us pages open:memfd size:522 fill map:522,shared,rw size:10 read:10 count
+    assert_success
+    assert_lines "read 10 00" "count zero=512 lost=0 data=10"
 }
 
 @test "repair: in a file in memory with holes only what lies behind its end is replaced" {
