@@ -58,9 +58,13 @@ bare() { # PROG [ARG...]
     env -u LD_PRELOAD "${emulator[@]}" "$prog" "$@"
 }
 
+skip_where_cat_is_wider() {
+    [[ "$CC ${emulator[*]}" != *-m32* ]] || skip "cat(1) has another word size"
+}
+
 # A library that cannot be read is ignored with status 0: without this a test may prove nothing.
 assert_loaded() {
-    [[ "$CC ${emulator[*]}" != *-m32* ]] || skip "cat(1) has another word size"
+    skip_where_cat_is_wider
     run with_us cat /proc/self/maps
     assert_success
     assert_output --partial "$(readlink -f "$SIGBUS_LIB")"
