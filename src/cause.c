@@ -124,7 +124,7 @@ static bool commitments_are_strict(void)
 	return mode == '2';
 }
 
-static bool swap_is_used(void)
+APART bool swap_is_used(void)
 {
 	struct sysinfo info;
 

@@ -11,30 +11,12 @@
  */
 #include <errno.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/sysinfo.h>
-#include <sys/sysmacros.h>
 #include "internal.h"
 #include "repair.h"
 #include "syscall.h"
 
 #define SCRATCH_MAX ((size_t)16 * PAGE_SIZE)
 #define PROBES_MIN 4 /* lost neighbours before more is asked */
-
-/* Of the kernel's own mount, where the files in memory are; 0: not known. */
-static dev_t memory_device;
-
-void extent_init(void)
-{
-	long fd = SYS_2(SYS_memfd_create, "", MFD_CLOEXEC);
-	struct stat status;
-
-	if (fd < 0)
-		return;
-	if (SYS_2(SYS_fstat, fd, &status) == 0)
-		memory_device = status.st_dev;
-	SYS_1(SYS_close, fd);
-}
 
 static bool may_read(const struct range_hit *hit)
 {
@@ -72,13 +54,6 @@ static bool is_like(const struct extent *extent, uintptr_t page, bool by_writing
 
 /* ---- files in memory ---- */
 
-static APART bool swap_is_unused(void)
-{
-	struct sysinfo info;
-
-	return SYS_1(SYS_sysinfo, &info) == 0 && info.freeswap == info.totalswap;
-}
-
 /* Not by another way of asking: drivers that map memory have rules of their own. */
 static bool populating_fails(uintptr_t page)
 {
@@ -87,9 +62,8 @@ static bool populating_fails(uintptr_t page)
 
 static APART bool is_file_in_memory(uintptr_t page, struct vma *vma)
 {
-	return memory_device && vma_query_is_cheap() && vma_query(page, vma, NULL, 0) == 0 &&
-	       makedev(vma->dev_major, vma->dev_minor) == memory_device && vma->inode &&
-	       swap_is_unused() && populating_fails(page);
+	return vma_query_is_cheap() && vma_query(page, vma, NULL, 0) == 0 &&
+	       fs_is_internal(vma) && !swap_is_used() && populating_fails(page);
 }
 
 #define LOOK_PAGES 64 /* at once */

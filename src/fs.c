@@ -208,7 +208,7 @@ static uint64_t internal_device(void)
 	return atomic_load(&device);
 }
 
-static bool is_internal(const struct vma *vma)
+bool fs_is_internal(const struct vma *vma)
 {
 	return vma->inode && ((uint64_t)vma->dev_major << 32 | vma->dev_minor) == internal_device();
 }
@@ -225,7 +225,7 @@ static const char *unlisted_type(const struct vma *vma)
 	if (!vma->deleted ||
 		!(text_starts(vma->path, "/memfd:") || text_starts(vma->path, "/SYSV")))
 		return NULL;
-	if (is_internal(vma))
+	if (fs_is_internal(vma))
 		return "tmpfs";
 	return vma->page_size > PAGE_SIZE ? "hugetlbfs" : NULL;
 }
@@ -236,7 +236,7 @@ const char *fs_type_here(
 	struct text text = {.buffer = buffer, .size = size};
 	const char *unlisted;
 
-	if (!is_internal(vma) && visit_mounts(vma, reader, take_type, &text))
+	if (!fs_is_internal(vma) && visit_mounts(vma, reader, take_type, &text))
 		return buffer;
 	unlisted = unlisted_type(vma);
 	if (!unlisted)
@@ -355,7 +355,7 @@ bool fs_space(const struct vma *vma, struct mount_reader *reader, uint64_t *free
 	uint64_t blocks;
 
 	/* A tmpfs without a limit says that it has no blocks at all. */
-	if (is_internal(vma) || !visit_mounts(vma, reader, ask_space, &status) || !status.f_blocks)
+	if (fs_is_internal(vma) || !visit_mounts(vma, reader, ask_space, &status) || !status.f_blocks)
 		return false;
 	blocks = status.f_bavail;
 	if (is_ext(&status) && SYS_0(SYS_geteuid) == 0)

@@ -187,10 +187,8 @@ static int start(void)
 	probe_init();
 	copy_init();
 	/* Address space that is limited, or locked by mlockall(), is taken only where it is needed. */
-	if (policy.actions & (1u << ACTION_ZERO | 1u << ACTION_ONES)) {
+	if (policy.actions & (1u << ACTION_ZERO | 1u << ACTION_ONES))
 		anchor_init();
-		extent_init();
-	}
 	shadow_signal = reserve_signal();
 	if (shadow_signal < 0)
 		return -EBUSY;

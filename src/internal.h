@@ -797,6 +797,8 @@ const char *fs_type(
 	const struct vma *vma, struct mount_reader *reader, char *buffer, size_t size);
 const char *fs_type_here(const struct vma *vma, struct mount_reader *reader, char *buffer,
 	size_t size); /* [H] with a descriptor that is free */
+/* A file in memory on the kernel's own mount: a memfd, or shared anonymous memory. [H] */
+bool fs_is_internal(const struct vma *vma);
 /* Who closes a file there, or ends with one open, may wait for a server. [H] */
 bool fs_is_served(const char *type);
 /* The i-th name by which rules know the type, or NULL when there are no more. [H] */
@@ -860,6 +862,7 @@ struct loss {
 /* vma: NULL: not known. write: what the access was. [H] */
 struct loss cause_find(const siginfo_t *info, const struct vma *vma, bool write,
 	struct mount_reader *reader);
+bool swap_is_used(void); /* [H] true, too, where the kernel does not say */
 const char *cause_name(enum cause cause);                             /* [H] */
 
 /* ---- report.c, out.c ---- */

@@ -41,7 +41,6 @@ struct extent {
 	} content;
 };
 
-void extent_init(void); /* without it each page is probed */
 /* probe() of the page of the fault; if it is lost, *extent is that page. [H] */
 int extent_probe(const struct fault *fault, const struct range_hit *hit,
 	const struct repair_order *order, struct extent *extent);
