@@ -358,14 +358,23 @@ EOF
 
 # ---- programs with a crash report of their own ----
 
+# Bare redis itself dies inside its own report, in one run of eight on a busy machine if it is still
+# starting or tests its memory there, and in one of 200 else: so it has to answer first, and a
+# difference counts if it is there three times.
 @test "neighbours: the crash report of redis begins with the same words" {
+    local try
+
     skip_without redis-server
-    run_both sh -c 'redis-server --port 0 --unixsocket ./socket --save "" --dir . >log 2>&1 &
-        until [ -S socket ]; do sleep 0.05; done
-        kill -BUS $!
-        wait $!
-        echo "died $?"
-        grep -oE "crashed by signal: [0-9]+|Killed by PID: |REDIS BUG REPORT START|Crashed running the instruction" log'
+    for try in 1 2 3; do
+        run_both sh -c 'redis-server --port 0 --unixsocket ./socket --save "" \
+                --crash-memcheck-enabled no --dir . >log 2>&1 &
+            until redis-cli -s ./socket ping 2>&1 | grep -q PONG; do sleep 0.05; done
+            kill -BUS $!
+            wait $!
+            echo "died $?"
+            grep -oE "crashed by signal: [0-9]+|Killed by PID: |REDIS BUG REPORT START|Crashed running the instruction" log'
+        cmp -s "$BATS_TEST_TMPDIR"/{bare,us} && break
+    done
     assert_no_difference
     grep -q 'crashed by signal: 7' "$BATS_TEST_TMPDIR/us"
 }
