@@ -46,6 +46,7 @@ assert_explored() { # FIRST SECOND thread|signal STRIDE
 @test "interleave: pages next to a repair are mapped again, moved, and protected" {
     policy="*=zero"
     assert_explored write again thread 0
+    assert_explored write renew thread 0
     assert_explored write move thread 0
     assert_explored write protect thread 0
     assert_explored write protect-again thread 0

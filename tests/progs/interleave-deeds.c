@@ -144,6 +144,33 @@ static void again_check(int party)
 		"a write to a new mapping is wiped");
 }
 
+/* ---- renew: a whole file comes to the place of all, and its range may use the same record ---- */
+
+static void renew_act(int party)
+{
+	int fd = memfd_create("whole", MFD_CLOEXEC);
+	char *start;
+
+	expect(ftruncate(fd, PAGES * PAGE) == 0, "ftruncate() fails");
+	for (int page = 0; page < PAGES; page++) {
+		uint64_t words[PARTIES] = {page == PAGES - 1};
+
+		words[party] = stamp(party);
+		expect(pwrite(fd, words, sizeof(words), page * PAGE) == sizeof(words),
+			"pwrite() fails");
+	}
+	start = mmap(base, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+	expect(start == base, "mmap() fails");
+	close(fd);
+}
+
+static void renew_check(int party)
+{
+	for (int page = 0; page < PAGES; page++)
+		expect(*word_at(page_at(page), party) == stamp(party),
+			"a page of a new mapping was replaced");
+}
+
 /* ---- move: the pages, lost as they are, and memory comes to their old place ---- */
 
 static void move_act(int party)
@@ -275,6 +302,7 @@ const struct deed deeds[] = {
 	{"unmap", "munmap(), mmap(MAP_FIXED_NOREPLACE)", unmap_act, unmap_check, NULL},
 	{"overlay", "mmap(MAP_FIXED) of memory", overlay_act, overlay_check, NULL},
 	{"again", "mmap(MAP_FIXED) of the file", again_act, again_check, NULL},
+	{"renew", "mmap(MAP_FIXED) of another file over all", renew_act, renew_check, NULL, true},
 	{"move", "mremap() elsewhere", move_act, move_check, NULL},
 	{"shift", "mremap() of replaced and lost pages", shift_act, shift_check, NULL},
 	{"map", "mmap() anywhere", map_act, map_check, NULL},
@@ -300,7 +328,8 @@ void deed_do(const struct deed *deed, int party)
 
 void region_check(const struct deed *first, const struct deed *second)
 {
-	first->check(FIRST);
+	if (!second->takes_all)
+		first->check(FIRST);
 	second->check(SECOND);
 	for (int page = 0; page < SHARED_PAGE; page++)
 		expect(*word_at(page_at(page), FIRST) == empty,
