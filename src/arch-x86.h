@@ -84,21 +84,6 @@ static inline bool frame_is_write(const ucontext_t *uc)
 	return uc->uc_mcontext.gregs[REG_ERR] & PAGE_FAULT_WRITE;
 }
 
-/*
- * A real fault carries the processor's trap in the frame; a siginfo that was forged or queued again
- * does not, except for what the thread's last fault left there.
- */
-static inline bool frame_is_fault(const siginfo_t *info, const ucontext_t *uc)
-{
-	greg_t trap = uc->uc_mcontext.gregs[REG_TRAPNO];
-
-	if (info->si_code == BUS_ADRALN)
-		return trap == TRAP_ALIGNMENT_CHECK;
-	if (info->si_code == BUS_ADRERR)
-		return trap == TRAP_PAGE_FAULT && FAULT_ADDRESS(uc) == (uintptr_t)info->si_addr;
-	return true;
-}
-
 #if defined(__x86_64__)
 #define SYSCALL_INSTRUCTION 0x050f /* 0f 05 */
 
@@ -128,6 +113,27 @@ static inline bool frame_is_after_syscall(const ucontext_t *uc)
 		return false;
 	memcpy(&instruction, (const void *)(frame_pc(uc) - 2), sizeof(instruction));
 	return instruction == SYSCALL_INSTRUCTION;
+}
+
+static inline bool is_in_page(uintptr_t address, const void *other)
+{
+	return (address & PAGE_MASK) == ((uintptr_t)other & PAGE_MASK);
+}
+
+/*
+ * A real fault carries the processor's trap in the frame; a siginfo that was forged or queued again
+ * does not, except for what the thread's last fault left there. Where bad memory is met there is
+ * no such trap: then the thread must at least not have been in a system call.
+ */
+static inline bool frame_is_fault(const siginfo_t *info, const ucontext_t *uc)
+{
+	greg_t trap = uc->uc_mcontext.gregs[REG_TRAPNO];
+
+	if (info->si_code == BUS_ADRALN)
+		return trap == TRAP_ALIGNMENT_CHECK;
+	if (info->si_code == BUS_ADRERR)
+		return trap == TRAP_PAGE_FAULT && FAULT_ADDRESS(uc) == (uintptr_t)info->si_addr;
+	return is_in_page(frame_pc(uc), info->si_addr) || !frame_is_after_syscall(uc);
 }
 
 static inline void spin_pause(void)

@@ -53,6 +53,17 @@ static long queue_to(int target, int signo, siginfo_t *info)
 	return SYS_3(SYS_rt_sigqueueinfo, own_tid(), signo, info);
 }
 
+/* Where a filter refuses that, or a limit: without what its siginfo said. */
+static void send_again(int target, int signo, siginfo_t *info)
+{
+	if (queue_to(target, signo, info) == 0)
+		return;
+	if (target)
+		SYS_3(SYS_tgkill, own_pid(), target, signo);
+	else
+		SYS_2(SYS_kill, own_pid(), signo);
+}
+
 /* What a slot says counts while the kernel has it too: thread ids come again. */
 static bool is_queued_already(int target)
 {
@@ -119,7 +130,7 @@ static void pend(struct jump *jump, uint64_t mask)
 	 */
 	mask_swap(SIG_BLOCK, SIGNAL_BIT(SIGBUS));
 	mask_set_word(&jump->uc->uc_sigmask, mask_word(&jump->uc->uc_sigmask) | SIGNAL_BIT(SIGBUS));
-	queue_to(target, SIGBUS, info);
+	send_again(target, SIGBUS, info);
 }
 
 bool sent_unwrap(siginfo_t *info)
@@ -157,7 +168,7 @@ void sent_unqueue(void)
 			signo = SIGBUS;
 			target = info.si_code == SI_TKILL || info.si_code > 0 ? own_tid() : 0;
 		}
-		queue_to(target, signo, &info);
+		send_again(target, signo, &info);
 	}
 }
 
@@ -225,7 +236,7 @@ static void die(int signo, struct jump *jump)
 	mask_swap(SIG_BLOCK, SIGNAL_BIT(signo));
 	disposition_die(signo);
 	mask_set_word(&jump->uc->uc_sigmask, mask_word(&jump->uc->uc_sigmask) & ~SIGNAL_BIT(signo));
-	queue_to(own_tid(), signo, jump->info);
+	send_again(own_tid(), signo, jump->info);
 }
 
 void sent_deliver(int signo, struct jump *jump)

@@ -199,7 +199,7 @@ teardown() {
 @test "repair: a signal that was sent is never repaired" {
     local how
 
-    for how in send:kill send:tgkill send:sigqueue forge:5 forge:5,ao; do
+    for how in send:kill send:tgkill send:sigqueue send:odd forge:5 forge:5,ao forge:5,ar forge:5,obj; do
         same_as_bare pages open:memfd "${lost_half[@]}" "$how"
         assert_equal "$status" "$bus_error"
         same_as_bare pages open:memfd "${lost_half[@]}" handler:note "$how" show

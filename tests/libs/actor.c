@@ -31,6 +31,7 @@ enum mode_id {
 	CEDE_RAISE,
 	CEDE_RAISE_EXIT,
 	JUMP,
+	CEDE_JUMP,
 	OLD,
 	OLD_PLAIN,
 	NOTHING,
@@ -170,6 +171,14 @@ static void on_jump(int signo, siginfo_t *info, void *context)
 		siglongjmp(jump_buffer, 1);
 }
 
+static void on_cede_jump(int signo, siginfo_t *info, void *context)
+{
+	(void)context;
+	signal(signo, SIG_DFL);
+	if (enter(CEDE_JUMP, info))
+		siglongjmp(jump_buffer, 1);
+}
+
 static void call(const struct sigaction *action, int signo, siginfo_t *info, void *context)
 {
 	if (action->sa_flags & SA_SIGINFO)
@@ -231,6 +240,7 @@ static const struct mode {
 	[CEDE_RAISE] = {"cede-raise", on_cede_raise, NULL},
 	[CEDE_RAISE_EXIT] = {"cede-raise-exit", on_cede_raise_exit, NULL},
 	[JUMP] = {"jump", on_jump, NULL},
+	[CEDE_JUMP] = {"cede-jump", on_cede_jump, NULL},
 	[OLD] = {"old", on_old, NULL},
 	[OLD_PLAIN] = {"old-plain", NULL, on_old_plain},
 	[NOTHING] = {"nothing", on_nothing, NULL},

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +69,7 @@ static void use_up_room(const char *number)
 	printf("pieces %s\n", i == count ? "all" : "some");
 }
 
-/* limit:as[+BYTES] data files maps pieces+COUNT */
+/* limit:as[+BYTES] data files signals maps pieces+COUNT */
 void do_limit(const char *what)
 {
 	const char *plus = strchr(what, '+');
@@ -79,6 +80,8 @@ void do_limit(const char *what)
 		set_limit(RLIMIT_DATA, 0);
 	else if (strcmp(what, "files") == 0)
 		set_limit(RLIMIT_NOFILE, 0);
+	else if (strcmp(what, "signals") == 0)
+		set_limit(RLIMIT_SIGPENDING, 0);
 	else if (strcmp(what, "maps") == 0)
 		use_up_mappings();
 	else if (plus)
@@ -92,16 +95,23 @@ static const struct {
 	{"mprotect", SYS_mprotect}, {"openat", SYS_openat}, {"ioctl", SYS_ioctl},
 	{"read", SYS_read}, {"writev", SYS_process_vm_writev}, {"futex", SYS_futex},
 	{"write", SYS_write}, {"statx", SYS_statx}, {"memfd_create", SYS_memfd_create},
-	{"clock", SYS_clock_gettime}, {"tgsigqueue", SYS_rt_tgsigqueueinfo}};
+	{"clock", SYS_clock_gettime}, {"tgsigqueue", SYS_rt_tgsigqueueinfo},
+	{"sigqueue", SYS_rt_sigqueueinfo}, {"sigtimedwait", SYS_rt_sigtimedwait},
+	{"uname", SYS_uname}, {"openat2", SYS_openat2}, {"mincore", SYS_mincore},
+	{"sysinfo", SYS_sysinfo}, {"fcntl", SYS_fcntl}, {"nanosleep", SYS_nanosleep},
+	{"clone", SYS_clone}};
 
-/* refuse:CALL,ERRNO[,ARGUMENT&BITS]: from now on, where the argument has all the bits. */
+/*
+ * refuse:CALL,ERRNO[,ARGUMENT&BITS|,ARGUMENT=P]: from now on, where the argument has all the bits,
+ * or is the address of page P. Number 0 is no error: the answer is 0.
+ */
 void do_refuse(const char *words)
 {
 	unsigned length = (unsigned)strcspn(words, ","), number = 0;
 	char *next = NULL;
 	unsigned error = (unsigned)strtoul(words + length + 1, &next, 10);
 	unsigned argument = *next == ',' ? (unsigned)strtoul(next + 1, &next, 10) : 0;
-	unsigned bits = *next == '&' ? (unsigned)strtoul(next + 1, &next, 0) : 0;
+	unsigned bits = *next == '&' ? (unsigned)strtoul(next + 1, NULL, 0) : 0;
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 4),
@@ -118,6 +128,10 @@ void do_refuse(const char *words)
 		if (strlen(calls[i].name) == length && strncmp(calls[i].name, words, length) == 0)
 			number = calls[i].number;
 	filter[1].k = number;
+	if (*next == '=') {
+		filter[3].k = UINT32_MAX;
+		filter[4].k = (unsigned)(uintptr_t)page(strtoul(next + 1, NULL, 10));
+	}
 	if ((!number && strncmp(words, "read,", 5) != 0) ||
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0) {

@@ -8,17 +8,14 @@
  *   show   runs of pages: = the file's bytes, 0 zeroes, ! lost, # no access, . no mapping, else
  *          the byte; two signs: the first byte, the others
  *   perms  runs of pages: as in /proc/self/maps     count  pages by sign     peek:P  some bytes
- *   fork, thread  where the other steps run         block:sigprocmask|pthread  unblock  mask
- *   handler:note|exit  send:kill|tgkill|sigqueue  forge:P[,ao]  (BUS_ADRERR or BUS_MCEERR_AO
- *   at page P, but sent)
+ *   fork, thread  where the other steps run         again  in the same program, executed anew
+ * Those of signals and limits are told of in pages-signals.c and pages-limits.c.
  */
 #include "pages.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,23 +25,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CAUGHT_MAX 20 /* a handler that notes and returns may be asked for ever */
-#if defined(__x86_64__)
-#define AC_SET "pushfq; orl $0x40000, (%%rsp); popfq"
-#define AC_CLEAR "pushfq; andl $~0x40000, (%%rsp); popfq"
-#elif defined(__i386__)
-#define AC_SET "pushf; orl $0x40000, (%%esp); popf"
-#define AC_CLEAR "pushf; andl $~0x40000, (%%esp); popf"
-#else /* no such flag: align:P is an access like others */
-#define AC_SET ""
-#define AC_CLEAR ""
-#endif
-
 static int fd = -1;
 size_t page_size = 4096, pages;
 char *base;
-static bool handler_exits;
-static volatile int caught;
 
 static void fail(const char *what)
 {
@@ -226,86 +209,6 @@ static void do_align(const char *number)
 	printf("align %s\n", number);
 }
 
-/* ---- signals ---- */
-
-static void on_sigbus(int signo, siginfo_t *info, void *context)
-{
-	long offset = (char *)info->si_addr - base;
-	bool inside = info->si_code > 0 && offset >= 0 && (size_t)offset < pages * page_size;
-
-	__asm__ volatile(AC_CLEAR : : : "memory", "cc");
-	(void)signo, (void)context;
-	printf("caught code=%d page=%ld\n", info->si_code, inside ? offset / (long)page_size : -1);
-	if (handler_exits || ++caught == CAUGHT_MAX)
-		_exit(handler_exits ? 40 : 41);
-}
-
-static void do_handler(const char *mode)
-{
-	struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
-
-	handler_exits = *mode == 'e';
-	sigaction(SIGBUS, &action, NULL);
-}
-
-static sigset_t sigbus_set(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGBUS);
-	return set;
-}
-
-static void do_block(const char *how)
-{
-	sigset_t set = sigbus_set();
-
-	if (strcmp(how, "pthread") == 0)
-		pthread_sigmask(SIG_BLOCK, &set, NULL);
-	else
-		sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
-static void do_unblock(const char *unused)
-{
-	sigset_t set = sigbus_set();
-
-	(void)unused;
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-}
-
-static void do_mask(const char *unused)
-{
-	sigset_t first, second;
-
-	(void)unused;
-	sigprocmask(SIG_BLOCK, NULL, &first);
-	pthread_sigmask(SIG_BLOCK, NULL, &second);
-	printf("mask %s %s\n", sigismember(&first, SIGBUS) ? "blocked" : "open",
-		sigismember(&second, SIGBUS) ? "blocked" : "open");
-}
-
-static void do_send(const char *how)
-{
-	if (strcmp(how, "kill") == 0)
-		kill(getpid(), SIGBUS);
-	else if (strcmp(how, "tgkill") == 0)
-		syscall(SYS_tgkill, getpid(), gettid(), SIGBUS);
-	else
-		sigqueue(getpid(), SIGBUS, (union sigval){.sival_ptr = base});
-}
-
-static void do_forge(const char *number)
-{
-	siginfo_t info = {.si_signo = SIGBUS, .si_code = BUS_ADRERR};
-
-	info.si_addr = page(strtoul(number, NULL, 10));
-	if (strstr(number, ",ao"))
-		info.si_code = BUS_MCEERR_AO;
-	syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGBUS, &info);
-}
-
 /* ---- running ---- */
 
 static const struct step {
@@ -336,6 +239,9 @@ static const struct step {
 	{"mask", do_mask},
 	{"send", do_send},
 	{"forge", do_forge},
+	{"late", do_late},
+	{"crowd", do_crowd},
+	{"signalfd", do_signalfd},
 	{"limit", do_limit},
 	{"refuse", do_refuse},
 };
@@ -386,6 +292,13 @@ static void in_child(char **step)
 		printf("child exit %d\n", WEXITSTATUS(status));
 }
 
+/* "again" itself is the name that it gets. */
+static void anew(char **step)
+{
+	execv("/proc/self/exe", step);
+	fail("again");
+}
+
 static void run_steps(char **step)
 {
 	for (; *step; step++) {
@@ -393,6 +306,8 @@ static void run_steps(char **step)
 			return in_child(step + 1);
 		if (strcmp(*step, "thread") == 0)
 			return in_thread(step + 1);
+		if (strcmp(*step, "again") == 0)
+			return anew(step);
 		run_step(*step);
 	}
 }
