@@ -7,7 +7,7 @@ load helper
 load scenario
 
 operations=${SIGBUS_CHURN_OPERATIONS:-1000000}
-seconds=${SIGBUS_CHURN_SECONDS:-2}
+seconds=${SIGBUS_CHURN_SECONDS:-1}
 
 setup() {
     export SIGBUS_LOG=off

@@ -5,7 +5,7 @@
 load helper
 load scenario
 
-seconds=${SIGBUS_STRESS_SECONDS:-2}
+seconds=${SIGBUS_STRESS_SECONDS:-1}
 
 setup() {
     export SIGBUS_LOG=off

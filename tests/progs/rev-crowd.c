@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #define THREADS 300
-#define PAGES 10
+#define PAGES 3
 #define PAGE 4096L
 
 static pthread_barrier_t barrier;

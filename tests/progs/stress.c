@@ -22,6 +22,7 @@
 #define PAGE 4096
 #define PAGES 16
 #define WRITERS 3
+#define ROUNDS_MIN 100 /* on a busy machine too */
 #define CANARY 0xca
 #define WORDS (PAGE / sizeof(uint64_t))
 
@@ -203,7 +204,7 @@ static void run(time_t seconds, bool with_fork)
 {
 	time_t end = time(NULL) + seconds;
 
-	while (time(NULL) < end)
+	while (time(NULL) < end || round_number < ROUNDS_MIN)
 		one_round(with_fork);
 	atomic_store(&stopping, true);
 	pthread_barrier_wait(&start_line);
