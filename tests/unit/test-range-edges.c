@@ -3,6 +3,7 @@
 #include "range-env.h"
 
 #include <errno.h>
+#include "range-table.h"
 
 #if UINTPTR_MAX > UINT32_MAX
 static void test_limits(void)
@@ -272,6 +273,30 @@ static void test_no_memory(void)
 }
 #endif
 
+/* As if so many had been taken. The last test: the records in between have no memory. */
+static void test_last_record(void)
+{
+	struct range_hit hit;
+	bool good = true;
+
+	range_pool.unused = 0;
+	range_pool.taken = (1u << ID_BITS) - 3;
+	while (record_take_spare())
+		;
+	good &= expect(!insert(GIB, PAGE_SIZE, 1, 0, 1), "the last but one", GIB);
+	good &= expect(!insert(3 * GIB, PAGE_SIZE, 2, 0, 1), "the last", 3 * GIB);
+	good &= expect(insert(5 * GIB, PAGE_SIZE, 3, 0, 1) == -ENOMEM, "ENOMEM", 5 * GIB);
+	good &= expect(!range_lookup(5 * GIB).range, "nothing there", 5 * GIB);
+	hit = range_lookup(3 * GIB);
+	good &= expect(hit.range && state_owner(hit.state) == 2, "found", 3 * GIB);
+	drop(GIB, PAGE_SIZE);
+	good &= expect(!insert(5 * GIB, PAGE_SIZE, 3, 0, 1), "used again", 5 * GIB);
+	good &= expect(state_owner(range_lookup(5 * GIB).state) == 3, "found", 5 * GIB);
+	drop(3 * GIB, 3 * GIB);
+	good &= expect(!range_lookup(3 * GIB).range && !range_lookup(5 * GIB).range, "gone", GIB);
+	result(good, "no record is left but those that are given back");
+}
+
 int main(void)
 {
 	start();
@@ -289,5 +314,6 @@ int main(void)
 	test_wait_order();
 	test_anchor();
 	test_incarnation();
+	test_last_record();
 	return tap_done();
 }

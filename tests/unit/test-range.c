@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define WINDOW 4096 /* pages of the model */
-#define STEPS 300000
+#define STEPS 300000 /* if no argument says otherwise */
 
 /* ---- the model: what each page of the window belongs to ---- */
 
@@ -222,13 +222,16 @@ static void test_failing_memory(void)
 	result(good, "memory that fails at random: never a wrong answer");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	unsigned steps = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : STEPS;
+
 	start();
-	result(run(3 * GIB - WINDOW / 2 * PAGE_SIZE, STEPS),
+	result(run(3 * GIB - WINDOW / 2 * PAGE_SIZE, steps),
 		"random steps across a GiB and 2 MiB blocks");
-	result(run(ADDRESS_END - WINDOW * PAGE_SIZE, STEPS / 10),
+	result(run(ADDRESS_END - WINDOW * PAGE_SIZE, steps / 10),
 		"random steps at the end of the addresses");
+	printf("# %u steps agree with the model\n", steps + steps / 10);
 	test_failing_memory();
 	return tap_done();
 }
