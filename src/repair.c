@@ -278,41 +278,45 @@ static void narrow_gap(struct range_hit hit, void *data)
 		gap->end = start;
 }
 
-/* A mapping that our hooks did not see: the kernel's view of it becomes a record of nobody. */
-static APART bool adopt(struct fault *fault)
+/*
+ * A mapping that our hooks did not see: the kernel's view of it becomes a record of nobody. DONE:
+ * fault has it.
+ */
+static APART enum answer adopt(struct fault *fault)
 {
 	struct range_attributes attributes = {.lock = -1};
 	struct gap gap = {.address = fault->address};
 	struct vma vma, again;
 
 	if (fault->range.unsettled || vma_query(fault->address, &vma, NULL, 0) != 0)
-		return false;
+		return ANSWER_DECLINED;
 	attributes.flags = vma.prot | (vma.shared ? RANGE_SHARED : 0);
 	gap.start = vma.start;
 	gap.end = vma.end;
 	range_each(vma.start, vma.end - vma.start, narrow_gap, &gap);
 	if (range_insert(gap.start, gap.end - gap.start, &attributes) != 0)
-		return false;
+		return ANSWER_DECLINED;
 	/* From here on our hooks find it. Has it changed before? */
 	if (vma_query(fault->address, &again, NULL, 0) != 0 || again.start != vma.start ||
 		again.end != vma.end || again.inode != vma.inode || again.offset != vma.offset) {
 		range_cut_release(range_cut(gap.start, gap.end - gap.start));
-		return false;
+		return ANSWER_RETRY;
 	}
 	fault->range = range_lookup(fault->address);
-	if (fault->range.range)
-		fault->count = 1 + atomic_fetch_add(&fault->range.range->faults, 1);
-	return fault->range.range;
+	if (!fault->range.range)
+		return ANSWER_RETRY;
+	fault->count = 1 + atomic_fetch_add(&fault->range.range->faults, 1);
+	return ANSWER_DONE;
 }
 
 enum answer repair(struct fault *fault, const struct action *action)
 {
 	struct repair_order order = {.ones = action->kind == ACTION_ONES,
 		.limit = action->extent == EXTENT_PAGE ? PAGE_SIZE : EXTENT_MAX};
-	enum answer answer;
+	enum answer answer = fault->range.range ? ANSWER_DONE : adopt(fault);
 
-	if (!fault->range.range && !adopt(fault))
-		return ANSWER_DECLINED;
+	if (answer != ANSWER_DONE)
+		return answer;
 	answer = repair_at(fault, &order);
 	if (answer == ANSWER_DONE && fault->pages && action->extent == EXTENT_RANGE)
 		repair_rest(fault, &order);

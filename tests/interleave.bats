@@ -6,7 +6,7 @@
 load helper
 load scenario
 
-deeds="write unmap overlay again move shift map protect protect-again fork"
+deeds="write adopt unmap overlay again move shift map protect protect-again fork"
 
 setup() {
     [ "$(uname -m)" = x86_64 ] || skip "knows the instructions of x86-64 only"
@@ -58,6 +58,16 @@ assert_explored() { # FIRST SECOND thread|signal STRIDE
     assert_explored overlay write thread 0
     assert_explored protect write thread 0
     assert_explored protect-again write thread 0
+}
+
+@test "interleave: a mapping that no hook saw, and what others do to it" {
+    local second
+
+    policy="*=zero"
+    for second in adopt unmap again protect; do
+        assert_explored adopt "$second" thread 0
+    done
+    assert_explored adopt unmap signal 0
 }
 
 @test "interleave: a range that moves piece by piece leaves no hole that is unmapped later" {

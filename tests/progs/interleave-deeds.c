@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -94,6 +95,18 @@ static void write_act(int party)
 static void write_check(int party)
 {
 	expect(*word_at(page_at(SHARED_PAGE), party) == stamp(party), "a write is wiped");
+}
+
+/* ---- adopt: the same, in a mapping that no hook saw ---- */
+
+static void adopt_prepare(void)
+{
+	size_t size = (PAGES - 1) * PAGE;
+
+	munmap(base, size);
+	expect((char *)syscall(SYS_mmap, base, size, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_FIXED, lost_fd, 0) == base,
+		"mmap() fails");
 }
 
 /* ---- unmap: and somebody else's memory comes to the place ---- */
@@ -299,6 +312,7 @@ static void fork_check(int party)
 
 const struct deed deeds[] = {
 	{"write", "writes the page that both write", write_act, write_check, NULL},
+	{"adopt", "the same in a mapping that no hook saw", write_act, write_check, adopt_prepare},
 	{"unmap", "munmap(), mmap(MAP_FIXED_NOREPLACE)", unmap_act, unmap_check, NULL},
 	{"overlay", "mmap(MAP_FIXED) of memory", overlay_act, overlay_check, NULL},
 	{"again", "mmap(MAP_FIXED) of the file", again_act, again_check, NULL},

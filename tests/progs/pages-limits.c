@@ -8,10 +8,12 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -101,13 +103,37 @@ static const struct {
 	{"sysinfo", SYS_sysinfo}, {"fcntl", SYS_fcntl}, {"nanosleep", SYS_nanosleep},
 	{"clone", SYS_clone}};
 
+static unsigned number_of(const char *name, size_t length)
+{
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+		if (strlen(calls[i].name) == length && strncmp(calls[i].name, name, length) == 0)
+			return calls[i].number;
+	errno = EINVAL;
+	perror(name);
+	exit(99);
+}
+
+/* A listener's descriptor if the flags ask for one. */
+static int install(const struct sock_fprog *program, unsigned flags)
+{
+	long result = -1;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+		result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
+	if (result < 0) {
+		perror("pages: seccomp");
+		exit(77);
+	}
+	return (int)result;
+}
+
 /*
  * refuse:CALL,ERRNO[,ARGUMENT&BITS|,ARGUMENT=P]: from now on, where the argument has all the bits,
  * or is the address of page P. Number 0 is no error: the answer is 0.
  */
 void do_refuse(const char *words)
 {
-	unsigned length = (unsigned)strcspn(words, ","), number = 0;
+	unsigned length = (unsigned)strcspn(words, ",");
 	char *next = NULL;
 	unsigned error = (unsigned)strtoul(words + length + 1, &next, 10);
 	unsigned argument = *next == ',' ? (unsigned)strtoul(next + 1, &next, 10) : 0;
@@ -124,18 +150,43 @@ void do_refuse(const char *words)
 	};
 	struct sock_fprog program = {sizeof(filter) / sizeof(*filter), filter};
 
-	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
-		if (strlen(calls[i].name) == length && strncmp(calls[i].name, words, length) == 0)
-			number = calls[i].number;
-	filter[1].k = number;
+	filter[1].k = number_of(words, length);
 	if (*next == '=') {
 		filter[3].k = UINT32_MAX;
 		filter[4].k = (unsigned)(uintptr_t)page(strtoul(next + 1, NULL, 10));
 	}
-	if ((!number && strncmp(words, "read,", 5) != 0) ||
-		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0) {
-		fprintf(stderr, "pages: refuse: %s: %s\n", words, strerror(errno));
-		exit(77);
+	install(&program, 0);
+}
+
+/* ---- buffers that are never given back ---- */
+
+static void *touch(void *address)
+{
+	(void)*(volatile char *)address;
+	return NULL;
+}
+
+/* hang:CALL,THREADS: they touch the last page, and whoever makes that call never comes back. */
+void do_hang(const char *words)
+{
+	size_t length = strcspn(words, ",");
+	unsigned long threads = strtoul(words + length + 1, NULL, 10);
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number_of(words, length), 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(filter) / sizeof(*filter), filter};
+	int listener = install(&program, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+	pthread_t thread;
+
+	for (unsigned long i = 0; i < threads; i++) {
+		struct seccomp_notif caller = {0};
+
+		pthread_create(&thread, NULL, touch, page(pages - 1));
+		if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &caller) < 0)
+			perror("pages: hang");
 	}
+	printf("hang %lu\n", threads);
 }

@@ -3,8 +3,10 @@
  * The steps of the program pages that are about signals:
  *
  *   handler:note|exit|idle|late  (says nothing; late: and gives up at its 1500th fault)
+ *   forward  past all hooks: a handler that calls the one that the kernel has
+ *   handlers:N  so many, one after the other, no two with the same mask
  *   block:sigprocmask|pthread  unblock  mask  signalfd
- *   send:kill|tgkill|sigqueue|odd (an unknown si_code)|last (SIGRTMAX, which has a handler then)
+ *   send:kill|tgkill|sigqueue|odd (an unknown si_code)|last (the last signal, it has a handler)
  *   forge:P[,ao|,ar|,obj]  BUS_ADRERR, BUS_MCEERR_AO, _AR or BUS_OBJERR at page P, but sent
  *   late:P[,ar|,obj]       the same to a thread that is in no system call, as if its access had
  *                          met what is as it should be again
@@ -12,6 +14,7 @@
  */
 #include "pages.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -28,6 +31,7 @@
 #define CAUGHT_MAX 20 /* a handler that notes and returns may be asked for ever */
 #define PATIENCE 1500
 #define CROWD_MAX 200
+#define LAST_SIGNAL 64 /* which the C library may keep out of SIGRTMAX */
 
 static bool handler_exits;
 static volatile int caught;
@@ -63,6 +67,45 @@ void do_handler(const char *mode)
 		action = (struct sigaction){.sa_handler = *mode == 'i' ? on_idle : on_late};
 	handler_exits = *mode == 'e';
 	sigaction(SIGBUS, &action, NULL);
+}
+
+static struct {
+	void (*handler)(int, siginfo_t *, void *);
+	unsigned long flags;
+	void (*restorer)(void);
+	uint64_t mask;
+} below; /* as the kernel has it */
+
+static void on_forward(int signo, siginfo_t *info, void *context)
+{
+	below.handler(signo, info, context);
+}
+
+void do_forward(const char *unused)
+{
+	void (*handler)(int, siginfo_t *, void *);
+
+	(void)unused;
+	syscall(SYS_rt_sigaction, SIGBUS, NULL, &below, sizeof(uint64_t));
+	handler = below.handler;
+	below.handler = on_forward;
+	syscall(SYS_rt_sigaction, SIGBUS, &below, NULL, sizeof(uint64_t));
+	below.handler = handler;
+}
+
+void do_handlers(const char *number)
+{
+	struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
+	unsigned long count = strtoul(number, NULL, 10);
+
+	for (unsigned long i = 0; i < count; i++) {
+		memcpy(&action.sa_mask, &(uint64_t){i << 32}, sizeof(uint64_t));
+		if (sigaction(SIGBUS, &action, NULL) < 0) {
+			printf("handlers %s\n", strerrorname_np(errno));
+			return;
+		}
+	}
+	printf("handlers all\n");
 }
 
 static sigset_t sigbus_set(void)
@@ -106,17 +149,16 @@ void do_mask(const char *unused)
 static void on_last(int signo, siginfo_t *info, void *context)
 {
 	(void)context;
-	printf("caught SIGRTMAX%s code=%d value=%d\n", signo == SIGRTMAX ? "" : "?", info->si_code,
-		info->si_value.sival_int);
+	printf("caught %d code=%d value=%d\n", signo, info->si_code, info->si_value.sival_int);
 }
 
 static void send_last(void)
 {
 	struct sigaction action = {.sa_sigaction = on_last, .sa_flags = SA_SIGINFO};
 
-	sigaction(SIGRTMAX, &action, NULL);
-	sigqueue(getpid(), SIGRTMAX, (union sigval){.sival_int = 7});
-	raise(SIGRTMAX);
+	sigaction(LAST_SIGNAL, &action, NULL);
+	sigqueue(getpid(), LAST_SIGNAL, (union sigval){.sival_int = 7});
+	raise(LAST_SIGNAL);
 }
 
 static void send_odd(void)

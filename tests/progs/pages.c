@@ -4,7 +4,8 @@
  *
  *   open:memfd|hugetlb|PATH  size:PAGES  fill (page by page with A, B, ...)  map:PAGES,WORDS
  *   protect:P-P,WORDS  read:P  write:P  exec:P  align:P   WORDS: shared private ro rw rx none
- *   unmap:P-P  anon:P-P ("c")  file:P-P (another memfd, "f")  remap:PAGES  move:PAGES
+ *   unmap:P-P  anon:P-P ("c")  file:P-P (another memfd, "f")  own:P-P (the file's, as they were)
+ *   remap:PAGES  move:PAGES
  *   show   runs of pages: = the file's bytes, 0 zeroes, ! lost, # no access, . no mapping, else
  *          the byte; two signs: the first byte, the others
  *   perms  runs of pages: as in /proc/self/maps     count  pages by sign     peek:P  some bytes
@@ -150,6 +151,15 @@ static void do_file(const char *text)
 	close(other);
 }
 
+static void do_own(const char *text)
+{
+	struct run run = run_of(text);
+
+	if (mmap(page(run.first), run_size(run), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+		    (off_t)(run.first * page_size)) == MAP_FAILED)
+		fail("mmap");
+}
+
 static void remap_to(size_t new_pages, int flags, void *target)
 {
 	char *moved = mremap(base, pages * page_size, new_pages * page_size, flags, target);
@@ -223,6 +233,7 @@ static const struct step {
 	{"unmap", do_unmap},
 	{"anon", do_anon},
 	{"file", do_file},
+	{"own", do_own},
 	{"remap", do_remap},
 	{"move", do_move},
 	{"read", do_read},
@@ -234,6 +245,8 @@ static const struct step {
 	{"count", do_count},
 	{"peek", do_peek},
 	{"handler", do_handler},
+	{"handlers", do_handlers},
+	{"forward", do_forward},
 	{"block", do_block},
 	{"unblock", do_unblock},
 	{"mask", do_mask},
@@ -244,6 +257,7 @@ static const struct step {
 	{"signalfd", do_signalfd},
 	{"limit", do_limit},
 	{"refuse", do_refuse},
+	{"hang", do_hang},
 };
 
 static void run_step(const char *text)

@@ -27,6 +27,8 @@ void do_peek(const char *number);
 
 /* The steps of signals, and what may stop at a misaligned access. */
 void do_handler(const char *mode);
+void do_handlers(const char *number);
+void do_forward(const char *unused);
 void do_block(const char *how);
 void do_unblock(const char *unused);
 void do_mask(const char *unused);
@@ -50,5 +52,6 @@ void do_signalfd(const char *unused);
 /* The steps that take something away. */
 void do_limit(const char *what);
 void do_refuse(const char *words);
+void do_hang(const char *words);
 
 #endif
