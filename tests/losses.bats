@@ -223,6 +223,24 @@ fill_tmpfs() {
     assert_line "bytes 0-3:= 4-5:0 6-6:w 7-7:0"
 }
 
+# Its file has none any more: no hint could help.
+@test "losses: a full tmpfs whose name has blanks in it" {
+    local place=$'a \\b'
+
+    skip_unless_root
+    mkdir "$place"
+    mount -t tmpfs -o size=32k none "$place" || skip "no tmpfs can be mounted"
+    "$PROGS/pages" "open:$place/file" size:4 fill size:8
+    dd if=/dev/zero of="$place/rest" bs=4k 2>/dev/null || :
+    policy="fs:tmpfs&cause:nospace=zero" us loss-victim "open:$place/file" map:8,shared,rw \
+        sh:'rm a*/file' read:6
+    umount -l "$place"
+    assert_success
+    assert_lines "read 6 00"
+    [[ $stderr == *"nospace on tmpfs, 0 bytes free"* ]]
+    [[ $stderr != *hint* ]]
+}
+
 @test "losses: a full tmpfs and a truncated file on it are told apart" {
     make_tmpfs 32k
     prepare() {
@@ -257,6 +275,41 @@ fill_ext4() {
     assert_success
     assert_lines "write 2" "write 3" "peek 1 42 42 42 00 00" "peek 3 77 00 00 00 00"
     assert_reports 1
+}
+
+# Then mprotect() was there: what the page may be is asked, not remembered.
+@test "losses: a full disk, a page that was protected and is not any more" {
+    make_ext4
+    fill_ext4
+    policy="*=zero" us loss-victim open:mount/file map:4,shared,rw protect:1-2,ro protect:1-2,rw \
+        write:2 write:1 peek:1
+    assert_success
+    assert_lines "write 2" "write 1" "peek 1 77 42 42 00 00"
+}
+
+# That a disk is gone, or of what size it is, is told by /sys: STATE makes that.
+full_disk_with_sys() { # STATE CAUSE
+    fill_ext4
+    cat >in-mount <<'END'
+mount -t tmpfs none /sys || exit 77
+device=/sys/dev/block/$(stat -c %Hd:%Ld mount/file)
+eval "$1"
+exec env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY='*=zero' "$PROGS/loss-victim" open:mount/file \
+    map:4,shared,rw write:2
+END
+    run --separate-stderr timeout 10 unshare -m sh in-mount "$1"
+    assert_success
+    [[ $stderr == *"file\" is lost (BUS_ADRERR, $2"* ]]
+}
+
+@test "losses: a full disk, and /sys says nothing of it, nonsense, or that it is gone" {
+    make_ext4
+    unshare -m true || skip "no mount namespace"
+    full_disk_with_sys : nospace
+    full_disk_with_sys 'mkdir -p "$device" && echo much >"$device/size"' nospace
+    full_disk_with_sys 'mkdir -p "$device" && : >"$device/size"' nospace
+    full_disk_with_sys 'mkdir -p /sys/dev/block' device
+    full_disk_with_sys 'mkdir -p "$device" && echo 0 >"$device/size"' device
 }
 
 # ---- huge pages ----
@@ -337,7 +390,7 @@ fuse_file() { # MODE KEPT LOST
         "0-3:= 4-7:f" open:mount/file map:8,shared,rw read:0 read:1 read:2 read:3
     loses_in_json "$PWD/mount/file" unknown read:5 open:mount/file map:8,shared,rw
     start_server "$mode"
-    policy="fs:fuse=zero" us loss-victim open:mount/file map:8,private,rw read:0 write:5
+    policy="fs:nfs=abort,fs:fuse=zero" us loss-victim open:mount/file map:8,private,rw read:0 write:5
     assert_success
 }
 

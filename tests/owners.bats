@@ -148,3 +148,21 @@ assert_each_own() { # ORDER POOLS
     assert_success
     assert_lines "a.touch a1" "a.calls:repair 1"
 }
+
+@test "owners: a library is known by its file's name too, through links and from deep below" {
+    local deep=$BATS_TEST_TMPDIR/$(printf 'd%.0s' {1..200})/$(printf 'e%.0s' {1..200})
+    local real=$BATS_TEST_TMPDIR/real-a.so.1
+
+    mkdir -p "$deep"
+    cp "$LIBS/actor-a.so" "$real"
+    cp "$LIBS/actor-b.so" "$deep/"
+    ln -s "$real" "$BATS_TEST_TMPDIR/actor-a.so"
+    ln -s "$deep/actor-b.so" "$BATS_TEST_TMPDIR/actor-b.so"
+    policy="owner:real-a.so.*=zero,owner:actor-b.so=ones" us scenario "$BATS_TEST_TMPDIR" a.map \
+        b.map a.truncate b.truncate a.touch b.touch
+    assert_success
+    assert_lines "a.touch 00" "b.touch ff"
+    policy="owner:actor-b.so=ones" us scenario "$deep" b.map b.truncate b.touch
+    assert_success
+    assert_lines "b.touch ff"
+}

@@ -76,6 +76,21 @@ file_size_is_bound fs free_bytes handler sender_pid sender_uid hint"
     assert_output "(True, True)"
 }
 
+@test "reports: a program whose name is very long, a rule that is, memory that nobody knows" {
+    local name rule
+
+    name=$(printf '\001%.0s' {1..250})
+    cp "$PROGS/pages" "./$name"
+    logged stderr "$PWD/$name" "${lost_half[@]}" read:5
+    assert_output "read 5 00"
+    [[ $stderr == *'SIGBUS in \x01\x01'*'\x01...['*'], thread '*": zero, 4 pages" ]]
+    rule=program:page$(printf '*%.0s' {1..1100})
+    policy="$rule=zero" logged "json:$log" pages "${lost_half[@]}" limit:files read:5
+    assert_output "read 5 00"
+    run json "$log" "reports[0]['rule'].endswith('...'), reports[0]['path'], reports[0]['cause']"
+    assert_output "(True, None, 'unknown')"
+}
+
 @test "reports: a sent signal has no address but a sender" {
     unset policy
     logged "json:$log" pages send:kill
@@ -187,7 +202,7 @@ END
 @test "reports: a word that is no destination is said once, then stderr is used" {
     local dest
 
-    for dest in nonsense json:nonsense journal:x fd:x /tmp/%d stderr+strat; do
+    for dest in nonsense json:nonsense journal:x later:./x fd:x fd:1234567890 /tmp/%d stderr+strat; do
         logged "$dest" pages "${lost_half[@]}" read:5
         assert_success
         assert_output "read 5 00"
@@ -195,6 +210,45 @@ END
         [[ $stderr == *"\"$dest\"; valid are stderr, off, journal, fd:N, and a path"* ]]
         [[ $stderr == *"libsigbus: SIGBUS in pages["* ]]
     done
+}
+
+@test "reports: a path that is too long, or that is relative to no directory" {
+    logged "/$(printf 'x%.0s' {1..4100})" pages "${lost_half[@]}" read:5
+    assert_output "read 5 00"
+    [[ $stderr == *'SIGBUS_LOG: path is too long: "/xxxx'*'..."; valid are '* ]]
+    mkdir gone
+    cd gone
+    rmdir ../gone
+    logged ./log pages "${lost_half[@]}" read:5
+    assert_output "read 5 00"
+    [[ $stderr == *'SIGBUS_LOG: no current directory for "./log"; valid are '* ]]
+}
+
+@test "reports: a path with the process id and a percent sign" {
+    logged ./%%-%p-log pages "${lost_half[@]}" read:5
+    assert_output "read 5 00"
+    run cat %-*-log
+    [[ $output == *"SIGBUS in pages[$(echo %-*-log | tr -dc 0-9)]"* ]]
+}
+
+# As much of the line as there was room for is ended before the next one.
+@test "reports: a line that was cut in the middle by a full file system" {
+    local room=$BATS_TEST_TMPDIR/room
+
+    skip_without_namespaces
+    mkdir room
+    mount -t tmpfs -o size=8k none room || skip "no tmpfs can be mounted"
+    head -c 4096 /dev/zero >room/filler
+    head -c 4000 /dev/zero | tr '\0' '#' >room/log
+    logged room/./log loss-victim "${lost_half[@]}" read:5 sh:"rm $room/filler" "${lost_half[@]}" \
+        read:5
+    cp room/log log
+    umount -l room
+    assert_success
+    assert_equal "$(sed -n '1s/^#*//p' log | cut -c 1-19)" "libsigbus: SIGBUS i"
+    assert_equal "$(sed -n 2p log)" "libsigbus: 1 line lost"
+    [[ $(sed -n 3p log) == "libsigbus: SIGBUS in "*": zero, 4 pages" ]]
+    assert_equal "$(wc -l <log)" 4 # and the summary
 }
 
 @test "reports: a full file system loses the line, not the program" {
