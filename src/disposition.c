@@ -213,18 +213,30 @@ bool disposition_show_ignored(void)
 	return kernel_action(SIGBUS, &ignored, NULL) == 0;
 }
 
+/* A handler that is there already (another preload's) becomes the program's. */
+static bool adopt_first(int signo)
+{
+	struct kernel_sigaction found;
+	const struct disposition *disposition;
+
+	if (kernel_action(signo, NULL, &found) < 0)
+		return false;
+	disposition = disposition_intern(found.handler, found.flags, found.mask);
+	atomic_store(&current[signo != SIGBUS], disposition);
+	return disposition;
+}
+
 /*
  * Installs through the C library once, so that the kernel has its restorer: debuggers and unwinders
- * know that one. A handler that is there already (another preload's) becomes the program's.
+ * know that one.
  */
-static int take(int signo, struct kernel_sigaction *before)
+static int take(int signo)
 {
 	struct sigaction action = {.sa_sigaction = (void (*)(int, siginfo_t *, void *))sigbus_entry,
 		.sa_flags = flags_of(signo) | SA_RESTART};
 	struct sigaction replaced;
 
-	if (kernel_action(signo, NULL, before) < 0 || real.sigaction(signo, &action, &replaced) != 0 ||
-		kernel_action(signo, NULL, &ours) < 0)
+	if (real.sigaction(signo, &action, &replaced) != 0 || kernel_action(signo, NULL, &ours) < 0)
 		return -EINVAL;
 	if (ours.handler == (void *)sigbus_entry)
 		return 0;
@@ -233,22 +245,18 @@ static int take(int signo, struct kernel_sigaction *before)
 	return -EBUSY;
 }
 
+/* What may be lacking is asked for before anything is installed: it would stay, and we be inactive. */
 int disposition_init(void)
 {
-	struct kernel_sigaction before[2];
+	const struct disposition *found;
 
-	if (take(shadow_signal, &before[1]) < 0 || take(SIGBUS, &before[0]) < 0)
+	if (!adopt_first(shadow_signal) || !adopt_first(SIGBUS))
+		return -ENOMEM;
+	if (take(shadow_signal) < 0 || take(SIGBUS) < 0)
 		return -EBUSY;
 	atomic_store(&real_flags, ours.flags);
-	for (int i = 0; i < 2; i++) {
-		const struct disposition *found =
-			disposition_intern(before[i].handler, before[i].flags, before[i].mask);
-
-		if (!found)
-			return -ENOMEM;
-		atomic_store(&current[i], found);
-	}
-	follow_restart(SIGBUS, disposition_now(SIGBUS));
-	owner_note(disposition_now(SIGBUS), NULL, (uintptr_t)before[0].handler);
+	found = disposition_now(SIGBUS);
+	follow_restart(SIGBUS, found);
+	owner_note(found, NULL, (uintptr_t)found->handler);
 	return 0;
 }

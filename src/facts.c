@@ -24,9 +24,7 @@ static const char *mapping_word(const struct vma *vma, unsigned i)
 {
 	if (i == 0)
 		return vma->shared ? "shared" : "private";
-	if (i == 1)
-		return vma->prot & RANGE_WRITE ? "rw" : "ro";
-	return NULL;
+	return vma->prot & RANGE_WRITE ? "rw" : "ro";
 }
 
 static const char *fs_word(struct facts *facts, unsigned i)
@@ -71,7 +69,7 @@ static const char *find(void *context, enum policy_key key, unsigned i)
 	case KEY_OWNER:
 		return owner_alias(facts->owner, i);
 	case KEY_PROGRAM:
-		return i == 0 ? program_name : i == 1 ? program_path : NULL;
+		return i == 0 ? program_name : program_path;
 	case KEY_CAUSE:
 		return i > 0 ? NULL : cause_word(facts);
 	default:

@@ -174,7 +174,7 @@ static bool visit_mounts(
 		length = SYS_3(SYS_read, fd, reader->chunk, sizeof(reader->chunk));
 		if (length > 0)
 			found = visit_text(scan, reader->chunk, (size_t)length, visit, data);
-	} while (!found && (length > 0 || length == -EINTR));
+	} while (!found && length > 0);
 	SYS_1(SYS_close, fd);
 	return found;
 }
@@ -273,8 +273,6 @@ const char *fs_alias(const char *type, unsigned i)
 {
 	if (i == 0)
 		return type[0] ? type : NULL;
-	if (i > 1)
-		return NULL;
 	if (text_starts(type, "fuse") && type[4])
 		return "fuse";
 	return strcmp(type, "nfs4") == 0 ? "nfs" : NULL;

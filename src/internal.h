@@ -518,7 +518,6 @@ static inline uint64_t range_piece(const struct range *range)
  * does not wait, so the holder of the lock word may do it. [H]
  */
 bool range_set_flags(struct range_hit hit, unsigned set, unsigned clear);
-bool range_set_owner(struct range_hit hit, unsigned owner);
 /* Under the lock word: is it still what was looked up, and [start, start + size) inside? [H] */
 bool range_still(const struct range_hit *hit, uintptr_t start, size_t size);
 /* Calls visit for each live record that overlaps, perhaps twice if others split it meanwhile. [H] */
@@ -924,7 +923,6 @@ enum out_format out_format(void); /* [H] */
 void out_line(const char *line, size_t length); /* [H] with its "\n"; never blocks, never SIGPIPE */
 void out_stderr_line(const char *line, size_t length); /* the same, to fd 2 in any case */
 void out_count_lost(void);                      /* [H] for a line that could not even be made */
-uint64_t out_lost(void);                        /* lines so far that did not get out */
 
 /* ---- write.c ---- */
 

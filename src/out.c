@@ -292,11 +292,6 @@ void out_count_lost(void)
 	atomic_fetch_add(&lost_untold, 1);
 }
 
-uint64_t out_lost(void)
-{
-	return atomic_load(&counters()->lost);
-}
-
 static void note_lost(struct text *text, uint64_t count)
 {
 	char note[48];

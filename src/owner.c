@@ -236,9 +236,7 @@ const char *owner_alias(unsigned id, unsigned i)
 {
 	if (!id)
 		return NULL;
-	if (i == 0)
-		return owners[id].name;
-	return i == 1 ? owners[id].resolved : NULL;
+	return i == 0 ? owners[id].name : owners[id].resolved;
 }
 
 /* ---- handlers ---- */

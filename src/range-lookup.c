@@ -198,8 +198,3 @@ bool range_set_flags(struct range_hit hit, unsigned set, unsigned clear)
 {
 	return state_change(hit.range, hit.state, clear & RANGE_FLAGS, set & RANGE_FLAGS);
 }
-
-bool range_set_owner(struct range_hit hit, unsigned owner)
-{
-	return state_change(hit.range, hit.state, OWNER_MASK, ((uint64_t)owner << 14) & OWNER_MASK);
-}

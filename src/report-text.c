@@ -182,10 +182,6 @@ static void add_rule(struct text *text, const struct fault *fault)
 static void add_handler(struct text *text, const char *before, uintptr_t handler)
 {
 	text_add(text, before);
-	if (!handler) {
-		text_add(text, "unknown code");
-		return;
-	}
 	text_add(text, "the handler at ");
 	add_code_place(text, handler);
 }

@@ -188,8 +188,6 @@ static APART int read_text(int fd, uintptr_t address, struct vma *vma, char *pat
 	for (;;) {
 		long length = SYS_3(SYS_read, fd, chunk, sizeof(chunk));
 
-		if (length == -EINTR)
-			continue;
 		if (length <= 0)
 			return length < 0 ? (int)length : -ENOENT;
 		if (maps_scan(&scan, chunk, (size_t)length))

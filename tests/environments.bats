@@ -199,3 +199,29 @@ protections_are_kept() {
     explains_and_repairs "fs:*&cause:truncated" "\"$PWD/file\"" "$truncated" altstack:4096 open:file \
         "${lost_half[@]}"
 }
+
+# 77: it could not even be loaded.
+with_addresses() { # BYTES STEP...
+    local size=$1
+    shift
+
+    run --separate-stderr sh -c '"$@"; status=$?; [ $status != 127 ] || status=77; exit $status' - \
+        prlimit --as="$size" env LD_PRELOAD="$SIGBUS_LIB" "$PROGS/pages" "$@"
+}
+
+# Where there is not enough for us it is as without us.
+@test "environments: hardly any address space from the start" {
+    local size inactive=0
+
+    for ((size = 2 << 20; size < 64 << 20; size += 1 << 19)); do
+        with_addresses $size send:kill
+        [ "$status" != 77 ] || continue
+        assert_equal "$status" "$bus_error"
+        [[ $stderr != *"libsigbus: SIGBUS in"* ]] || break
+        [[ $stderr != *"libsigbus: inactive: "* ]] || inactive=$((inactive + 1))
+        with_addresses $size open:memfd size:1 map:1,shared,rw size:0 handler:exit read:0
+        assert_equal "$status" 40
+        assert_output "caught code=2 page=0"
+    done
+    [ $inactive -ge 1 ] && [ $size -lt $((64 << 20)) ]
+}

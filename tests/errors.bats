@@ -86,10 +86,13 @@ require_filters() {
     assert_lines "caught code=2 page=5"
 }
 
+# What was an action before can be one again.
 @test "errors: no memory is left for one more action of SIGBUS" {
-    us pages limit:as handlers:20000 send:kill
-    assert_success
-    assert_lines "handlers ENOMEM" "caught code=0 page=-1"
+    us pages "${lost[@]}" limit:as handlers:20000 send:kill forward handlers:2 send:kill \
+        handler:exit read:5
+    assert_equal "$status" 40
+    assert_lines "handlers ENOMEM" "caught code=0 page=-1" "handlers all" "caught code=0 page=-1" \
+        "caught code=2 page=5"
 }
 
 @test "errors: a handler that restores the default and leaves by siglongjmp" {
@@ -116,6 +119,13 @@ require_filters() {
     policy="cause:unknown=zero" us pages "${lost[@]}" late:5,obj show
     assert_lines "late 5,obj" "show 0-3:= 4-7:0"
     [[ $stderr == *"BUS_OBJERR, cause unknown"* ]]
+}
+
+@test "errors: an address that no memory can have" {
+    policy="*=zero" same_as_bare pages open:memfd size:1 map:1,shared,rw handler:note \
+        late:1099511627776,ar
+    assert_success
+    assert_lines "caught code=4 page=-1" "late 1099511627776,ar"
 }
 
 @test "errors: no handler is asked for a page that is back" {
@@ -189,6 +199,18 @@ require_filters() {
         assert_line "read 6 00"
         [[ $stderr == *$'\n'*"(BUS_ADRERR, cause unknown)"* ]]
     done
+}
+
+@test "errors: the kernel's settings cannot be read" {
+    local known=(open:memfd size:1 map:1,shared,rw size:0 read:0)
+
+    require_filters
+    unshare -m true 2>/dev/null || skip "needs a mount namespace (root)"
+    run --separate-stderr timeout 10 unshare -m sh -c 'mount -t tmpfs none /proc/sys && exec "$@"' - \
+        env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY='*=zero' "$PROGS/pages" "${known[@]}" "${lost[@]}" \
+        refuse:statx,1 read:6
+    assert_success
+    [[ $stderr == *$'\n'*"(BUS_ADRERR, cause unknown)"* ]]
 }
 
 # ---- what is replaced ----

@@ -85,7 +85,7 @@ file_size_is_bound fs free_bytes handler sender_pid sender_uid hint"
     assert_output "read 5 00"
     [[ $stderr == *'SIGBUS in \x01\x01'*'\x01...['*'], thread '*": zero, 4 pages" ]]
     rule=program:page$(printf '*%.0s' {1..1100})
-    policy="$rule=zero" logged "json:$log" pages "${lost_half[@]}" limit:files read:5
+    SIGBUS_LOG=json:fd:7 policy="$rule=zero" us pages "${lost_half[@]}" limit:files read:5 7>"$log"
     assert_output "read 5 00"
     run json "$log" "reports[0]['rule'].endswith('...'), reports[0]['path'], reports[0]['cause']"
     assert_output "(True, None, 'unknown')"

@@ -46,6 +46,14 @@ refused() { # STEP...
 
 # ---- reserve ----
 
+@test "reserve: what is to be done for a cause is of no account before there is one" {
+    make_tmpfs
+    policy="cause:*=zero,path:$PWD/mount/*=reserve" us loss-victim open:mount/file size:12 \
+        map:12,shared,rw
+    assert_equal "$status" 99
+    assert_equal "$stderr" "pages: mmap: Cannot allocate memory"
+}
+
 @test "reserve: mmap() fails instead of a SIGBUS later, and takes nothing" {
     local free
 

@@ -4,7 +4,7 @@
  *
  *   handler:note|exit|idle|late  (says nothing; late: and gives up at its 1500th fault)
  *   forward  past all hooks: a handler that calls the one that the kernel has
- *   handlers:N  so many, one after the other, no two with the same mask
+ *   handlers:N  so many, one after the other, no two with the same mask; the second if that fails
  *   block:sigprocmask|pthread  unblock  mask  signalfd
  *   send:kill|tgkill|sigqueue|odd (an unknown si_code)|last (the last signal, it has a handler)
  *   forge:P[,ao|,ar|,obj]  BUS_ADRERR, BUS_MCEERR_AO, _AR or BUS_OBJERR at page P, but sent
@@ -98,10 +98,14 @@ void do_handlers(const char *number)
 	struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
 	unsigned long count = strtoul(number, NULL, 10);
 
+	signal(SIGBUS, SIG_DFL);
 	for (unsigned long i = 0; i < count; i++) {
 		memcpy(&action.sa_mask, &(uint64_t){i << 32}, sizeof(uint64_t));
 		if (sigaction(SIGBUS, &action, NULL) < 0) {
 			printf("handlers %s\n", strerrorname_np(errno));
+			signal(SIGBUS, SIG_DFL);
+			memcpy(&action.sa_mask, &(uint64_t){(uint64_t)1 << 32}, sizeof(uint64_t));
+			sigaction(SIGBUS, &action, NULL);
 			return;
 		}
 	}

@@ -216,7 +216,7 @@ static void test_incarnation(void)
 	insert(GIB, PAGE_SIZE, 1, RANGE_REPAIRED, 1);
 	good &= expect(range_lookup(GIB).range == hit.range, "the same record again", 0);
 	good &= expect(!range_still(&hit, GIB, PAGE_SIZE), "another incarnation", 0);
-	good &= expect(!range_set_flags(hit, 1, 0) && !range_set_owner(hit, 1), "no change", 0);
+	good &= expect(!range_set_flags(hit, 1, 0), "no change", 0);
 	good &= expect(state_flags(range_lookup(GIB).state) == RANGE_REPAIRED, "as inserted", 0);
 	drop(GIB, PAGE_SIZE);
 	result(good, "a record at the same address is another incarnation");

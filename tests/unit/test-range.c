@@ -141,7 +141,7 @@ static bool step_cut(unsigned page, unsigned size)
 }
 
 struct visits {
-	unsigned pages, flag, from, to, owner;
+	unsigned pages, flag, from, to;
 	bool good;
 };
 
@@ -152,19 +152,16 @@ static void visit(struct range_hit hit, void *data)
 	unsigned to = (geometry_end(hit.geometry) - window) / PAGE_SIZE;
 
 	visits->good &= check_extent(hit.geometry, hit.range, hit.state) &&
-			range_set_flags(hit, visits->flag, RANGE_READ) &&
-			range_set_owner(hit, visits->owner);
+			range_set_flags(hit, visits->flag, RANGE_READ);
 	for (unsigned i = from; visits->good && i < to; i++) {
 		visits->pages += i >= visits->from && i < visits->to;
 		model[i].flags = (model[i].flags & ~RANGE_READ) | visits->flag;
-		model[i].owner = visits->owner;
 	}
 }
 
 static bool step_each(unsigned page, unsigned size)
 {
-	struct visits visits = {
-		0, RANGE_PROTECTED, page, page + size, random_below(OWNERS_MAX), true};
+	struct visits visits = {0, RANGE_PROTECTED, page, page + size, true};
 	unsigned expected = 0;
 
 	for (unsigned i = page; i < page + size; i++)
