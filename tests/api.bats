@@ -184,8 +184,8 @@ ok() { # MODE...
     run --separate-stderr timeout 10 env LD_PRELOAD="$SIGBUS_LIB" "$PROGS/api-misuse" answers
     assert_success
     assert_output "answers: ok"
-    # Each of the four that decline is explained.
-    assert_equal "$(grep -c 'killed by SIGBUS' <<<"$stderr")" 4
+    # Each of the five that decline is explained.
+    assert_equal "$(grep -c 'killed by SIGBUS' <<<"$stderr")" 5
 }
 
 @test "api: in a fork child" {

@@ -28,6 +28,8 @@ require_filters() {
 @test "errors: a signal of the program's own that has the number of the stand-in" {
     same_as_bare pages send:last
     assert_lines "caught 64 code=-1 value=7" "caught 64 code=-6 value=0"
+    same_as_bare pages send:once
+    assert_equal "$status" $((128 + 64))
     # While SIGBUS is blocked it waits too.
     us pages handler:note block:pthread send:kill send:last unblock
     assert_success
@@ -104,6 +106,13 @@ require_filters() {
     assert_lines "a.touch jumped" "query dfl" "a.touch 00"
 }
 
+@test "errors: a handler that is sent a SIGBUS by another process says nothing by that" {
+    policy="*=owner|zero" us pages "${lost[@]}" handler:foreign read:5
+    assert_success
+    assert_line "read 5 00"
+    assert_line "caught code=0"
+}
+
 # ---- the page is back when it is looked at ----
 
 @test "errors: a page that is as it should be again is left alone" {
@@ -113,6 +122,8 @@ require_filters() {
         assert_lines "late 1,ar" "show 0-3:= 4-7:!"
         assert_reports 0
     done
+    policy="*=wait(1)|zero" us pages "${lost[@]}" unmap:1-1 late:1,ar
+    assert_lines "late 1,ar"
     policy="cause:hwpoison=zero" us pages "${lost[@]}" late:5,ar show
     assert_lines "late 5,ar" "show 0-3:= 4-7:0"
     [[ $stderr == *"BUS_MCEERR_AR, hwpoison"* ]]
@@ -192,13 +203,45 @@ require_filters() {
     us pages "${known[@]}" "${lost[@]}" refuse:statx,1 read:6 show
     assert_line "show 0-3:= 4-7:0"
     [[ $stderr == *"truncated, file size at most 16384)"* ]]
-    # The mode of commitments; a page before this one; one behind it.
-    for refused in "read,5,2&1" "madvise,12,0=5" "madvise,0,0=7"; do
+    us pages "${known[@]}" open:memfd size:40 fill map:40,shared,rw size:4 refuse:statx,1 read:30
+    [[ $stderr == *"truncated, file size at most 16384)"* ]]
+    # The mode of commitments; a page before this one; one behind it; swap.
+    for refused in "read,5,2&1" "madvise,12,0=5" "madvise,0,0=7" sysinfo,1; do
         us pages "${known[@]}" "${lost[@]}" refuse:statx,1 "refuse:$refused" read:6
         assert_success
         assert_line "read 6 00"
         [[ $stderr == *$'\n'*"(BUS_ADRERR, cause unknown)"* ]]
     done
+}
+
+@test "errors: a mapping that is too long to look for the end of the file in it" {
+    require_filters
+    policy="*=zero" us pages open:memfd size:1 map:1,shared,rw size:0 read:0 open:memfd size:4 fill \
+        map:70000,shared,rw refuse:statx,1 read:6
+    assert_success
+    [[ $stderr == *$'\n'*"(BUS_ADRERR, cause unknown)"* ]]
+}
+
+@test "errors: what memfds are on cannot be found out, or in the old way only" {
+    require_filters
+    policy="fs:tmpfs=zero,*=ones" us pages "${lost[@]}" "refuse:memfd_create,22,1&8" read:5
+    assert_lines "read 5 00"
+    policy="fs:tmpfs=zero,*=ones" us pages "${lost[@]}" refuse:memfd_create,1 read:5
+    assert_lines "read 5 ff"
+}
+
+@test "errors: a rule for private mappings" {
+    policy="map:private=zero,*=abort" us pages open:./file size:8 fill map:8,private,rw size:4 read:5
+    assert_lines "read 5 00"
+}
+
+@test "errors: no descriptor is free, and no process can be had that has one" {
+    skip_unless_root
+    policy="path:*=abort,*=zero" us loss-victim "${lost[@]}" limit:processes no-descriptors user:65534 \
+        read:5
+    assert_success
+    assert_lines "read 5 00"
+    [[ $stderr == *"page of unknown memory is lost"* ]]
 }
 
 @test "errors: the kernel's settings cannot be read" {
@@ -224,6 +267,13 @@ require_filters() {
     [[ $output =~ zero=([0-9]+)\ lost=([0-9]+) ]]
     [ "${BASH_REMATCH[1]}" -ge 1 ] && [ "${BASH_REMATCH[1]}" -le 512 ]
     assert_equal $((BASH_REMATCH[1] + BASH_REMATCH[2])) 1500
+}
+
+@test "errors: swap may be used, for all that is known: page by page" {
+    require_filters
+    policy="*=zero" us pages open:memfd size:100 map:100,shared,rw size:0 refuse:sysinfo,1 read:50 count
+    assert_success
+    assert_lines "read 50 00" "count zero=100 lost=0 data=0"
 }
 
 @test "errors: nothing can be found out of a protection" {

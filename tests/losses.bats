@@ -221,6 +221,11 @@ fill_tmpfs() {
     policy="fs:tmpfs&cause:nospace=zero" us loss-victim open:mount/file map:8,shared,rw write:6 bytes
     assert_success
     assert_line "bytes 0-3:= 4-5:0 6-6:w 7-7:0"
+    prepare
+    # Not even of which mount it is.
+    policy="cause:nospace=abort,*=zero" us loss-victim open:mount/file map:8,shared,rw refuse:statx,1 \
+        write:6
+    assert_success
 }
 
 # Its file has none any more: no hint could help.
@@ -285,6 +290,16 @@ fill_ext4() {
         write:2 write:1 peek:1
     assert_success
     assert_lines "write 2" "write 1" "peek 1 77 42 42 00 00"
+}
+
+@test "losses: a full disk, and what can be read cannot be copied" {
+    make_ext4
+    fill_ext4
+    policy="*=zero" us loss-victim open:mount/file map:4,shared,rw refuse:writev,1 write:2
+    assert_equal "$status" "$bus_error"
+    [[ $stderr == *"no handler answered: killed by SIGBUS"* ]]
+    policy="*=zero" us loss-victim open:mount/file map:4,shared,rw refuse:writev,1 read:2
+    assert_success
 }
 
 # That a disk is gone, or of what size it is, is told by /sys: STATE makes that.

@@ -17,6 +17,7 @@
 #define SIGBUS_OPTIONAL
 #include <sigbus/sigbus.h>
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -188,6 +189,16 @@ static void ranges(void)
 
 /* ---- owners ---- */
 
+/* With no number left for it, the object is nobody; what it installs is the action all the same. */
+static void install_from_new_object(void)
+{
+	void *object = dlopen("libm.so.6", RTLD_NOW);
+	sighandler_t function = (sighandler_t)(uintptr_t)(object ? dlsym(object, "cos") : NULL);
+	sighandler_t before = signal(SIGBUS, function ? function : SIG_IGN);
+
+	expect(signal(SIGBUS, before) == (function ? function : SIG_IGN));
+}
+
 static void owners(void)
 {
 	static struct sigbus_owner *many[5000];
@@ -206,6 +217,7 @@ static void owners(void)
 		count++)
 		expect(count < 4999);
 	expect(error == -ENOSPC && count > 4000);
+	install_from_new_object();
 	for (int i = 0; i < count; i++)
 		expect(sigbus_owner_destroy(many[i]) == 0);
 	again = make_owner(SIGBUS_ONES);
@@ -366,7 +378,21 @@ static int add_in_callback(const struct sigbus_fault *fault, void *data)
 	return SIGBUS_ONES;
 }
 
-static int status_of(int what)
+static int raise_in_callback(const struct sigbus_fault *fault, void *data)
+{
+	(void)fault, (void)data;
+	raise(SIGBUS);
+	return SIGBUS_ZERO;
+}
+
+static int mend_in_callback(const struct sigbus_fault *fault, void *data)
+{
+	(void)data;
+	mmap(fault->start, SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	return SIGBUS_RETRY;
+}
+
+static int status_with(struct sigbus_owner *owner)
 {
 	pid_t child = fork();
 	int status;
@@ -374,12 +400,18 @@ static int status_of(int what)
 	if (child == 0) {
 		struct file file = make_file();
 
-		expect(sigbus_range_add(make_owner(what), file.map, SIZE) == 0);
+		expect(sigbus_range_add(owner, file.map, SIZE) == 0);
 		lose(&file);
 		_exit(read_byte(file.map));
 	}
 	expect(waitpid(child, &status, 0) == child);
+	expect(sigbus_owner_destroy(owner) == 0);
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static int status_of(int what)
+{
+	return status_with(make_owner(what));
 }
 
 static void answers(void)
@@ -390,6 +422,11 @@ static void answers(void)
 	expect(status_of(SIGBUS_ZERO) == 0 && status_of(SIGBUS_ONES) == 0xff);
 	expect(status_of(SIGBUS_DECLINE) == -SIGBUS && status_of(-77) == -SIGBUS);
 	expect(status_of(SIGBUS_RETRY) == -SIGBUS && status_of(3) == -SIGBUS);
+	/* A SIGBUS that is raised in it is a no, whatever it returns. */
+	expect(sigbus_owner_create("raise", raise_in_callback, NULL, &owner) == 0);
+	expect(status_with(owner) == -SIGBUS);
+	expect(sigbus_owner_create("mend", mend_in_callback, NULL, &owner) == 0);
+	expect(status_with(owner) == 0);
 	expect(sigbus_owner_create("busy", add_in_callback, &owner, &owner) == 0);
 	expect(sigbus_range_add(owner, file.map, SIZE) == 0);
 	lose(&file);

@@ -71,7 +71,7 @@ static void use_up_room(const char *number)
 	printf("pieces %s\n", i == count ? "all" : "some");
 }
 
-/* limit:as[+BYTES] data files signals maps pieces+COUNT */
+/* limit:as[+BYTES] data files signals processes maps pieces+COUNT */
 void do_limit(const char *what)
 {
 	const char *plus = strchr(what, '+');
@@ -84,6 +84,8 @@ void do_limit(const char *what)
 		set_limit(RLIMIT_NOFILE, 0);
 	else if (strcmp(what, "signals") == 0)
 		set_limit(RLIMIT_SIGPENDING, 0);
+	else if (strcmp(what, "processes") == 0)
+		set_limit(RLIMIT_NPROC, 0);
 	else if (strcmp(what, "maps") == 0)
 		use_up_mappings();
 	else if (plus)

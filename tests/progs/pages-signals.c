@@ -2,11 +2,13 @@
 /*
  * The steps of the program pages that are about signals:
  *
- *   handler:note|exit|idle|late  (says nothing; late: and gives up at its 1500th fault)
+ *   handler:note|exit|idle|late|foreign  (the last ones say nothing; late gives up at its 1500th
+ *          fault; at a fault foreign gets one more SIGBUS from another process)
  *   forward  past all hooks: a handler that calls the one that the kernel has
  *   handlers:N  so many, one after the other, no two with the same mask; the second if that fails
  *   block:sigprocmask|pthread  unblock  mask  signalfd
- *   send:kill|tgkill|sigqueue|odd (an unknown si_code)|last (the last signal, it has a handler)
+ *   send:kill|tgkill|sigqueue|odd|last|once  (an unknown si_code; twice the last signal, with a
+ *          handler; with one that is for once only)
  *   forge:P[,ao|,ar|,obj]  BUS_ADRERR, BUS_MCEERR_AO, _AR or BUS_OBJERR at page P, but sent
  *   late:P[,ar|,obj]       the same to a thread that is in no system call, as if its access had
  *                          met what is as it should be again
@@ -26,6 +28,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define CAUGHT_MAX 20 /* a handler that notes and returns may be asked for ever */
@@ -59,12 +62,26 @@ static void on_late(int signo)
 		signal(signo, SIG_DFL);
 }
 
+static void on_foreign(int signo, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (info->si_code <= 0) {
+		printf("caught code=%d\n", info->si_code);
+		return;
+	}
+	if (fork() == 0)
+		_exit(kill(getppid(), signo));
+	wait(NULL);
+}
+
 void do_handler(const char *mode)
 {
 	struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
 
 	if (*mode == 'i' || *mode == 'l')
 		action = (struct sigaction){.sa_handler = *mode == 'i' ? on_idle : on_late};
+	if (*mode == 'f')
+		action.sa_sigaction = on_foreign;
 	handler_exits = *mode == 'e';
 	sigaction(SIGBUS, &action, NULL);
 }
@@ -156,9 +173,9 @@ static void on_last(int signo, siginfo_t *info, void *context)
 	printf("caught %d code=%d value=%d\n", signo, info->si_code, info->si_value.sival_int);
 }
 
-static void send_last(void)
+static void send_last(int flags)
 {
-	struct sigaction action = {.sa_sigaction = on_last, .sa_flags = SA_SIGINFO};
+	struct sigaction action = {.sa_sigaction = on_last, .sa_flags = SA_SIGINFO | flags};
 
 	sigaction(LAST_SIGNAL, &action, NULL);
 	sigqueue(getpid(), LAST_SIGNAL, (union sigval){.sival_int = 7});
@@ -181,7 +198,9 @@ void do_send(const char *how)
 	else if (strcmp(how, "odd") == 0)
 		send_odd();
 	else if (strcmp(how, "last") == 0)
-		send_last();
+		send_last(0);
+	else if (strcmp(how, "once") == 0)
+		send_last((int)SA_RESETHAND);
 	else
 		sigqueue(getpid(), SIGBUS, (union sigval){.sival_ptr = base});
 }
