@@ -3,9 +3,18 @@
  * The C API: ranges that a program registers for an owner. All of it is [H].
  *
  * A registered record has the owner below, to whom it goes back, in the place of the caller.
+ *
+ * One at a time adds or removes: who does so cuts ranges out to look at them, also those of others,
+ * who must not find them missing. All signals are blocked meanwhile, and the memory of the table
+ * never faults: no handler can come in that would wait for its own thread.
  */
 #include <errno.h>
 #include "api.h"
+#include "arch.h"
+#include "syscall.h"
+
+#define SPINS 200
+#define NAP_NANOSECONDS 20000
 
 int api_pages(const void *address, size_t length, struct pages *pages)
 {
@@ -18,6 +27,24 @@ int api_pages(const void *address, size_t length, struct pages *pages)
 	pages->start = start & PAGE_MASK;
 	pages->size = ((start + length + PAGE_SIZE - 1) & PAGE_MASK) - pages->start;
 	return 0;
+}
+
+/* The signal mask for leave(). */
+static uint64_t enter(void)
+{
+	uint64_t mask = mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
+
+	for (int i = 0; atomic_exchange(&process_state->api_busy, true); i++)
+		i < SPINS ? spin_pause() : sys_nap(NAP_NANOSECONDS);
+	track_enter();
+	return mask;
+}
+
+static void leave(uint64_t mask)
+{
+	track_leave();
+	atomic_store(&process_state->api_busy, false);
+	mask_swap(SIG_SETMASK, mask);
 }
 
 /* A piece of a range that was cut out goes back in with other attributes. */
@@ -82,22 +109,27 @@ static int remove_range(unsigned owner, const struct pages *pages)
 	return error;
 }
 
+static int remove_if_owned(unsigned owner, const struct pages *pages)
+{
+	struct search search = {.owner = owner};
+
+	range_each(pages->start, pages->size, find_owned, &search);
+	return search.found ? remove_range(owner, pages) : -ENOENT;
+}
+
 EXPORT int sigbus_range_remove(struct sigbus_owner *handle, void *address, size_t length)
 {
-	struct search search = {.owner = api_owner(handle)};
 	struct pages pages;
 	int error = api_pages(address, length, &pages);
+	unsigned owner;
+	uint64_t mask;
 
 	if (error)
 		return error;
-	if (!search.owner)
-		return -EINVAL;
-	range_each(pages.start, pages.size, find_owned, &search);
-	if (!search.found)
-		return -ENOENT;
-	track_enter();
-	error = remove_range(search.owner, &pages);
-	track_leave();
+	mask = enter();
+	owner = api_owner(handle);
+	error = owner ? remove_if_owned(owner, &pages) : -EINVAL;
+	leave(mask);
 	return error;
 }
 
@@ -125,11 +157,11 @@ static void remove_record(const struct range *range, unsigned owner)
 void api_remove_all(unsigned owner)
 {
 	const struct range *range;
+	uint64_t mask = enter();
 
-	track_enter();
 	for (uint32_t id = 1; (range = range_by_id(id)) != NULL; id++)
 		remove_record(range, owner);
-	track_leave();
+	leave(mask);
 }
 
 /* ---- adding ---- */
@@ -204,29 +236,24 @@ static void restore_from(struct range_cut cut, uintptr_t at)
 	range_cut_restore(left);
 }
 
-static bool holds_registered(struct range_cut cut)
-{
-	for (uint32_t id = cut.first; id; id = range_next_piece(range_by_id(id)))
-		if (state_flags(atomic_load(&range_by_id(id)->state)) & RANGE_REGISTERED)
-			return true;
-	return false;
-}
-
 static void find_registered(struct range_hit hit, void *found)
 {
 	if (state_flags(hit.state) & RANGE_REGISTERED)
 		*(bool *)found = true;
 }
 
-/* Two threads that add the same range: the pieces tell who was first. */
-static int add_cut(unsigned owner, const struct pages *pages)
+static int add_unless_registered(unsigned owner, const struct pages *pages)
 {
-	struct range_cut cut = range_cut(pages->start, pages->size);
+	bool is_registered = false;
 	uintptr_t at = pages->start;
-	int error = -EEXIST;
+	struct range_cut cut;
+	int error;
 
-	if (!holds_registered(cut))
-		error = add(cut, pages, owner, &at);
+	range_each(pages->start, pages->size, find_registered, &is_registered);
+	if (is_registered)
+		return -EEXIST;
+	cut = range_cut(pages->start, pages->size);
+	error = add(cut, pages, owner, &at);
 	if (!error) {
 		range_cut_release(cut);
 		return 0;
@@ -239,20 +266,18 @@ static int add_cut(unsigned owner, const struct pages *pages)
 
 EXPORT int sigbus_range_add(struct sigbus_owner *handle, void *address, size_t length)
 {
-	unsigned owner = api_owner(handle);
-	bool is_registered = false;
 	struct pages pages;
 	int error = api_pages(address, length, &pages);
+	unsigned owner;
+	uint64_t mask;
 
 	if (error)
 		return error;
-	if (!owner || pages.size >> PAGE_SHIFT >> RANGE_PAGES_BITS)
+	if (pages.size >> PAGE_SHIFT >> RANGE_PAGES_BITS)
 		return -EINVAL;
-	range_each(pages.start, pages.size, find_registered, &is_registered);
-	if (is_registered)
-		return -EEXIST;
-	track_enter();
-	error = add_cut(owner, &pages);
-	track_leave();
+	mask = enter();
+	owner = api_owner(handle); /* who destroys it removes its ranges afterwards */
+	error = owner ? add_unless_registered(owner, &pages) : -EINVAL;
+	leave(mask);
 	return error;
 }

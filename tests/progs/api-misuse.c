@@ -557,10 +557,27 @@ static void *work_often(void *unused)
 	return NULL;
 }
 
-/* One range that many add and remove at once: one succeeds at a time, and faults find one or none.
+/*
+ * One range that many add and remove at once: one succeeds at a time, and finds what it added. Each
+ * page is a mapping of its own, so that it takes a while to look at all of them.
  */
-static struct file contended;
+#define PIECES 64
+static char *contended;
 static atomic_int holders;
+
+static void map_contended(void)
+{
+	int fd = memfd_create("misused", MFD_CLOEXEC);
+
+	expect(ftruncate(fd, PIECES * PAGE) == 0);
+	contended = mmap(NULL, PIECES * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	for (int i = PIECES - 1; i >= 0; i--) {
+		char *piece = contended + i * PAGE;
+
+		expect(mmap(piece, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, i * PAGE) == piece);
+	}
+	close(fd);
+}
 
 static void *contend(void *unused)
 {
@@ -568,14 +585,14 @@ static void *contend(void *unused)
 
 	(void)unused;
 	for (int i = 0; i < 500; i++) {
-		int error = sigbus_range_add(owner, contended.map, SIZE);
+		int error = sigbus_range_add(owner, contended, PIECES * PAGE);
 
 		expect(error == 0 || error == -EEXIST);
 		if (error)
 			continue;
 		expect(atomic_fetch_add(&holders, 1) == 0);
 		atomic_fetch_sub(&holders, 1);
-		expect(sigbus_range_remove(owner, contended.map, SIZE) == 0);
+		expect(sigbus_range_remove(owner, contended, PIECES * PAGE) == 0);
 	}
 	expect(sigbus_owner_destroy(owner) == 0);
 	return NULL;
@@ -616,9 +633,9 @@ static void run_threads(void *(*one)(void *), void *(*other)(void *))
 static void threads(void)
 {
 	run_threads(work_often, work_often);
-	contended = make_file();
+	map_contended();
 	run_threads(contend, touch);
-	drop(&contended);
+	munmap(contended, PIECES * PAGE);
 }
 
 /* ---- window ---- */

@@ -30,15 +30,19 @@ start_sway() {
 
 await_socket() {
     export WAYLAND_DISPLAY=wayland-1
-    await 90 test -S $XDG_RUNTIME_DIR/wayland-1 && return
+    await 90 is_ready_or_gone && [ -S $XDG_RUNTIME_DIR/wayland-1 ] && return
     cannot 'the compositor does not start on this card'
+}
+
+is_ready_or_gone() {
+    [ -S $XDG_RUNTIME_DIR/wayland-1 ] || ! is_alive
 }
 
 # A client that moves. It gives up where the compositor keeps both of its buffers: then a new one.
 start_client() {
     (
         trap 'kill $!; exit' TERM
-        while :; do
+        while [ ! -e /run/no-new-window ]; do
             weston-simple-shm &
             wait $!
             sleep 0.3
@@ -87,7 +91,7 @@ fate() {
 
 # The card's driver lets the card go, while a client draws. That costs no page: the end of the case
 # is the same with us, and nothing is reported.
-unbind_card() { # DRIVER
+unbind_card() { # DRIVER [no-new-window]
     local device end i
 
     start_client
@@ -97,11 +101,13 @@ unbind_card() { # DRIVER
         echo "unbind: $device"
         echo "${device##*/}" >"$1/unbind" || cannot "$1 does not let the card go"
     done
-    # New windows, too, have to find out.
+    # New windows, too, have to find out. But one without a screen may make sway fail a check of its own
+    # ("Expected to find a workspace"), bare in five runs of six.
+    [ -z "${2:-}" ] || touch /run/no-new-window
     for ((i = 0; i < 3; i++)); do
         sleep 5
-        stop_client
-        start_client
+        [ -e /run/no-new-window ] || stop_client
+        [ -e /run/no-new-window ] || start_client
     done
     sleep 10
     is_alive && end='goes on' || end=$(fate)

@@ -8,5 +8,5 @@ devices=(-device virtio-gpu-pci)
 case_run() {
     . /mnt/vm/compositors.bash
     start_sway
-    unbind_card /sys/bus/virtio/drivers/virtio_gpu
+    unbind_card /sys/bus/virtio/drivers/virtio_gpu no-new-window
 }
