@@ -116,7 +116,7 @@ void do_handlers(const char *number)
 	unsigned long count = strtoul(number, NULL, 10);
 
 	signal(SIGBUS, SIG_DFL);
-	for (unsigned long i = 0; i < count; i++) {
+	for (uint64_t i = 0; i < count; i++) {
 		memcpy(&action.sa_mask, &(uint64_t){i << 32}, sizeof(uint64_t));
 		if (sigaction(SIGBUS, &action, NULL) < 0) {
 			printf("handlers %s\n", strerrorname_np(errno));
