@@ -8,8 +8,23 @@
 #
 # LD_PRELOAD is set only for the program under test, never for bats.
 
-bats_load_library bats-support
-bats_load_library bats-assert
+# The libraries' own load.bash starts a process for each of their files, before each test.
+load_library() { # NAME
+    local directory file
+
+    for directory in ${BATS_LIB_PATH//:/ }; do
+        [ -d "$directory/$1/src" ] || continue
+        for file in "$directory/$1/src"/*.bash; do
+            # shellcheck disable=SC1090
+            source "$file"
+        done
+        return
+    done
+    bats_load_library "$1"
+}
+
+load_library bats-support
+load_library bats-assert
 bats_require_minimum_version 1.5.0
 
 : "${top_srcdir:=$(cd "$BATS_TEST_DIRNAME/.." && pwd)}"
