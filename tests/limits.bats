@@ -64,6 +64,14 @@ assert_dies() {
     assert_lines "read 5 00" "write 6"
 }
 
+@test "limits: no place is left to keep a file that is lost" {
+    us pages "${lost[@]}" limit:anchors write:5 move:8 show read:6
+    assert_success
+    assert_line "show 0-3:= 4-4:0 5-5:w0 6-7:0"
+    assert_line "read 6 00"
+    refute_output --partial anchors
+}
+
 @test "limits: no descriptor is left" {
     us pages "${lost[@]}" limit:files read:5 write:6 show
     assert_success

@@ -71,7 +71,20 @@ static void use_up_room(const char *number)
 	printf("pieces %s\n", i == count ? "all" : "some");
 }
 
-/* limit:as[+BYTES] data files signals processes maps pieces+COUNT */
+/* Of so many shared mappings a page is lost, each keeps its file. */
+static void use_up_anchors(void)
+{
+	int file = memfd_create("anchored", MFD_CLOEXEC);
+
+	for (int i = 0; i < 5000; i++) {
+		volatile char *piece = mmap(NULL, PIECE, PROT_READ, MAP_SHARED, file, 0);
+
+		if (piece == MAP_FAILED || piece[0])
+			perror("pages: anchors");
+	}
+}
+
+/* limit:as[+BYTES] data files signals processes maps anchors pieces+COUNT */
 void do_limit(const char *what)
 {
 	const char *plus = strchr(what, '+');
@@ -88,6 +101,8 @@ void do_limit(const char *what)
 		set_limit(RLIMIT_NPROC, 0);
 	else if (strcmp(what, "maps") == 0)
 		use_up_mappings();
+	else if (strcmp(what, "anchors") == 0)
+		use_up_anchors();
 	else if (plus)
 		use_up_room(plus + 1);
 }
