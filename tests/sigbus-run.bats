@@ -127,12 +127,15 @@ END
 }
 
 @test "a wrong --log starts nothing" {
-    for log in out.log fd: fd:9x json:off journal+strat; do
+    for log in out.log fd: fd:9x json:off journal+strat http:./x json:json:./x; do
         run sigbus_run --log "$log" echo started
         assert_equal "$status" 2
-        assert_output --partial "unknown destination '$log'"
+        assert_output --partial "--log: unknown destination '$log'"
         refute_output --partial started
     done
+    SIGBUS_LOG=x run sigbus_run echo started
+    assert_equal "$status" 2
+    assert_output --partial "SIGBUS_LOG: unknown destination 'x'"
 }
 
 @test "options that are not given leave their variables alone" {
@@ -294,6 +297,19 @@ END
     assert_success
     assert_output --regexp '^/.*/touch: libsigbus can work in it, but not in what it opens with RTLD_DEEPBIND$'
     [ ! -e started ]
+}
+
+@test "--check: a program that --only does not name is no obstacle, but is told" {
+    ln -s "$(command -v touch)" other
+    for only in touch 't*' 'x,other'; do
+        run sigbus_run --check --only "$only" ./other
+        assert_success
+        refute_output --partial dormant
+    done
+    run sigbus_run --check --only 'x,?ouch?' ./other
+    assert_success
+    assert_line --regexp "^.*/other: note: dormant in it, for 'x,\?ouch\?' does not name it"
+    assert_line --partial 'libsigbus can work in it'
 }
 
 @test "--check: not found, not executable" {
