@@ -47,6 +47,24 @@ static void leave(uint64_t mask)
 	mask_swap(SIG_SETMASK, mask);
 }
 
+/* An owner that is destroyed after this look at it loses its ranges after the change. */
+static int change(const struct sigbus_owner *handle, const void *address, size_t length,
+	int (*how)(unsigned owner, const struct pages *pages))
+{
+	struct pages pages;
+	int error = api_pages(address, length, &pages);
+	unsigned owner;
+	uint64_t mask;
+
+	if (error)
+		return error;
+	mask = enter();
+	owner = api_owner(handle);
+	error = owner ? how(owner, &pages) : -EINVAL;
+	leave(mask);
+	return error;
+}
+
 /* A piece of a range that was cut out goes back in with other attributes. */
 static int put(struct range *piece, unsigned owner, unsigned flags, uint32_t caller)
 {
@@ -119,18 +137,7 @@ static int remove_if_owned(unsigned owner, const struct pages *pages)
 
 EXPORT int sigbus_range_remove(struct sigbus_owner *handle, void *address, size_t length)
 {
-	struct pages pages;
-	int error = api_pages(address, length, &pages);
-	unsigned owner;
-	uint64_t mask;
-
-	if (error)
-		return error;
-	mask = enter();
-	owner = api_owner(handle);
-	error = owner ? remove_if_owned(owner, &pages) : -EINVAL;
-	leave(mask);
-	return error;
+	return change(handle, address, length, remove_if_owned);
 }
 
 static void remove_owned(struct range_hit hit, void *data)
@@ -249,6 +256,8 @@ static int add_unless_registered(unsigned owner, const struct pages *pages)
 	struct range_cut cut;
 	int error;
 
+	if (pages->size >> PAGE_SHIFT >> RANGE_PAGES_BITS)
+		return -EINVAL;
 	range_each(pages->start, pages->size, find_registered, &is_registered);
 	if (is_registered)
 		return -EEXIST;
@@ -266,18 +275,5 @@ static int add_unless_registered(unsigned owner, const struct pages *pages)
 
 EXPORT int sigbus_range_add(struct sigbus_owner *handle, void *address, size_t length)
 {
-	struct pages pages;
-	int error = api_pages(address, length, &pages);
-	unsigned owner;
-	uint64_t mask;
-
-	if (error)
-		return error;
-	if (pages.size >> PAGE_SHIFT >> RANGE_PAGES_BITS)
-		return -EINVAL;
-	mask = enter();
-	owner = api_owner(handle); /* who destroys it removes its ranges afterwards */
-	error = owner ? add_unless_registered(owner, &pages) : -EINVAL;
-	leave(mask);
-	return error;
+	return change(handle, address, length, add_unless_registered);
 }

@@ -12,8 +12,9 @@
  *   own       a fault of the program's own       kill  a stray SIGBUS
  *   calls     how often the program's handler saw a fault, and a sent signal
  */
+#include "wl-peer.h"
+
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -21,23 +22,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
-#include <wayland-client.h>
-#include <wayland-server.h>
 
 #define SIDE 32
-#define STRIDE (SIDE * 4)
-#define POOL_SIZE (SIDE * STRIDE)
-#define PUMPS 10
+#define POOL_SIZE (SIDE * SIDE * 4)
 
-static struct wl_display *server;
-static struct {
-	struct wl_display *display;
-	struct wl_client *peer;
-	struct wl_shm *shm;
-	struct wl_buffer *buffer;
-} client;
 static char *own_page;
 static volatile sig_atomic_t own_faults, sent_signals;
 
@@ -47,72 +36,15 @@ static void fail(const char *what)
 	exit(99);
 }
 
-/* ---- both ends of the connection, in turn ---- */
-
-static void pump_client(void)
-{
-	struct pollfd poll_fd = {.fd = wl_display_get_fd(client.display), .events = POLLIN};
-
-	while (wl_display_prepare_read(client.display) != 0)
-		wl_display_dispatch_pending(client.display);
-	wl_display_flush(client.display);
-	if (poll(&poll_fd, 1, 0) > 0)
-		wl_display_read_events(client.display);
-	else
-		wl_display_cancel_read(client.display);
-	wl_display_dispatch_pending(client.display);
-}
-
-static void pump(void)
-{
-	for (int i = 0; i < PUMPS && !wl_display_get_error(client.display); i++) {
-		pump_client();
-		wl_event_loop_dispatch(wl_display_get_event_loop(server), 0);
-		wl_display_flush_clients(server);
-	}
-}
-
-static void on_global(void *data, struct wl_registry *registry, uint32_t name,
-	const char *interface, uint32_t version)
-{
-	(void)data, (void)version;
-	if (strcmp(interface, "wl_shm") == 0)
-		client.shm = wl_registry_bind(registry, name, &wl_shm_interface, 1);
-}
-
-static void on_global_remove(void *data, struct wl_registry *registry, uint32_t name)
-{
-	(void)data, (void)registry, (void)name;
-}
-
-static const struct wl_registry_listener registry_listener = {on_global, on_global_remove};
-
-static void connect_client(void)
-{
-	int pair[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		fail("socketpair");
-	client.peer = wl_client_create(server, pair[0]);
-	client.display = wl_display_connect_to_fd(pair[1]);
-	wl_registry_add_listener(wl_display_get_registry(client.display), &registry_listener, NULL);
-	pump();
-	if (!client.shm)
-		fail("no wl_shm");
-}
-
 static void new_client(off_t left)
 {
 	int fd = memfd_create("pool", MFD_CLOEXEC);
-	struct wl_shm_pool *pool;
 
-	connect_client();
+	if (!client_connect())
+		fail("connect");
 	if (ftruncate(fd, POOL_SIZE) < 0)
 		fail("ftruncate");
-	pool = wl_shm_create_pool(client.shm, fd, POOL_SIZE);
-	client.buffer =
-		wl_shm_pool_create_buffer(pool, 0, SIDE, SIDE, STRIDE, WL_SHM_FORMAT_ARGB8888);
-	pump();
+	client_make_buffer(fd, SIDE, SIDE);
 	if (ftruncate(fd, left) < 0)
 		fail("ftruncate");
 	close(fd);
@@ -140,20 +72,18 @@ static void print_error(void)
 	} else {
 		printf("error none\n");
 	}
-	wl_display_disconnect(client.display);
-	memset(&client, 0, sizeof(client));
+	client_disconnect();
 }
 
 /* ---- the server looks at the buffer ---- */
 
-static struct wl_shm_buffer *server_buffer(void)
+static struct wl_shm_buffer *buffer_or_fail(void)
 {
-	uint32_t id = wl_proxy_get_id((struct wl_proxy *)client.buffer);
-	struct wl_resource *resource = wl_client_get_object(client.peer, id);
+	struct wl_shm_buffer *buffer = server_buffer();
 
-	if (!resource)
+	if (!buffer)
 		fail("no buffer");
-	return wl_shm_buffer_get(resource);
+	return buffer;
 }
 
 static int first_byte(struct wl_shm_buffer *buffer)
@@ -163,7 +93,7 @@ static int first_byte(struct wl_shm_buffer *buffer)
 
 static void access_buffer(void)
 {
-	struct wl_shm_buffer *buffer = server_buffer();
+	struct wl_shm_buffer *buffer = buffer_or_fail();
 	int byte;
 
 	wl_shm_buffer_begin_access(buffer);
@@ -174,7 +104,7 @@ static void access_buffer(void)
 
 static void access_raw(void)
 {
-	printf("raw %02x\n", (unsigned)first_byte(server_buffer()));
+	printf("raw %02x\n", (unsigned)first_byte(buffer_or_fail()));
 }
 
 static void *blocked_main(void *unused)
@@ -271,8 +201,7 @@ static void run_step(const char *name)
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
-	server = wl_display_create();
-	if (!server || wl_display_init_shm(server) < 0)
+	if (!server_start())
 		fail("wl_display_create");
 	for (int i = 1; i < argc; i++)
 		run_step(argv[i]);
