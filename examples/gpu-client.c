@@ -4,7 +4,13 @@
  * plain file in one process, each with an owner of its own: "different handlers for GPU1 and GPU2
  * from different vendors, and a third handler for mmapped regular files". The second device goes,
  * then the file, then the first device; after each step everybody is used. HOW says what makes the
- * first one go: "truncate", or "use": an access to its last page does.
+ * first one go: "truncate", or "use": an access to its last page does, which takes a device that dies
+ * of that. Each of the three is a file of eight pages at least, and is cut off. Without libsigbus it
+ * exits with 50: the program's handler is asked about memory of which it knows nothing.
+ *
+ *   cc -D_GNU_SOURCE gpu-client.c -o gpu-client
+ *   cc -D_GNU_SOURCE -shared -fPIC -DVENDOR='"a"' gpu.c -o a.so    (another for b.so)
+ *   sigbus-run ./gpu-client ./a.so device-a ./b.so device-b file truncate
  */
 #include "gpu.h"
 
@@ -108,8 +114,10 @@ static void show(const char *when)
 
 int main(int argc, char **argv)
 {
-	if (argc != 7)
+	if (argc != 7) {
+		fprintf(stderr, "usage: gpu-client DRIVER DEVICE DRIVER DEVICE FILE truncate|use\n");
 		return 2;
+	}
 	setvbuf(stdout, NULL, _IONBF, 0);
 	map_file(argv[5]);
 	first = load(argv[1], argv[2]);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * journal-read DIRECTORY: a program that reads a journal which is truncated meanwhile, and goes on
- * with the next file. It is not told of libsigbus at all.
+ * with the next file. It is not told of libsigbus at all. Without that it dies of a SIGBUS.
+ *
+ *   cc -D_GNU_SOURCE journal-read.c journal.c -o journal-read && sigbus-run ./journal-read /tmp
  */
 #include "journal.h"
 
@@ -86,8 +88,12 @@ int main(int argc, char **argv)
 	struct sigaction action;
 	struct journal *journal;
 
-	if (argc != 2 || chdir(argv[1]) < 0)
+	if (argc != 2) {
+		fprintf(stderr, "usage: journal-read DIRECTORY\n");
 		return 2;
+	}
+	if (chdir(argv[1]) < 0)
+		fail(argv[1]);
 	setvbuf(stdout, NULL, _IONBF, 0);
 	journal = open_new("system.journal");
 	read_all(journal, "system.journal", 100);

@@ -8,6 +8,7 @@
 #ifndef SIGBUS_INTERNAL_H
 #define SIGBUS_INTERNAL_H
 
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -914,8 +915,21 @@ void report_summary(void);       /* at the end of the process, if anything was n
 /* One line of ours that is not about a fault (bad policy, start). No "\n". */
 void report_note(const char *text);
 
+enum out_kind { OUT_FD, OUT_OFF, OUT_PATH, OUT_SOCKET };
 enum out_format { OUT_TEXT, OUT_JSON, OUT_JOURNAL };
-/* Parses SIGBUS_LOG (NULL: stderr): 0, or -EINVAL with a line in error. */
+
+struct out_target {
+	enum out_kind kind;
+	enum out_format format;
+	int fd;
+	bool start_line, backtrace;
+	size_t directory_length; /* of what is in front of the relative path */
+	char path[2 * PATH_MAX]; /* directory, "/", and then with %p as written */
+};
+
+/* SIGBUS_LOG (NULL: stderr): 0, or -EINVAL with a line in error, and then the target is stderr. */
+int out_parse(const char *spec, struct out_target *target, char *error, size_t error_size);
+/* The same, for all lines from now on. */
 int out_open(const char *spec, char *error, size_t error_size);
 bool out_wanted(void);                          /* [H] */
 bool out_start_line_wanted(void);

@@ -15,201 +15,19 @@
 #include "report.h"
 #include "syscall.h"
 
-enum out_kind { OUT_FD, OUT_OFF, OUT_PATH, OUT_SOCKET };
-
 /* Set while there is one thread, then only read. */
-static struct {
-	enum out_kind kind;
-	enum out_format format;
-	int fd;
-	struct identity identity;
-	bool start_line, backtrace;
-	size_t directory_length; /* of what is in front of the relative path */
-	char path[2 * PATH_MAX]; /* directory, "/", and then with %p as written */
-} out = {.fd = 2};
+static struct out_target out = {.fd = 2};
+static struct identity identity; /* of the descriptor when it was named */
 
 static _Atomic uint64_t lost_untold;
 static atomic_bool is_torn; /* the last write stopped in the middle of a line */
 
-/* ---- SIGBUS_LOG -> out ---- */
-
-struct word {
-	const char *text;
-	size_t length;
-};
-
-static bool word_is(struct word word, const char *text)
-{
-	return word.length == strlen(text) && !memcmp(word.text, text, word.length);
-}
-
-static bool word_starts(struct word word, const char *prefix)
-{
-	size_t length = strlen(prefix);
-
-	return word.length >= length && !memcmp(word.text, prefix, length);
-}
-
-static bool word_has_slash(struct word word)
-{
-	for (size_t i = 0; i < word.length; i++)
-		if (word.text[i] == '/')
-			return true;
-	return false;
-}
-
-/* Cuts the suffix off. */
-static bool take_suffix(struct word *word, const char *suffix)
-{
-	size_t length = strlen(suffix);
-
-	if (word->length < length ||
-		memcmp(word->text + word->length - length, suffix, length) != 0)
-		return false;
-	word->length -= length;
-	return true;
-}
-
-static const char *use_fd(int fd)
-{
-	out.kind = OUT_FD;
-	out.fd = fd;
-	out.identity = identify(fd);
-	return NULL;
-}
-
-static const char *parse_fd(struct word digits)
-{
-	int fd = 0;
-
-	if (digits.length == 0 || digits.length > 9)
-		return "no number of a file descriptor in";
-	for (size_t i = 0; i < digits.length; i++) {
-		if (digits.text[i] < '0' || digits.text[i] > '9')
-			return "no number of a file descriptor in";
-		fd = fd * 10 + digits.text[i] - '0';
-	}
-	return use_fd(fd);
-}
-
-/* "word:/x" is no path: a later word must not be a file name today. */
-static bool has_prefix(struct word word)
-{
-	size_t i = 0;
-
-	while (i < word.length && word.text[i] >= 'a' && word.text[i] <= 'z')
-		i++;
-	return i > 0 && i < word.length && word.text[i] == ':';
-}
-
-static bool escapes_are_valid(struct word word)
-{
-	for (size_t i = 0; i < word.length; i++)
-		if (word.text[i] == '%' &&
-			(++i == word.length || (word.text[i] != 'p' && word.text[i] != '%')))
-			return false;
-	return true;
-}
-
-static const char *parse_path(struct word word)
-{
-	long length = 0;
-
-	if (!escapes_are_valid(word))
-		return "neither %p nor %% behind the % in";
-	if (word.length >= PATH_MAX)
-		return "path is too long:";
-	if (word.text[0] != '/') {
-		length = SYS_2(SYS_getcwd, out.path, PATH_MAX);
-		if (length <= 1 || out.path[0] != '/')
-			return "no current directory for";
-		out.path[length - 1] = '/';
-	}
-	out.directory_length = (size_t)length;
-	memcpy(out.path + length, word.text, word.length);
-	out.path[(size_t)length + word.length] = '\0';
-	out.kind = OUT_PATH;
-	return NULL;
-}
-
-/* Where JSON can go too. NULL, or what is wrong with the word. */
-static const char *parse_stream(struct word word)
-{
-	if (word_is(word, "stderr"))
-		return use_fd(2);
-	if (word_starts(word, "fd:"))
-		return parse_fd((struct word){word.text + 3, word.length - 3});
-	if (!word_has_slash(word) || has_prefix(word))
-		return "unknown destination";
-	return parse_path(word);
-}
-
-static const char *parse(struct word word)
-{
-	if (word_is(word, "off")) {
-		out.kind = OUT_OFF;
-		return NULL;
-	}
-	if (word_is(word, "journal")) {
-		out.kind = OUT_SOCKET;
-		out.format = OUT_JOURNAL;
-		return NULL;
-	}
-	if (!word_starts(word, "json:"))
-		return parse_stream(word);
-	out.format = OUT_JSON;
-	return parse_stream((struct word){word.text + 5, word.length - 5});
-}
-
-/* In any order, each once. */
-static void parse_suffixes(struct word *word)
-{
-	bool *wanted;
-
-	do {
-		wanted = NULL;
-		if (!out.start_line && take_suffix(word, "+start"))
-			wanted = &out.start_line;
-		else if (!out.backtrace && take_suffix(word, "+backtrace"))
-			wanted = &out.backtrace;
-		if (wanted)
-			*wanted = true;
-	} while (wanted);
-}
-
-static void explain(struct text *text, const char *what, const char *spec)
-{
-	char shown[128];
-	struct text word = {shown, sizeof(shown), 0, false};
-
-	text_escaped(&word, spec);
-	text_add(text, "SIGBUS_LOG: ");
-	text_add(text, what);
-	text_add(text, " \"");
-	text_add(text, shown);
-	text_add(text, word.cut ? "...\"" : "\"");
-	text_add(text, "; valid are stderr, off, journal, fd:N, and a path with a \"/\" (%p is the "
-		       "process "
-		       "id), json: before stderr, fd: or a path, +start and +backtrace behind all");
-}
-
 int out_open(const char *spec, char *error, size_t error_size)
 {
-	struct text text = {error, error_size, 0, false};
-	struct word word = {spec, spec ? strlen(spec) : 0};
-	const char *what;
+	int result = out_parse(spec, &out, error, error_size);
 
-	out.format = OUT_TEXT;
-	out.start_line = out.backtrace = false;
-	parse_suffixes(&word);
-	what = word.length ? parse(word) : use_fd(2);
-	if (!what)
-		return 0;
-	out.format = OUT_TEXT;
-	out.start_line = out.backtrace = false;
-	use_fd(2);
-	explain(&text, what, spec);
-	return -EINVAL;
+	identity = identify(out.fd);
+	return result;
 }
 
 enum out_format out_format(void)
@@ -238,7 +56,7 @@ static long write_fd(struct lines *lines)
 {
 	struct identity now = identify(out.fd);
 
-	return same_identity(&now, &out.identity) ? write_lines(out.fd, &now, lines) : -ESTALE;
+	return same_identity(&now, &identity) ? write_lines(out.fd, &now, lines) : -ESTALE;
 }
 
 static bool expand_path(char *path, size_t size)

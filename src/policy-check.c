@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What sigbus-run asks about policies: is this one right, and what can be in one. */
+/* What sigbus-run asks: is this policy right, what can be in one, is this a place for reports. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +22,17 @@ static int check(const char *text)
 	if (!policy_parse(text, strlen(text), &env, &parsed, &error))
 		return 0;
 	policy_error_line(&error, line, sizeof(line));
+	fprintf(stderr, "%s\n", line);
+	return 2;
+}
+
+static int check_log(const char *spec)
+{
+	static struct out_target target;
+	char line[1024];
+
+	if (out_parse(spec, &target, line, sizeof(line)) == 0)
+		return 0;
 	fprintf(stderr, "%s\n", line);
 	return 2;
 }
@@ -97,8 +108,10 @@ int main(int argc, char **argv)
 	policy_file_init(dir ? dir : PRESET_DIR, allocate);
 	if (argc == 3 && !strcmp(argv[1], "--policy"))
 		return check(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "--log"))
+		return check_log(argv[2]);
 	if (argc == 2 && !strcmp(argv[1], "--list"))
 		return list();
-	fprintf(stderr, "usage: policy-check --policy TEXT | --list\n");
+	fprintf(stderr, "usage: policy-check --policy TEXT | --log WORDS | --list\n");
 	return 2;
 }

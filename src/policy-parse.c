@@ -122,7 +122,11 @@ static int fail_load(struct parser *parser, struct span item, struct span name, 
 	if (parser->env->presets)
 		presets = parser->env->presets();
 	if (error == -ENOENT && !memchr(name.start, '/', span_length(name)))
-		return policy_fail_unknown(parser, "preset", name, presets);
+		return policy_fail_unknown(parser,
+			memchr(name.start, '.', span_length(name))
+				? "preset (files are named with a '/')"
+				: "preset",
+			name, presets);
 	result = policy_fail_word(parser, item.start, "cannot read", item);
 	parser->error->reason = load_reason(error);
 	return result;

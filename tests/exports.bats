@@ -101,17 +101,20 @@ libc() {
 }
 
 @test "the header stands alone, in C and in C++" {
-    local language optional
+    local compiler language optional flags="-pedantic -Wall -Wextra -Wshadow -Wunused-value -Werror"
 
-    for language in 'c -std=c99' 'c -std=c17' 'c -std=gnu17' 'c++ -std=c++98' 'c++ -std=c++17'; do
-        if [ "${language%% *}" = c++ ] && ! echo | $CC -fsyntax-only -x c++ - 2>/dev/null; then
-            continue # this compiler has no C++
-        fi
-        for optional in '' -DSIGBUS_OPTIONAL; do
-            run $CC -fsyntax-only -pedantic -Wall -Wextra -Wshadow -Werror $optional -x $language \
-                "$top_srcdir/include/sigbus/sigbus.h"
-            assert_output ''
-            assert_success
+    for compiler in "$CC" clang; do
+        command -v "${compiler%% *}" >/dev/null || continue
+        for language in 'c -std=c99' 'c -std=c17' 'c -std=gnu17' 'c++ -std=c++98' 'c++ -std=c++17'; do
+            if [ "${language%% *}" = c++ ] && ! echo | $compiler -fsyntax-only -x c++ - 2>/dev/null; then
+                continue # this compiler has no C++
+            fi
+            for optional in '' -DSIGBUS_OPTIONAL; do
+                run $compiler -fsyntax-only $flags $optional -x $language \
+                    -include "$top_srcdir/include/sigbus/sigbus.h" /dev/null
+                assert_output ''
+                assert_success
+            done
         done
     done
 }

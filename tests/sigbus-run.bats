@@ -127,15 +127,17 @@ END
 }
 
 @test "a wrong --log starts nothing" {
-    for log in out.log fd: fd:9x json:off journal+strat http:./x json:json:./x; do
+    for log in out.log fd: fd:9x fd:99999999999 json: json:off journal+strat stderr+start+start \
+        http:./x json:json:./x ./%d; do
         run sigbus_run --log "$log" echo started
         assert_equal "$status" 2
-        assert_output --partial "--log: unknown destination '$log'"
+        assert_output --partial "sigbus-run: --log: "
+        assert_output --partial " \"$log\"; valid are stderr, off, journal"
         refute_output --partial started
     done
     SIGBUS_LOG=x run sigbus_run echo started
     assert_equal "$status" 2
-    assert_output --partial "SIGBUS_LOG: unknown destination 'x'"
+    assert_output --partial 'SIGBUS_LOG: unknown destination "x"'
 }
 
 @test "options that are not given leave their variables alone" {
@@ -469,13 +471,37 @@ as_nobody() {
         assert_success
         [[ $stderr == "sigbus-run: warning: reports will be lost: '"* ]]
     done
-    run --separate-stderr "$SIGBUS_RUN" --log "$BATS_TEST_TMPDIR/log" true
-    assert_success
-    assert_equal "$stderr" ""
+    for dest in "$BATS_TEST_TMPDIR/log" fd:2 fd:2+start json:fd:1; do
+        run --separate-stderr "$SIGBUS_RUN" --log "$dest" true
+        assert_success
+        refute [ "${stderr#*lost}" != "$stderr" ]
+    done
+    run --separate-stderr "$SIGBUS_RUN" --log fd:77 true
+    assert_equal "$stderr" "sigbus-run: warning: reports will be lost: 'fd:77': is not open"
 }
 
-@test "sigbus-run: --only with nothing is an error" {
-    run "$SIGBUS_RUN" --only '' true
+@test "sigbus-run: a log file that another user has is said before it is needed" {
+    as_nobody
+    : >"$BATS_TEST_TMPDIR/theirs"
+    mkdir -m 755 "$BATS_TEST_TMPDIR/directory"
+    run --separate-stderr "${as_user[@]}" "$SIGBUS_RUN" --log "$BATS_TEST_TMPDIR/theirs" true
+    assert_success
+    assert_equal "$stderr" \
+        "sigbus-run: warning: reports will be lost: '$BATS_TEST_TMPDIR/theirs': may not be written"
+    run --separate-stderr "${as_user[@]}" "$SIGBUS_RUN" --log "$BATS_TEST_TMPDIR/directory/log" true
+    assert_success
+    [[ $stderr == *"': may not be made in $BATS_TEST_TMPDIR/directory/" ]]
+}
+
+@test "sigbus-run: --only that no program can match is an error" {
+    local only
+
+    for only in '' , ,,; do
+        run "$SIGBUS_RUN" --only "$only" true
+        assert_failure 2
+        assert_output --partial "--only: no program is named"
+    done
+    SIGBUS_ONLY=a,/bin/true run "$SIGBUS_RUN" true
     assert_failure 2
-    assert_output --partial "--only: no program is named"
+    assert_output "sigbus-run: SIGBUS_ONLY: '/bin/true': programs are named without their directory"
 }

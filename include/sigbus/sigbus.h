@@ -262,9 +262,9 @@ SIGBUS_FORWARD(int, access_begin,
 	(access, address, length), -ENOSYS)
 SIGBUS_FORWARD(int, access_end, (struct sigbus_access * access), (access), -ENOSYS)
 SIGBUS_FORWARD(int, copy_from, (void *to, const void *from, size_t length, size_t *copied),
-	(to, from, length, copied), (copied ? (int)(*copied = 0) : 0, -ENOSYS))
+	(to, from, length, copied), ((void)(copied && (*copied = 0)), -ENOSYS))
 SIGBUS_FORWARD(int, copy_to, (void *to, const void *from, size_t length, size_t *copied),
-	(to, from, length, copied), (copied ? (int)(*copied = 0) : 0, -ENOSYS))
+	(to, from, length, copied), ((void)(copied && (*copied = 0)), -ENOSYS))
 #undef SIGBUS_FORWARD
 #undef SIGBUS_REFERENCE
 #endif
