@@ -276,6 +276,7 @@ static void test_no_memory(void)
 /* As if so many had been taken. The last test: the records in between have no memory. */
 static void test_last_record(void)
 {
+	uintptr_t first = GIB, second = GIB + 3 * BLOCK, third = GIB + 5 * BLOCK;
 	struct range_hit hit;
 	bool good = true;
 
@@ -283,17 +284,17 @@ static void test_last_record(void)
 	range_pool.taken = (1u << ID_BITS) - 3;
 	while (record_take_spare())
 		;
-	good &= expect(!insert(GIB, PAGE_SIZE, 1, 0, 1), "the last but one", GIB);
-	good &= expect(!insert(3 * GIB, PAGE_SIZE, 2, 0, 1), "the last", 3 * GIB);
-	good &= expect(insert(5 * GIB, PAGE_SIZE, 3, 0, 1) == -ENOMEM, "ENOMEM", 5 * GIB);
-	good &= expect(!range_lookup(5 * GIB).range, "nothing there", 5 * GIB);
-	hit = range_lookup(3 * GIB);
-	good &= expect(hit.range && state_owner(hit.state) == 2, "found", 3 * GIB);
-	drop(GIB, PAGE_SIZE);
-	good &= expect(!insert(5 * GIB, PAGE_SIZE, 3, 0, 1), "used again", 5 * GIB);
-	good &= expect(state_owner(range_lookup(5 * GIB).state) == 3, "found", 5 * GIB);
-	drop(3 * GIB, 3 * GIB);
-	good &= expect(!range_lookup(3 * GIB).range && !range_lookup(5 * GIB).range, "gone", GIB);
+	good &= expect(!insert(first, PAGE_SIZE, 1, 0, 1), "the last but one", first);
+	good &= expect(!insert(second, PAGE_SIZE, 2, 0, 1), "the last", second);
+	good &= expect(insert(third, PAGE_SIZE, 3, 0, 1) == -ENOMEM, "ENOMEM", third);
+	good &= expect(!range_lookup(third).range, "nothing there", third);
+	hit = range_lookup(second);
+	good &= expect(hit.range && state_owner(hit.state) == 2, "found", second);
+	drop(first, PAGE_SIZE);
+	good &= expect(!insert(third, PAGE_SIZE, 3, 0, 1), "used again", third);
+	good &= expect(state_owner(range_lookup(third).state) == 3, "found", third);
+	drop(first, 6 * BLOCK);
+	good &= expect(!range_lookup(second).range && !range_lookup(third).range, "gone", second);
 	result(good, "no record is left but those that are given back");
 }
 
