@@ -233,7 +233,7 @@ late_handler() { # COMPOSITOR
 
 late_handler_installed() {
     for ((tries = 0; tries < 200; tries++)); do
-        ! grep -q '^late-handler: installed' "$COMPOSITOR_LOG" || return 0
+        ! grep -q 'late-handler: installed' "$COMPOSITOR_LOG" || return 0
         sleep 0.02
     done
     return 1
