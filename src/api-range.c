@@ -10,11 +10,6 @@
  */
 #include <errno.h>
 #include "api.h"
-#include "arch.h"
-#include "syscall.h"
-
-#define SPINS 200
-#define NAP_NANOSECONDS 20000
 
 int api_pages(const void *address, size_t length, struct pages *pages)
 {
@@ -32,10 +27,11 @@ int api_pages(const void *address, size_t length, struct pages *pages)
 /* The signal mask for leave(). */
 static uint64_t enter(void)
 {
+	_Atomic uint64_t *word = &process_state->lock[API_LOCK].word;
 	uint64_t mask = mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
 
-	for (int i = 0; atomic_exchange(&process_state->api_busy, true); i++)
-		i < SPINS ? spin_pause() : sys_nap(NAP_NANOSECONDS);
+	while (atomic_fetch_or(word, 1) & 1)
+		repair_wait(API_LOCK);
 	track_enter();
 	return mask;
 }
@@ -43,7 +39,7 @@ static uint64_t enter(void)
 static void leave(uint64_t mask)
 {
 	track_leave();
-	atomic_store(&process_state->api_busy, false);
+	atomic_fetch_add(&process_state->lock[API_LOCK].word, 1);
 	mask_swap(SIG_SETMASK, mask);
 }
 

@@ -57,8 +57,11 @@
 #define SCRATCH_SLOTS 64 /* no memory is spent on one that was never taken */
 #define STASH_SLOTS 64
 
+#define LOCKS 64       /* of ranges: state_lock() */
+#define API_LOCK LOCKS /* of who adds or removes ranges: see api-range.c */
+
 struct lock_word {
-	/* Even: free, odd: held by a repair. It only grows, so it is a version too. */
+	/* Even: free, odd: held. It only grows, so it is a version too. */
 	_Alignas(64) _Atomic uint64_t word;
 };
 
@@ -92,11 +95,10 @@ struct counters {
 
 /* Lives in MADV_WIPEONFORK pages: a fork child finds all of it zero, whatever was held. */
 struct process_state {
-	struct lock_word lock[64];
+	struct lock_word lock[LOCKS + 1];
 	_Atomic int pid;                              /* of the process that uses it; 0 in a new child */
 	/* Writers come between cutting a range and its new state: how many came, and how many left. */
 	_Atomic uint32_t writers_in, writers_out;
-	_Atomic bool api_busy;         /* somebody adds or removes ranges: see api-range.c */
 	_Atomic uint32_t writers_lost; /* writers_in when those who are in did not leave in time */
 	_Atomic uint32_t scratch_busy[SCRATCH_SLOTS]; /* see scratch_get() */
 	struct stash stash[STASH_SLOTS];

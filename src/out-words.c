@@ -165,18 +165,26 @@ static void explain(struct text *text, const char *what, const char *spec)
 		       "id), json: before stderr, fd: or a path, +start and +backtrace behind all");
 }
 
+/* The path is left alone: to clear it would cost each start of a program its pages. */
+static void use_stderr(struct out_target *target)
+{
+	use_fd(target, 2);
+	target->format = OUT_TEXT;
+	target->start_line = target->backtrace = false;
+}
+
 int out_parse(const char *spec, struct out_target *target, char *error, size_t error_size)
 {
 	struct text text = {error, error_size, 0, false};
 	struct word word = {spec, spec ? strlen(spec) : 0};
 	const char *what;
 
-	*target = (struct out_target){.kind = OUT_FD, .fd = 2};
+	use_stderr(target);
 	parse_suffixes(target, &word);
 	what = word.length ? parse(target, word) : NULL;
 	if (!what)
 		return 0;
-	*target = (struct out_target){.kind = OUT_FD, .fd = 2};
+	use_stderr(target);
 	explain(&text, what, spec);
 	return -EINVAL;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "stat.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>

@@ -316,7 +316,7 @@ const struct deed deeds[] = {
 	{"unmap", "munmap(), mmap(MAP_FIXED_NOREPLACE)", unmap_act, unmap_check, NULL},
 	{"overlay", "mmap(MAP_FIXED) of memory", overlay_act, overlay_check, NULL},
 	{"again", "mmap(MAP_FIXED) of the file", again_act, again_check, NULL},
-	{"renew", "mmap(MAP_FIXED) of another file over all", renew_act, renew_check, NULL, true},
+	{"renew", "mmap(MAP_FIXED) of another file over all", renew_act, renew_check, NULL},
 	{"move", "mremap() elsewhere", move_act, move_check, NULL},
 	{"shift", "mremap() of replaced and lost pages", shift_act, shift_check, NULL},
 	{"map", "mmap() anywhere", map_act, map_check, NULL},
@@ -342,7 +342,7 @@ void deed_do(const struct deed *deed, int party)
 
 void region_check(const struct deed *first, const struct deed *second)
 {
-	if (!second->takes_all)
+	if (second->check != renew_check) /* which takes away what the first party did */
 		first->check(FIRST);
 	second->check(SECOND);
 	for (int page = 0; page < SHARED_PAGE; page++)

@@ -3,8 +3,6 @@
 #ifndef SIGBUS_TESTS_INTERLEAVE_H
 #define SIGBUS_TESTS_INTERLEAVE_H
 
-#include <stdbool.h>
-
 /* The first party is stepped; the second comes in, or a signal handler does in its place. */
 enum { FIRST, SECOND, PARTIES };
 
@@ -14,7 +12,6 @@ struct deed {
 	void (*act)(int party);
 	void (*check)(int party);
 	void (*prepare)(void); /* the region; or NULL */
-	bool takes_all;        /* what the first party did may be gone */
 };
 extern const struct deed deeds[]; /* ends with a NULL name */
 const struct deed *deed_named(const char *name);
