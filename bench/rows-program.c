@@ -67,7 +67,7 @@ static void compile(void)
 
 	snprintf(src, sizeof(src), "-I%s/src", source);
 	snprintf(include, sizeof(include), "-I%s/include", source);
-	snprintf(file, sizeof(file), "%s/src/fault.c", source);
+	snprintf(file, sizeof(file), "%s/src/fault/dispatch.c", source);
 	work("gcc -O2 of one file",
 		(const char *const[]){"gcc", "-std=gnu17", "-O2", "-D_GNU_SOURCE=", src, include,
 			"-c", "-o", built("bench/compiled.o"), file, NULL},

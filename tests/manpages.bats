@@ -74,7 +74,7 @@ assert_same() { # EXPECTED ACTUAL, a line each word
 }
 
 @test "options of sigbus-stat: the same" {
-    parser=$(grep -oE '\{"[a-z-]+", (no|required|optional)_argument' "$src/stat.c" |
+    parser=$(grep -oE '\{"[a-z-]+", (no|required|optional)_argument' "$src/tools/stat/main.c" |
         sed 's/^{"/--/' | options)
     assert_same "$parser" "$("$STAT" --help | options)"
     assert_same "$parser" "$(page_options sigbus-stat.1)"
@@ -93,14 +93,14 @@ assert_same() { # EXPECTED ACTUAL, a line each word
 }
 
 @test "keys of a report in JSON, and so the fields of the journal" {
-    table=$(sed -n '/report_fields\[\] =/,/^};/s/^\t{"\([a-z_]*\)".*/\1/p' "$src/report-fields.c" |
+    table=$(sed -n '/report_fields\[\] =/,/^};/s/^\t{"\([a-z_]*\)".*/\1/p' "$src/report/fields.c" |
         sort)
     assert_same "$table" "$(section sigbus-run.1 JSON | items Li | grep -vx backtrace)"
 }
 
 @test "the journal's own fields" {
     code=$(grep -ho '"[A-Z_]*=\|journal_begin([a-z]*, "", "[A-Z_]*"\|"PRIORITY\|"SYSLOG_IDENTIFIER' \
-        "$src/journal.c" "$src/report-journal.c" | grep -o '[A-Z][A-Z_]*' | grep -v '^SIGBUS_' |
+        "$src/report/journal.c" "$src/report/journal-report.c" | grep -o '[A-Z][A-Z_]*' | grep -v '^SIGBUS_' |
         sort -u)
     assert_same "$code" "$(section sigbus-run.1 Journal | sed -n 's/^\.Li \([A-Z_]*\)$/\1/p' |
         grep -v '^SIGBUS_' | sort -u)"
@@ -110,7 +110,7 @@ assert_same() { # EXPECTED ACTUAL, a line each word
     counters=$(sed -n '/^#define COUNTERS(X)/,/[^\\]$/s/^\tX(\([a-z_]*\),.*/\1/p' "$src/internal.h")
     [ -n "$counters" ]
     code=$({
-        grep -o 'put_[a-z_]*("[a-z_]*"' "$src/stat-json.c" | sed 's/.*"\(.*\)"/\1/'
+        grep -o 'put_[a-z_]*("[a-z_]*"' "$src/tools/stat/json-view.c" | sed 's/.*"\(.*\)"/\1/'
         echo "$counters"
     } | sort -u)
     page=$(section sigbus-stat.1 JSON | sed -n -E 's/^\.(It |Pq )?Li //p' | sed 's/ No .*//' |
@@ -119,13 +119,13 @@ assert_same() { # EXPECTED ACTUAL, a line each word
 }
 
 @test "variables of the environment" {
-    read=$(grep -oh 'from_environment("[A-Z_]*")' "$src"/*.c | grep -o '[A-Z][A-Z_]*' | sort -u)
+    read=$(grep -oh 'from_environment("[A-Z_]*")' "$src"/start/*.c | grep -o '[A-Z][A-Z_]*' | sort -u)
     assert_same "$read" \
         "$(section sigbus-run.1 ENVIRONMENT | grep -o 'SIGBUS_[A-Z]*' | sort -u)"
 }
 
 @test "static probes" {
-    code=$(sed -n -E 's/.*PROBE\(([a-z]+), [a-z]+, .*/\1/p' "$src/probes.h" | grep -vx name | sort -u)
+    code=$(sed -n -E 's/.*PROBE\(([a-z]+), [a-z]+, .*/\1/p' "$src/base/tracepoints.h" | grep -vx name | sort -u)
     assert_same "$code" "$(section sigbus-run.1 PROBES | items Cm)"
 }
 

@@ -29,7 +29,7 @@ documented() { # SECTION
 }
 
 source_rows() { # TABLE
-    sed -n "/^const struct policy_word $1\[\]/,/^};/p" "$top_srcdir/src/policy.c" |
+    sed -n "/^const struct policy_word $1\[\]/,/^};/p" "$top_srcdir/src/policy/match.c" |
         sed -n 's/.*\.word = "\([^"]*\)".*/\1/p' | sort
 }
 

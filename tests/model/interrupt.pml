@@ -5,8 +5,8 @@
  * SIG    an asynchronous signal hits the repairing thread, and its handler unmaps
  * FORK   the process forks at any moment: the holder does not exist in the child
  * DIES   asynchronous cancellation ends the holder
- * MASKED 1: all signals are blocked while it is held, as in src/repair.c   0: not
- * WIPE   1: the words lie in MADV_WIPEONFORK memory, as in src/process.c   0: not
+ * MASKED 1: all signals are blocked while it is held, as in src/memory/repair.c   0: not
+ * WIPE   1: the words lie in MADV_WIPEONFORK memory, as in src/kernel/process.c   0: not
  */
 #ifndef MASKED
 #define MASKED 1

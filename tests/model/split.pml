@@ -3,7 +3,7 @@
  * A hole is cut in the middle of a range of three pages while threads fault on both sides of it and
  * repair as far as their record reaches. The right piece is a new record.
  *
- * SHARE  1: it has the same lock word, as in src/range-split.c   0: its own
+ * SHARE  1: it has the same lock word, as in src/table/split.c   0: its own
  */
 #ifndef SHARE
 #define SHARE 1

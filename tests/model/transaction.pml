@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two writers cut one page each out of the middle of one record, at once, while somebody looks a
- * page up. The steps are those of src/range-split.c, src/range-walk.c and src/range-lookup.c.
+ * page up. The steps are those of src/table/split.c, src/table/walk.c and src/table/lookup.c.
  * The record has the pages 0 to 4; page 1 and page 3 go, so 0, 2 and 4 have to be found all the time.
  *
  * MODE   0: as in the code             1: the right part is not hidden

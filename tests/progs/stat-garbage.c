@@ -10,8 +10,8 @@
  *   file                  the rules are in a mapping of a file, which nobody may touch
  *   wait                  the rules are in a page that is never given to a reader
  */
-#include "inspect.h"
-#include "owner.h"
+#include "start/inspect.h"
+#include "owner/owner.h"
 
 #include <fcntl.h>
 #include <link.h>

@@ -3,7 +3,7 @@
 #include "range-env.h"
 
 #include <errno.h>
-#include "range-table.h"
+#include "table/record.h"
 
 #if UINTPTR_MAX > UINT32_MAX
 static void test_limits(void)

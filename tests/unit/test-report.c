@@ -2,7 +2,7 @@
 /* The three formats of a report: the same facts, and whole whatever is in the names. */
 #include <stdlib.h>
 
-#include "report.h"
+#include "report/report.h"
 #include "tap.h"
 
 static struct process_state state;

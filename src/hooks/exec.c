@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The next program gets the disposition and mask that this one believes it has.
+ *
+ * exec() keeps SIG_IGN and the mask. What the kernel has is our handler, which becomes SIG_DFL, and
+ * the shadow signal in the mask. So around the call the kernel is told what the program said; if the
+ * call returns, that is taken back. A SIGBUS that is pending stays pending.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+#include "internal.h"
+#include "owner/owner.h"
+#include "fault/deliver.h"
+
+/* What has to be taken back. */
+struct handover {
+	bool active, ignored;
+	uint64_t mask;
+};
+
+static struct handover begin(void)
+{
+	struct handover handover = {.active = active};
+	uint64_t told;
+
+	if (!active)
+		return handover;
+	handover.ignored = disposition_show_ignored();
+	handover.mask = mask_swap(SIG_BLOCK, SIGNAL_BIT(SIGBUS));
+	sent_unqueue();
+	told = handover.mask & ~SIGNAL_BIT(shadow_signal);
+	if (handover.mask & SIGNAL_BIT(shadow_signal))
+		told = mask_from_kernel(handover.mask);
+	mask_swap(SIG_SETMASK, told);
+	return handover;
+}
+
+static void undo(struct handover handover)
+{
+	int saved_errno = errno;
+
+	if (!handover.active)
+		return;
+	if (handover.ignored)
+		disposition_rearm();
+	mask_swap(SIG_SETMASK, handover.mask);
+	errno = saved_errno;
+}
+
+EXPORT int execve(const char *path, char *const arguments[], char *const environment[])
+{
+	struct handover handover = begin();
+	int result = next()->execve(path, arguments, environment);
+
+	undo(handover);
+	return result;
+}
+
+EXPORT int execv(const char *path, char *const arguments[])
+{
+	return execve(path, arguments, environ);
+}
+
+EXPORT int execvpe(const char *file, char *const arguments[], char *const environment[])
+{
+	struct handover handover = begin();
+	int result = next()->execvpe(file, arguments, environment);
+
+	undo(handover);
+	return result;
+}
+
+EXPORT int execvp(const char *file, char *const arguments[])
+{
+	return execvpe(file, arguments, environ);
+}
+
+EXPORT int fexecve(int fd, char *const arguments[], char *const environment[])
+{
+	struct handover handover = begin();
+	int result = next()->fexecve(fd, arguments, environment);
+
+	undo(handover);
+	return result;
+}
+
+EXPORT int execveat(int fd, const char *path, char *const arguments[], char *const environment[],
+	int flags)
+{
+	struct handover handover = begin();
+	int result = next()->execveat(fd, path, arguments, environment, flags);
+
+	undo(handover);
+	return result;
+}
+
+/* ---- arguments in a list: counted, then copied to the stack, as the C library does ---- */
+
+static size_t count(va_list list)
+{
+	va_list copy;
+	size_t n = 1;
+
+	va_copy(copy, list);
+	while (va_arg(copy, char *))
+		n++;
+	va_end(copy);
+	return n;
+}
+
+static void collect(char **arguments, const char *first, size_t n, va_list *list)
+{
+	arguments[0] = (char *)first;
+	for (size_t i = 1; i <= n; i++)
+		arguments[i] = va_arg(*list, char *);
+}
+
+EXPORT int execl(const char *path, const char *first, ...)
+{
+	va_list list;
+
+	va_start(list, first);
+	size_t n = count(list);
+	char *arguments[n + 1];
+
+	collect(arguments, first, n, &list);
+	va_end(list);
+	return execve(path, arguments, environ);
+}
+
+EXPORT int execlp(const char *file, const char *first, ...)
+{
+	va_list list;
+
+	va_start(list, first);
+	size_t n = count(list);
+	char *arguments[n + 1];
+
+	collect(arguments, first, n, &list);
+	va_end(list);
+	return execvpe(file, arguments, environ);
+}
+
+EXPORT int execle(const char *path, const char *first, ...)
+{
+	va_list list;
+
+	va_start(list, first);
+	size_t n = count(list);
+	char *arguments[n + 1];
+	char *const *environment;
+
+	collect(arguments, first, n, &list);
+	environment = va_arg(list, char *const *);
+	va_end(list);
+	return execve(path, arguments, environment);
+}
+
+/* ---- spawning: the child starts from what the parent has in the kernel ---- */
+
+typedef int (*spawn_function)(pid_t *, const char *, const posix_spawn_file_actions_t *,
+	const posix_spawnattr_t *, char *const *, char *const *);
+
+/* The mask goes by a copy of the attributes: there is no window in which this thread is different. */
+static const posix_spawnattr_t *with_mask(const posix_spawnattr_t *given, posix_spawnattr_t *copy)
+{
+	uint64_t mask = mask_swap(SIG_BLOCK, 0);
+	short flags = 0;
+	sigset_t set;
+
+	if (given)
+		posix_spawnattr_getflags(given, &flags);
+	if (flags & POSIX_SPAWN_SETSIGMASK || !(mask & SIGNAL_BIT(shadow_signal)))
+		return given;
+	if (given)
+		*copy = *given;
+	else
+		posix_spawnattr_init(copy);
+	memset(&set, 0, sizeof(set));
+	mask_set_word(&set, mask_from_kernel(mask));
+	posix_spawnattr_setsigmask(copy, &set);
+	posix_spawnattr_setflags(copy, flags | POSIX_SPAWN_SETSIGMASK);
+	return copy;
+}
+
+static int spawn(spawn_function next, pid_t *pid, const char *file,
+	const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
+	char *const *arguments, char *const *environment)
+{
+	posix_spawnattr_t copy;
+	bool ignored;
+	int result;
+
+	if (!active)
+		return next(pid, file, actions, attributes, arguments, environment);
+	ignored = disposition_show_ignored();
+	result = next(pid, file, actions, with_mask(attributes, &copy), arguments, environment);
+	if (ignored)
+		disposition_rearm();
+	return result;
+}
+
+EXPORT int posix_spawn(pid_t *restrict pid, const char *restrict path,
+	const posix_spawn_file_actions_t *restrict actions,
+	const posix_spawnattr_t *restrict attributes, char *const arguments[restrict],
+	char *const environment[restrict])
+{
+	return spawn(next()->posix_spawn, pid, path, actions, attributes, arguments, environment);
+}
+
+EXPORT int posix_spawnp(pid_t *restrict pid, const char *restrict file,
+	const posix_spawn_file_actions_t *restrict actions,
+	const posix_spawnattr_t *restrict attributes, char *const arguments[restrict],
+	char *const environment[restrict])
+{
+	return spawn(next()->posix_spawnp, pid, file, actions, attributes, arguments, environment);
+}
+
+EXPORT int system(const char *command)
+{
+	struct handover handover = begin();
+	int result = next()->system(command);
+
+	undo(handover);
+	return result;
+}
+
+EXPORT FILE *popen(const char *command, const char *mode)
+{
+	struct handover handover = begin();
+	FILE *result = next()->popen(command, mode);
+
+	undo(handover);
+	return result;
+}
+
+extern __typeof__(popen) _IO_popen __attribute__((alias("popen"), copy(popen))) EXPORT;
+
+/* ---- an object that is gone owns no handlers any more ---- */
+
+EXPORT int dlclose(void *handle)
+{
+	int result = next()->dlclose(handle);
+
+	if (active)
+		owner_drop_unloaded();
+	return result;
+}

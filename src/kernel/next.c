@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The next functions: what the program would have called without us.
+ *
+ * They are resolved once, at load (-z initfirst: before any other constructor). Never later: dlsym()
+ * allocates, and a preloaded allocator that calls mmap() would then wait for itself. Until then the
+ * mapping functions are raw system calls.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include "internal.h"
+#include "base/syscall.h"
+
+static long set_errno(long result)
+{
+	if (result >= 0 || result < -4095)
+		return result;
+	errno = (int)-result;
+	return -1;
+}
+
+static void *raw_mmap64(void *address, size_t length, int prot, int flags, int fd, off_t offset)
+{
+#if defined(__i386__) /* in pages */
+	if (offset & ~PAGE_MASK)
+		return (void *)set_errno(-EINVAL);
+	offset >>= PAGE_SHIFT;
+#endif
+	return (void *)set_errno(SYS_6(SYS_mmap, address, length, prot, flags, fd, offset));
+}
+
+static void *raw_mmap(void *address, size_t length, int prot, int flags, int fd, long offset)
+{
+	return raw_mmap64(address, length, prot, flags, fd, (off_t)(unsigned long)offset);
+}
+
+static int raw_munmap(void *address, size_t length)
+{
+	return (int)set_errno(SYS_2(SYS_munmap, address, length));
+}
+
+static void *raw_mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
+{
+	va_list arguments;
+	void *new;
+
+	va_start(arguments, flags);
+	new = va_arg(arguments, void *);
+	va_end(arguments);
+	return (void *)set_errno(SYS_5(SYS_mremap, old, old_size, new_size, flags, new));
+}
+
+static int raw_mprotect(void *address, size_t length, int prot)
+{
+	return (int)set_errno(SYS_3(SYS_mprotect, address, length, prot));
+}
+
+bool real_resolved;
+struct real real = {
+	.mmap = raw_mmap,
+	.mmap64 = raw_mmap64,
+	.munmap = raw_munmap,
+	.mremap = raw_mremap,
+	.mprotect = raw_mprotect,
+};
+
+/* ISO C has no conversion from an object pointer to a function pointer; POSIX promises it. */
+static void resolve(void *slot, const char *name)
+{
+	void *next = dlsym(RTLD_NEXT, name);
+
+	if (next)
+		*(void **)slot = next;
+}
+
+void real_init(void)
+{
+#define RESOLVE(type, name, parameters) resolve(&real.name, #name);
+	REAL_FUNCTIONS(RESOLVE)
+#undef RESOLVE
+	real_resolved = true;
+}

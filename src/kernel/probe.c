@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Can a page be read, or written, without touching it?
+ *
+ * MADV_POPULATE_READ/WRITE (Linux 5.14) take the fault that the access would take and say how it
+ * went. They do not know device mappings (EINVAL), are missing in older kernels, a sandbox that the
+ * program has entered may refuse them, and some emulators answer 0 to everything: then a system
+ * call that reads, or adds 0 to, a word there has to tell. So too before Linux 6.9: there they try
+ * for ever where a file system fails to read the page, as on a disk that is gone.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+#include "internal.h"
+#include "memory/repair.h"
+#include "base/syscall.h"
+
+static bool populate_works;
+
+static bool populate_ends(void)
+{
+	struct utsname name;
+	unsigned long major;
+	char *end;
+
+	if (uname(&name) < 0)
+		return false;
+	major = strtoul(name.release, &end, 10);
+	return major > 6 || (major == 6 && *end == '.' && strtoul(end + 1, NULL, 10) >= 9);
+}
+
+void probe_init(void)
+{
+	long page;
+
+	if (!populate_ends())
+		return;
+	page = SYS_6(SYS_mmap, 0, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (is_error(page))
+		return;
+	/* Where it works at all, it refuses a page that may not be read: -EINVAL or -EFAULT. */
+	if (SYS_3(SYS_madvise, page, PAGE_SIZE, MADV_POPULATE_READ) < 0) {
+		SYS_3(SYS_mprotect, page, PAGE_SIZE, PROT_READ | PROT_WRITE);
+		populate_works = SYS_3(SYS_madvise, page, PAGE_SIZE, MADV_POPULATE_READ) == 0;
+	}
+	SYS_2(SYS_munmap, page, PAGE_SIZE);
+}
+
+static uint32_t unused;
+
+/* Compares the word and moves none of those who wait there. Emulators leave that to the kernel. */
+static int read_by_kernel(uintptr_t page)
+{
+	long error =
+		SYS_6(SYS_futex, page, FUTEX_CMP_REQUEUE | FUTEX_PRIVATE_FLAG, 0, 0, &unused, 0);
+
+	return error == -EAGAIN || error > 0 ? 0 : (int)error;
+}
+
+static int write_by_kernel(uintptr_t page)
+{
+	uint32_t add_zero = FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0);
+	long error =
+		SYS_6(SYS_futex, &unused, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0, page, add_zero);
+
+	return error > 0 ? 0 : (int)error;
+}
+
+bool probe_poison(uintptr_t page)
+{
+	return SYS_3(SYS_madvise, page, PAGE_SIZE, MADV_POPULATE_READ) == -EHWPOISON;
+}
+
+int probe(uintptr_t page, bool write)
+{
+	if (populate_works) {
+		int advice = write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
+		long error = SYS_3(SYS_madvise, page, PAGE_SIZE, advice);
+
+		if (error == 0 || error == -EFAULT || error == -EHWPOISON || error == -ENOMEM)
+			return (int)error;
+	}
+	return write ? write_by_kernel(page) : read_by_kernel(page);
+}
+
+bool probe_may_populate(void)
+{
+	return populate_works;
+}
+
+/* Where it cannot be told without touching: what the record says. */
+unsigned probe_protection(uintptr_t page, unsigned known)
+{
+	unsigned prot = known & PROT_EXEC;
+
+	if (!populate_works)
+		return known;
+	if (SYS_3(SYS_madvise, page, PAGE_SIZE, MADV_POPULATE_READ) != -EINVAL)
+		prot |= PROT_READ;
+	if (SYS_3(SYS_madvise, page, PAGE_SIZE, MADV_POPULATE_WRITE) != -EINVAL)
+		prot |= PROT_WRITE;
+	return prot;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * State that a fork child must not inherit as it is, and memory that is never given back.
+ *
+ * Lock words, busy flags and queued signals belong to threads; after fork() those threads do not
+ * exist. The kernel wipes these pages in the child (MADV_WIPEONFORK), also for a raw clone(), so
+ * there is nothing to repair afterwards. A vfork() child shares them, which is right: so is the
+ * memory that they are about.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+#include "internal.h"
+#include "base/syscall.h"
+
+/* Weak: missing under other C libraries, where we stay inert. */
+extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *)
+	__attribute__((weak));
+
+struct process_state *process_state;
+
+#define ARENA_CHUNK ((size_t)1 << 20)
+
+struct arena {
+	_Atomic size_t used;
+	_Alignas(64) char memory[];
+};
+static _Atomic(struct arena *) arena;
+
+static void *map_anonymous(size_t size)
+{
+	long address = SYS_6(SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return is_error(address) ? NULL : (void *)address;
+}
+
+/* At once: a vfork() child of the new process would take the state for its own if it came first. */
+static void take_over(void)
+{
+	atomic_store(&process_state->pid, (int)SYS_0(SYS_getpid));
+}
+
+int process_init(void)
+{
+	struct process_state *state = map_anonymous(sizeof(*state));
+
+	if (!state)
+		return -ENOMEM;
+	if (SYS_3(SYS_madvise, state, sizeof(*state), MADV_WIPEONFORK) < 0)
+		return -ENOSYS;
+	atomic_store(&state->pid, (int)SYS_0(SYS_getpid));
+	process_state = state;
+	if (__register_atfork)
+		__register_atfork(NULL, NULL, take_over, NULL);
+	return 0;
+}
+
+bool process_is_borrowed(void)
+{
+	int pid = (int)SYS_0(SYS_getpid);
+	int owner = 0;
+
+	if (atomic_compare_exchange_strong(&process_state->pid, &owner, pid))
+		return false;
+	return owner != pid;
+}
+
+static bool arena_grow(struct arena *full)
+{
+	struct arena *fresh = map_anonymous(ARENA_CHUNK);
+
+	if (!fresh)
+		return false;
+	/* Somebody else was faster: use theirs. */
+	if (!atomic_compare_exchange_strong(&arena, &full, fresh))
+		SYS_2(SYS_munmap, fresh, ARENA_CHUNK);
+	return true;
+}
+
+/* A signal handler may come in at any instruction: a chunk is only ever replaced by a fresh one. */
+void *arena_allocate(size_t size)
+{
+	size = (size + 63) & ~(size_t)63;
+	if (size > ARENA_CHUNK / 4)
+		return map_anonymous((size + PAGE_SIZE - 1) & PAGE_MASK);
+	for (;;) {
+		struct arena *chunk = atomic_load(&arena);
+
+		if (chunk) {
+			size_t at = atomic_fetch_add(&chunk->used, size);
+
+			if (at + size <= ARENA_CHUNK - sizeof(*chunk))
+				return chunk->memory + at;
+		}
+		if (!arena_grow(chunk))
+			return NULL;
+	}
+}

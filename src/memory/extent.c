@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How far the lost pages around a fault reach, at most 2 MiB: first upwards. All [H].
+ *
+ * Each neighbour is probed: on a full disk, holes that are lost and pages that are not have no
+ * order. For a file in memory (memfd) that can be shortened, for such a page needs either storage
+ * of its own or space to get it. If a page without storage is lost, it lies behind the end of the
+ * file, or there is no space; in both cases every page behind it that has no storage is lost too.
+ * What has storage is in memory, which mincore() tells of many pages at once, or in swap: so swap
+ * must be unused.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+#include "internal.h"
+#include "memory/repair.h"
+#include "base/syscall.h"
+
+#define SCRATCH_MAX ((size_t)16 * PAGE_SIZE)
+#define PROBES_MIN 4 /* lost neighbours before more is asked */
+
+static bool may_read(const struct range_hit *hit)
+{
+	return (state_flags(hit->state) & (RANGE_READ | RANGE_PROTECTED)) == RANGE_READ;
+}
+
+/* Most pages that cannot be written cannot be read either: then one probe tells both. */
+int extent_probe(const struct fault *fault, const struct range_hit *hit,
+	const struct repair_order *order, struct extent *extent)
+{
+	uintptr_t page = fault->address & PAGE_MASK;
+	bool read_first = fault->write && may_read(hit);
+	int error = probe(page, fault->write && !read_first);
+
+	*extent = (struct extent){.start = page,
+		.end = page + PAGE_SIZE,
+		.prot = state_flags(hit->state) & 7,
+		.write = fault->write,
+		.content = order->ones ? ONES : ZEROES};
+	if (read_first && error == 0) {
+		error = probe(page, true);
+		extent->content = COPY;
+	}
+	return error;
+}
+
+/* ---- page by page ---- */
+
+static bool is_like(const struct extent *extent, uintptr_t page, bool by_writing)
+{
+	if (extent->content == COPY)
+		return says_lost(probe(page, true)) && probe(page, false) == 0;
+	return says_lost(probe(page, by_writing));
+}
+
+/* ---- files in memory ---- */
+
+/* Not by another way of asking: drivers that map memory have rules of their own. */
+static bool populating_fails(uintptr_t page)
+{
+	return SYS_3(SYS_madvise, page, PAGE_SIZE, MADV_POPULATE_READ) == -EFAULT;
+}
+
+static APART bool is_file_in_memory(uintptr_t page, struct vma *vma)
+{
+	return vma_query_is_cheap() && vma_query(page, vma, NULL, 0) == 0 &&
+	       fs_is_internal(vma) && !swap_is_used() && populating_fails(page);
+}
+
+#define LOOK_PAGES 64 /* at once */
+
+/* The first page from start that has storage, or end. */
+static APART uintptr_t first_stored(uintptr_t start, uintptr_t end)
+{
+	unsigned char stored[LOOK_PAGES];
+
+	while (start < end) {
+		size_t pages = (end - start) >> PAGE_SHIFT;
+
+		pages = pages < LOOK_PAGES ? pages : LOOK_PAGES;
+		if (SYS_3(SYS_mincore, start, pages << PAGE_SHIFT, stored) != 0)
+			return start;
+		for (size_t i = 0; i < pages; i++, start += PAGE_SIZE)
+			if (stored[i] & 1)
+				return start;
+	}
+	return end;
+}
+
+/* The first lost page of [low, page); page if there is none. Nothing that is passed has storage. */
+static uintptr_t first_lost(uintptr_t low, uintptr_t page)
+{
+	while (low < page) {
+		uintptr_t middle = low + (((page - low) >> (PAGE_SHIFT + 1)) << PAGE_SHIFT);
+
+		if (says_lost(probe(middle, false)) && first_stored(middle, page) == page)
+			page = middle;
+		else
+			low = middle + PAGE_SIZE;
+	}
+	return page;
+}
+
+/* False: it has to be done page by page. All of extent is lost. */
+static APART bool measure_in_memory(
+	struct extent *extent, uintptr_t low, uintptr_t high, size_t limit)
+{
+	struct vma vma;
+
+	/* Others may have unmapped a part of it meanwhile. */
+	if (!is_file_in_memory(extent->start, &vma) || extent->end > vma.end)
+		return false;
+	if (low < vma.start)
+		low = vma.start;
+	if (high > vma.end)
+		high = vma.end;
+	if (high - extent->start > limit)
+		high = extent->start + limit;
+	extent->end = first_stored(extent->end, high);
+	if (extent->end - low > limit)
+		low = extent->end - limit;
+	extent->start = first_lost(low, extent->start);
+	return true;
+}
+
+/* ---- both ---- */
+
+/* mprotect() was there: only neighbours of the page's own protection go with it. */
+static APART void keep_protection(struct extent *extent, uintptr_t *low, uintptr_t *high)
+{
+	struct vma vma;
+
+	if (vma_query(extent->start, &vma, NULL, 0) != 0) {
+		extent->prot = probe_protection(extent->start, extent->prot);
+		*low = extent->start;
+		*high = extent->end;
+		return;
+	}
+	extent->prot = vma.prot;
+	if (*low < vma.start)
+		*low = vma.start;
+	if (*high > vma.end)
+		*high = vma.end;
+}
+
+/* Where extent may grow to. */
+struct bounds {
+	uintptr_t low, high;
+	size_t limit;
+	bool by_writing; /* pages that cannot be read are probed so */
+};
+
+static bool has_room(const struct extent *extent, const struct bounds *bounds)
+{
+	return extent->end - extent->start < bounds->limit;
+}
+
+static bool may_ask(const struct extent *extent, const struct bounds *bounds)
+{
+	return bounds->limit == EXTENT_MAX && extent->content == ZEROES &&
+	       extent->prot & PROT_READ && !bounds->by_writing;
+}
+
+/* Once, when it has just grown to that size. */
+static bool is_worth_asking(const struct extent *extent, const struct bounds *bounds)
+{
+	return extent->end - extent->start == (1 + PROBES_MIN) * PAGE_SIZE &&
+	       may_ask(extent, bounds);
+}
+
+static void grow(struct extent *extent, const struct bounds *bounds)
+{
+	while (extent->end < bounds->high && has_room(extent, bounds) &&
+		is_like(extent, extent->end, bounds->by_writing)) {
+		extent->end += PAGE_SIZE;
+		if (is_worth_asking(extent, bounds) &&
+			measure_in_memory(extent, bounds->low, bounds->high, bounds->limit))
+			return;
+	}
+	while (extent->start > bounds->low && has_room(extent, bounds) &&
+		is_like(extent, extent->start - PAGE_SIZE, bounds->by_writing)) {
+		extent->start -= PAGE_SIZE;
+		if (is_worth_asking(extent, bounds) &&
+			measure_in_memory(extent, bounds->low, bounds->high, bounds->limit))
+			return;
+	}
+}
+
+static bool is_all(const struct extent *extent, const struct bounds *bounds)
+{
+	return (extent->end >= bounds->high ||
+		       !is_like(extent, extent->end, bounds->by_writing)) &&
+	       (extent->start <= bounds->low ||
+		       !is_like(extent, extent->start - PAGE_SIZE, bounds->by_writing));
+}
+
+/*
+ * Of more than one fault can replace, the part in the block of a huge page: so the next faults
+ * replace whole blocks, which are cheap to be made present.
+ */
+static APART void keep_to_block(struct extent *extent, struct bounds *bounds, uintptr_t page)
+{
+	uintptr_t block = page & ~(HUGE_PAGE - 1);
+
+	if (is_all(extent, bounds))
+		return;
+	if (bounds->low < block)
+		bounds->low = block;
+	if (bounds->high > block + HUGE_PAGE)
+		bounds->high = block + HUGE_PAGE;
+	if (extent->start < bounds->low)
+		extent->start = bounds->low;
+	if (extent->end > bounds->high)
+		extent->end = bounds->high;
+	if (!may_ask(extent, bounds) ||
+		!measure_in_memory(extent, bounds->low, bounds->high, bounds->limit))
+		grow(extent, bounds);
+}
+
+void extent_measure(
+	struct extent *extent, const struct range_hit *hit, const struct repair_order *order)
+{
+	unsigned flags = state_flags(hit->state);
+	uintptr_t page = extent->start;
+	struct bounds bounds = {.low = geometry_start(hit->geometry),
+		.high = geometry_end(hit->geometry),
+		.limit = order->limit,
+		.by_writing = extent->write && !(flags & RANGE_READ)};
+
+	if (flags & RANGE_PROTECTED)
+		keep_protection(extent, &bounds.low, &bounds.high);
+	if (flags & RANGE_PROTECTED && extent->write && extent->prot & PROT_READ &&
+		probe(extent->start, false) == 0)
+		extent->content = COPY;
+	if (extent->content != ZEROES && bounds.limit > SCRATCH_MAX)
+		bounds.limit = SCRATCH_MAX;
+	grow(extent, &bounds);
+	if (extent->end - extent->start == EXTENT_MAX)
+		keep_to_block(extent, &bounds, page);
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Replacing lost pages, and only them.
+ *
+ * Between "this page is lost" and mmap(MAP_FIXED) another thread may have repaired the page and
+ * written to it, or unmapped it and got something else at its address. The protocol of
+ * tests/model/README makes both impossible for whoever goes through our hooks; its steps are named
+ * here as they are there.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include "signal/frame.h"
+#include "internal.h"
+#include "memory/repair.h"
+#include "base/syscall.h"
+
+#define TRIES 3
+#define SPINS 200
+#define NAP_NANOSECONDS 20000
+
+static long map_zero(uintptr_t start, size_t size, unsigned prot, int sharing)
+{
+	return SYS_6(SYS_mmap, start, size, prot, sharing | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
+		-1, 0);
+}
+
+/* A huge page is lost as a whole, and only as a whole can it be replaced. */
+static bool widen_to_huge(struct extent *extent, const struct range_hit *hit)
+{
+	uintptr_t start = extent->start & ~(HUGE_PAGE - 1);
+	uintptr_t end = (extent->end + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+
+	if (start < geometry_start(hit->geometry) || end > geometry_end(hit->geometry))
+		return false;
+	extent->start = start;
+	extent->end = end;
+	return true;
+}
+
+/*
+ * Who reads one page of many will read the others: without this each would fault once more. Zero
+ * pages need no memory; written to, they are copied as ever.
+ */
+static void make_present(const struct extent *extent)
+{
+	size_t size = extent->end - extent->start;
+
+	if (size == PAGE_SIZE || !(extent->prot & PROT_READ))
+		return;
+	if (size == HUGE_PAGE && !(extent->start & (HUGE_PAGE - 1)))
+		SYS_3(SYS_madvise, extent->start, size, MADV_HUGEPAGE);
+	SYS_3(SYS_madvise, extent->start, size, MADV_POPULATE_READ);
+}
+
+static bool replace_with_zeros(struct extent *extent, const struct range_hit *hit)
+{
+	size_t size = extent->end - extent->start;
+	long result = map_zero(extent->start, size, extent->prot, MAP_PRIVATE);
+
+	if (result == -EINVAL && widen_to_huge(extent, hit)) {
+		size = extent->end - extent->start;
+		result = map_zero(extent->start, size, extent->prot, MAP_PRIVATE);
+	}
+	if (result == -ENOMEM) /* RLIMIT_DATA counts private memory only */
+		return !is_error(map_zero(extent->start, size, extent->prot, MAP_SHARED));
+	if (!is_error(result) && !extent->write)
+		make_present(extent);
+	return !is_error(result);
+}
+
+static uintptr_t map_scratch(size_t size)
+{
+	int flags = MAP_ANONYMOUS | MAP_NORESERVE, prot = PROT_READ | PROT_WRITE;
+	long address = SYS_6(SYS_mmap, 0, size, prot, flags | MAP_PRIVATE, -1, 0);
+
+	if (address == -ENOMEM) /* as above */
+		address = SYS_6(SYS_mmap, 0, size, prot, flags | MAP_SHARED, -1, 0);
+	return is_error(address) ? 0 : (uintptr_t)address;
+}
+
+/*
+ * The kernel copies: a page that is lost meanwhile is an error then, not a fault of ours. "Local" is
+ * read as any system call reads; as "remote" the kernel would look for the page's owner, and do that
+ * for ever where the page is memory of a device (DAX) whose driver is gone.
+ */
+static bool fill_scratch(uintptr_t scratch, const struct extent *extent)
+{
+	size_t size = extent->end - extent->start;
+	struct iovec local = {(void *)extent->start, size}, remote = {(void *)scratch, size};
+
+	if (extent->content == ONES) {
+		memset((void *)scratch, 0xff, size);
+		return true;
+	}
+	return SYS_6(SYS_process_vm_writev, SYS_0(SYS_getpid), &local, 1, &remote, 1, 0) ==
+	       (long)size;
+}
+
+/*
+ * Filled and protected first, then moved in place: nobody sees a page that is not complete. The move
+ * itself needs no memory: one that failed would already have unmapped what it should replace.
+ */
+static bool replace_with_scratch(const struct extent *extent)
+{
+	size_t size = extent->end - extent->start;
+	uintptr_t scratch = map_scratch(size);
+
+	if (!scratch)
+		return false;
+	if (!fill_scratch(scratch, extent) ||
+		(extent->prot != (PROT_READ | PROT_WRITE) &&
+			SYS_3(SYS_mprotect, scratch, size, extent->prot) < 0) ||
+		SYS_5(SYS_mremap, scratch, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
+			extent->start) != (long)extent->start) {
+		SYS_2(SYS_munmap, scratch, size);
+		return false;
+	}
+	return true;
+}
+
+static void keep_file(const struct range_hit *hit)
+{
+	unsigned flags = state_flags(hit->state);
+	uint64_t none = atomic_load(&hit->range->anchor);
+	uintptr_t anchor;
+
+	if (!(flags & RANGE_SHARED) || flags & RANGE_REPAIRED || range_anchor(hit->range))
+		return;
+	anchor = anchor_make(geometry_start(hit->geometry));
+	if (anchor && !atomic_compare_exchange_strong(&hit->range->anchor, &none, anchor))
+		anchor_free(anchor);
+}
+
+/* With the lock word held. */
+static enum answer replace(struct extent *extent, const struct range_hit *hit)
+{
+	bool done;
+
+	if (!range_still(hit, extent->start, extent->end - extent->start)) /* CHECK */
+		return ANSWER_RETRY;
+	keep_file(hit);
+	if (extent->content == ZEROES) /* REPLACE */
+		done = replace_with_zeros(extent, hit);
+	else
+		done = replace_with_scratch(extent);
+	if (done)
+		range_set_flags(*hit, RANGE_REPAIRED, 0);
+	return done ? ANSWER_DONE : ANSWER_DECLINED;
+}
+
+static void wait_for_holder(_Atomic uint64_t *word, uint64_t held)
+{
+	for (int i = 0; i < SPINS; i++) {
+		if (atomic_load(word) != held)
+			return;
+		spin_pause();
+	}
+	sys_nap(NAP_NANOSECONDS);
+}
+
+void repair_wait(unsigned lock)
+{
+	_Atomic uint64_t *word = &process_state->lock[lock].word;
+	uint64_t held = atomic_load(word);
+
+	while (held & 1 && atomic_load(word) == held) /* WAIT */
+		wait_for_holder(word, held);
+}
+
+/* All steps, once. */
+static enum answer try_repair(struct fault *fault, struct repair_order *order)
+{
+	struct range_hit hit = range_lookup(fault->address); /* LOOK */
+	_Atomic uint64_t *word = &process_state->lock[state_lock(hit.state)].word;
+	uint64_t version = atomic_load(word); /* VERSION */
+	struct extent extent;
+	enum answer answer;
+	int error;
+
+	if (!hit.range) /* it was there: between a cut and what comes after it, or it is gone */
+		return ANSWER_RETRY;
+	if ((state_flags(hit.state) & (RANGE_EXEC | RANGE_PROTECTED)) == RANGE_EXEC)
+		return ANSWER_DECLINED;
+	if (version & 1) {
+		wait_for_holder(word, version);
+		return ANSWER_RETRY;
+	}
+	error = extent_probe(fault, &hit, order, &extent); /* PROBE */
+	if (!says_lost(error))
+		return error == 0 ? ANSWER_DONE : ANSWER_DECLINED;
+	extent_measure(&extent, &hit, order); /* MEASURE */
+	if (extent.prot & PROT_EXEC)
+		return ANSWER_DECLINED;
+	mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
+	if (!atomic_compare_exchange_strong(word, &version, version + 1)) /* TAKE */
+		return ANSWER_RETRY;
+	answer = replace(&extent, &hit);
+	atomic_store(word, version + 2); /* RELEASE */
+	if (answer == ANSWER_DONE) {
+		fault->pages += (unsigned)((extent.end - extent.start) / PAGE_SIZE);
+		order->start = extent.start;
+		order->end = extent.end;
+	}
+	return answer;
+}
+
+static enum answer repair_at(struct fault *fault, struct repair_order *order)
+{
+	enum answer answer = ANSWER_RETRY;
+
+	for (int i = 0; i < TRIES && answer == ANSWER_RETRY; i++)
+		answer = try_repair(fault, order);
+	return answer;
+}
+
+static bool repair_if_lost(struct fault *other, uintptr_t page, struct repair_order *order)
+{
+	other->address = page;
+	order->start = order->end = 0;
+	return says_lost(probe(page, false)) && repair_at(other, order) == ANSWER_DONE &&
+	       order->start <= page && page < order->end;
+}
+
+/*
+ * To probe a hole of a file gives it memory: what can be read is passed over in steps that double.
+ * A lost page in between is replaced when it is touched.
+ */
+static void repair_above(struct fault *other, uintptr_t page, struct repair_order *order)
+{
+	uintptr_t end = geometry_end(other->range.geometry), step = PAGE_SIZE;
+
+	while (page < end) {
+		bool done = repair_if_lost(other, page, order);
+
+		page = done ? order->end : page + step;
+		step = done ? PAGE_SIZE : step * 2;
+	}
+}
+
+static void repair_below(struct fault *other, uintptr_t behind, struct repair_order *order)
+{
+	uintptr_t start = geometry_start(other->range.geometry), step = PAGE_SIZE;
+
+	while (behind >= start + step) {
+		bool done = repair_if_lost(other, behind - step, order);
+
+		behind = done ? order->start : behind - step;
+		step = done ? PAGE_SIZE : step * 2;
+	}
+}
+
+static APART void repair_rest(struct fault *fault, struct repair_order *order)
+{
+	struct fault other = *fault;
+	uintptr_t start = order->start, end = order->end;
+
+	other.write = false;
+	repair_above(&other, end, order);
+	repair_below(&other, start, order);
+	fault->pages = other.pages;
+}
+
+/* What lies between the records around an address. */
+struct gap {
+	uintptr_t address, start, end;
+};
+
+static void narrow_gap(struct range_hit hit, void *data)
+{
+	struct gap *gap = data;
+	uintptr_t start = geometry_start(hit.geometry), end = geometry_end(hit.geometry);
+
+	if (end <= gap->address && end > gap->start)
+		gap->start = end;
+	if (start > gap->address && start < gap->end)
+		gap->end = start;
+}
+
+/*
+ * A mapping that our hooks did not see: the kernel's view of it becomes a record of nobody. DONE:
+ * fault has it.
+ */
+static APART enum answer adopt(struct fault *fault)
+{
+	struct range_attributes attributes = {.lock = -1};
+	struct gap gap = {.address = fault->address};
+	struct vma vma, again;
+
+	if (fault->range.unsettled || vma_query(fault->address, &vma, NULL, 0) != 0)
+		return ANSWER_DECLINED;
+	attributes.flags = vma.prot | (vma.shared ? RANGE_SHARED : 0);
+	gap.start = vma.start;
+	gap.end = vma.end;
+	range_each(vma.start, vma.end - vma.start, narrow_gap, &gap);
+	if (range_insert(gap.start, gap.end - gap.start, &attributes) != 0)
+		return ANSWER_DECLINED;
+	/* From here on our hooks find it. Has it changed before? */
+	if (vma_query(fault->address, &again, NULL, 0) != 0 || again.start != vma.start ||
+		again.end != vma.end || again.inode != vma.inode || again.offset != vma.offset) {
+		range_cut_release(range_cut(gap.start, gap.end - gap.start));
+		return ANSWER_RETRY;
+	}
+	fault->range = range_lookup(fault->address);
+	if (!fault->range.range)
+		return ANSWER_RETRY;
+	fault->count = 1 + atomic_fetch_add(&fault->range.range->faults, 1);
+	return ANSWER_DONE;
+}
+
+enum answer repair(struct fault *fault, const struct action *action)
+{
+	struct repair_order order = {.ones = action->kind == ACTION_ONES,
+		.limit = action->extent == EXTENT_PAGE ? PAGE_SIZE : EXTENT_MAX};
+	enum answer answer = fault->range.range ? ANSWER_DONE : adopt(fault);
+
+	if (answer != ANSWER_DONE)
+		return answer;
+	answer = repair_at(fault, &order);
+	if (answer == ANSWER_DONE && fault->pages && action->extent == EXTENT_RANGE)
+		repair_rest(fault, &order);
+	return answer;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The action "reserve": the blocks of a shared file mapping exist before it is used, or mmap()
+ * fails.
+ *
+ * A sparse file on a full file system is mapped without complaint and kills at the first write.
+ * What is asked for is compared with the free space first: a request that cannot be met must not
+ * fill the file system for others while it fails.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+#include "rules/decide.h"
+#include "internal.h"
+#include "base/syscall.h"
+
+#define SECTOR 512
+#define MADV_POPULATE_WRITE_ 23 /* Linux 5.14; missing in older headers */
+
+static bool is_writable(int fd)
+{
+	long flags = SYS_2(SYS_fcntl, fd, F_GETFL);
+
+	return flags >= 0 && (flags & O_ACCMODE) == O_RDWR;
+}
+
+/* No free space is known of a file system without a limit (the kernel's own tmpfs of memfds). */
+static bool has_room(int fd, const struct stat *file, uint64_t length)
+{
+	uint64_t allocated = (uint64_t)file->st_blocks * SECTOR;
+	struct statfs space;
+
+	if (sys_fstatfs(fd, &space, sizeof(space)) < 0 || !space.f_blocks)
+		return true;
+	return length <= allocated ||
+	       (length - allocated) / (uint64_t)space.f_bsize <= (uint64_t)space.f_bavail;
+}
+
+/* The file keeps its size. A file system that cannot do this at all: as without us. */
+static bool allocate(int fd, off_t offset, size_t length)
+{
+	long error = sys_fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, length);
+
+	return error != -ENOSPC && error != -EDQUOT;
+}
+
+static void name_file(int fd, struct vma *vma, char *path, size_t size)
+{
+	static const char suffix[] = " (deleted)";
+	char link[32];
+	struct text text = {.buffer = link, .size = sizeof(link)};
+	long length;
+
+	text_add(&text, "/proc/thread-self/fd/");
+	text_decimal(&text, fd);
+	length = SYS_4(SYS_readlinkat, AT_FDCWD, link, path, size - 1);
+	if (length < 0)
+		length = 0;
+	vma->deleted = length > (long)strlen(suffix) &&
+		       !memcmp(path + length - strlen(suffix), suffix, strlen(suffix));
+	if (vma->deleted)
+		length -= (long)strlen(suffix);
+	path[length] = '\0';
+	vma->path = path;
+}
+
+bool reserve_view(const struct mapping *mapping, struct vma *vma, char *path, size_t size)
+{
+	struct stat file;
+
+	if (SYS_2(SYS_fstat, mapping->fd, &file) < 0)
+		return false;
+	*vma = (struct vma){.offset = (uint64_t)mapping->offset,
+		.inode = file.st_ino,
+		.dev_major = major(file.st_dev),
+		.dev_minor = minor(file.st_dev),
+		.prot = (uint8_t)(mapping->prot & 7),
+		.shared = true};
+	name_file(mapping->fd, vma, path, size);
+	return true;
+}
+
+static bool is_wanted(const struct mapping *mapping, unsigned owner)
+{
+	struct facts facts = {.owner = owner, .mapping = mapping};
+	const struct rule *rule = facts_match(&facts);
+
+	for (uint32_t i = 0; i < rule->action_count; i++)
+		if (rule->action[i].kind == ACTION_RESERVE)
+			return true;
+	return false;
+}
+
+int reserve(const struct mapping *mapping, unsigned owner)
+{
+	struct stat file;
+
+	if (mapping->flags & MAP_ANONYMOUS || (mapping->flags & MAP_TYPE) == MAP_PRIVATE ||
+		!is_writable(mapping->fd) || SYS_2(SYS_fstat, mapping->fd, &file) < 0 ||
+		!S_ISREG(file.st_mode) || !is_wanted(mapping, owner))
+		return 0;
+	if (!has_room(mapping->fd, &file, mapping->length) ||
+		!allocate(mapping->fd, mapping->offset, mapping->length))
+		return -ENOMEM;
+	return RANGE_RESERVED;
+}
+
+/* 0 or -errno. */
+static long take_pages(uintptr_t start, size_t size)
+{
+	if (probe_may_populate())
+		return SYS_3(SYS_madvise, start, size, MADV_POPULATE_WRITE_);
+	for (uintptr_t page = start; page < start + size; page += PAGE_SIZE)
+		if (probe(page, true) == -EFAULT)
+			return -EFAULT;
+	return 0;
+}
+
+/*
+ * mremap() has made a range longer. There is no file descriptor: its new pages are populated, which
+ * fails where there is no space. Where the file itself is still shorter nothing can be reserved.
+ */
+static bool populate(
+	uintptr_t start, size_t size, const struct vma *vma, struct mount_reader *reader)
+{
+	siginfo_t lost = {.si_code = BUS_ADRERR, .si_addr = (void *)start};
+	uint64_t bytes, inodes;
+
+	if (fs_space(vma, reader, &bytes, &inodes) && bytes < size)
+		return false;
+	if (take_pages(start, size) != -EFAULT)
+		return true;
+	return cause_find(&lost, vma, true, reader).cause != CAUSE_NOSPACE;
+}
+
+bool reserve_tail(uintptr_t start, size_t size)
+{
+	uint64_t mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
+	struct scratch *scratch = scratch_get();
+	struct vma vma;
+	bool done = true;
+
+	if (scratch && vma_query(start, &vma, scratch->path, sizeof(scratch->path)) == 0)
+		done = populate(start, size, &vma, &scratch->mounts);
+	if (scratch)
+		scratch_put(scratch);
+	mask_swap(SIG_SETMASK, mask);
+	return done;
+}

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the mapping hooks tell the range table, around the system call.
+ *
+ * Before the call what is there is cut out of the table, with no repair left under way in it; after
+ * the call what is new is put in, or, when the call failed, what was cut is put back. Nothing here
+ * takes a lock or allocates with malloc: hooks run in signal handlers too.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+#include "internal.h"
+#include "owner/owner.h"
+#include "base/tracepoints.h"
+#include "base/syscall.h"
+
+static size_t whole_pages(size_t size)
+{
+	return (size + PAGE_SIZE - 1) & PAGE_MASK;
+}
+
+static bool is_sane(uintptr_t start, size_t size)
+{
+	uintptr_t limit = ADDRESS_END;
+
+	return size && !(start & ~PAGE_MASK) && start < limit && size <= limit - start;
+}
+
+/* ---- taking out and putting back ---- */
+
+static struct range_cut begin(uintptr_t start, size_t size)
+{
+	if (unlikely(atomic_load_explicit(&disposition_disarmed, memory_order_relaxed)))
+		disposition_rearm(); /* a page came back just before its loss was fatal */
+	if (!is_sane(start, size))
+		return (struct range_cut){0};
+	return range_cut(start, whole_pages(size));
+}
+
+/* Some calls unmap before they fail: put back only what is still mapped. */
+static void undo(struct range_cut cut, uintptr_t start, size_t size)
+{
+	if (!cut.first)
+		return;
+	if (SYS_3(SYS_msync, start, whole_pages(size), MS_ASYNC) == -ENOMEM)
+		range_cut_release(cut);
+	else
+		range_cut_restore(cut);
+}
+
+static uint32_t next_piece(uint32_t id)
+{
+	return range_next_piece(range_by_id(id));
+}
+
+static uintptr_t piece_start(uint32_t id)
+{
+	return geometry_start(range_piece(range_by_id(id)));
+}
+
+/* The piece is ours alone, so nothing can come in between. */
+static uintptr_t take_anchor(struct range *range)
+{
+	uintptr_t anchor = range_anchor(range);
+
+	if (anchor)
+		atomic_store(&range->anchor, 0);
+	return anchor;
+}
+
+/* An anchor goes with the record that has it. */
+void range_cut_release(struct range_cut cut)
+{
+	struct range *range;
+
+	for (uint32_t id = cut.first; id; id = range_next_piece(range)) {
+		range = range_by_id(id);
+		if (unlikely(range_anchor(range)))
+			anchor_free(take_anchor(range));
+	}
+	range_cut_free(cut);
+}
+
+static void insert(uintptr_t start, size_t size, const struct range_attributes *attributes)
+{
+	if (range_insert(start, whole_pages(size), attributes) != 0)
+		counter_add(&counters()->failed_open, 1);
+	else
+		PROBE_MAP(start, whole_pages(size), attributes->flags,
+			owner_by_id(attributes->owner)->name, attributes->caller);
+}
+
+/* ---- who is between a cut and what comes after it ---- */
+
+/* A handler that comes in between may leave by siglongjmp(), or fork(): see is_being_written(). */
+void track_enter(void)
+{
+	atomic_fetch_add(&process_state->writers_in, 1);
+}
+
+void track_leave(void)
+{
+	atomic_fetch_add(&process_state->writers_out, 1);
+}
+
+/* ---- mmap, munmap ---- */
+
+static unsigned flags_of(int prot, int flags)
+{
+	unsigned shared = (flags & MAP_TYPE) != MAP_PRIVATE ? RANGE_SHARED : 0;
+
+	return ((unsigned)prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) | shared | RANGE_MAPPED;
+}
+
+static size_t size_of(size_t length, int flags)
+{
+	size_t huge = (size_t)2 << 20;
+
+	if (flags & MAP_ANONYMOUS && flags & MAP_HUGETLB)
+		return (length + huge - 1) & ~(huge - 1);
+	return length;
+}
+
+static void track_new(uintptr_t start, const struct mapping *mapping,
+	struct range_attributes attributes)
+{
+	attributes.flags |= flags_of(mapping->prot, mapping->flags);
+	insert(start, size_of(mapping->length, mapping->flags), &attributes);
+}
+
+void track_mapped(uintptr_t start, size_t length, int prot, int flags, uintptr_t caller)
+{
+	struct range_attributes attributes = {.lock = -1, .flags = flags_of(prot, flags)};
+
+	attributes.owner = owner_of_caller(caller, &attributes.caller);
+	insert(start, size_of(length, flags), &attributes);
+}
+
+/* Who maps, and whether that is allowed; false: errno is set. */
+static bool admit(const struct mapping *mapping, uintptr_t caller, struct range_attributes *attributes)
+{
+	int reserved;
+
+	attributes->owner = owner_of_caller(caller, &attributes->caller);
+	if (likely(!(policy.actions & 1u << ACTION_RESERVE)))
+		return true;
+	reserved = reserve(mapping, attributes->owner);
+	if (reserved < 0)
+		errno = -reserved;
+	else
+		attributes->flags = (unsigned)reserved;
+	return reserved >= 0;
+}
+
+void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const struct mapping *mapping,
+	uintptr_t caller)
+{
+	bool replaces = mapping->flags & MAP_FIXED && !(mapping->flags & MAP_FIXED_NOREPLACE);
+	uintptr_t start = (uintptr_t)mapping->address;
+	struct range_attributes attributes = {.lock = -1};
+	struct range_cut cut = {0};
+	void *result;
+
+	if (mapping_is_tracked(mapping->flags) && !admit(mapping, caller, &attributes))
+		return MAP_FAILED;
+	if (replaces) {
+		track_enter();
+		cut = begin(start, mapping->length);
+	}
+	result = next(mapping->address, mapping->length, mapping->prot, mapping->flags, mapping->fd,
+		mapping->offset);
+	if (result == MAP_FAILED)
+		undo(cut, start, mapping->length);
+	else
+		range_cut_release(cut);
+	if (result != MAP_FAILED && mapping_is_tracked(mapping->flags))
+		track_new((uintptr_t)result, mapping, attributes);
+	if (replaces)
+		track_leave();
+	return result;
+}
+
+int track_munmap(void *address, size_t length)
+{
+	struct range_cut cut = begin((uintptr_t)address, length);
+	int result = real.munmap(address, length); /* CALL */
+
+	if (!cut.first)
+		return result;
+	if (unlikely(result != 0))
+		undo(cut, (uintptr_t)address, length);
+	else
+		range_cut_release(cut);
+	return result;
+}
+
+/* ---- mremap ---- */
+
+static struct range_attributes attributes_of(uint32_t id)
+{
+	struct range *range = range_by_id(id);
+	uint64_t state = atomic_load(&range->state);
+
+	return (struct range_attributes){.owner = state_owner(state),
+		.flags = state_flags(state),
+		.lock = (int)state_lock(state),
+		.caller = atomic_load(&range->caller)};
+}
+
+/* The pieces of a list that was cut are in no order. */
+static uint32_t first_piece(struct range_cut cut)
+{
+	uint32_t first = cut.first;
+
+	for (uint32_t id = cut.first; id; id = next_piece(id))
+		if (piece_start(id) < piece_start(first))
+			first = id;
+	return first;
+}
+
+static bool any_repaired(struct range_cut cut)
+{
+	for (uint32_t id = cut.first; id; id = next_piece(id))
+		if (state_flags(atomic_load(&range_by_id(id)->state)) & RANGE_REPAIRED)
+			return true;
+	return false;
+}
+
+/* mremap(old, 0, ...) and MREMAP_DONTUNMAP leave the old range where it is. */
+static void *duplicate(const struct remapping *move)
+{
+	struct range_hit hit = range_lookup((uintptr_t)move->old);
+	struct range_cut target = {0};
+	void *result;
+
+	if (move->flags & MREMAP_FIXED)
+		target = begin((uintptr_t)move->new, move->new_size);
+	result = real.mremap(move->old, move->old_size, move->new_size, move->flags, move->new);
+	if (result == MAP_FAILED) {
+		undo(target, (uintptr_t)move->new, move->new_size);
+		return result;
+	}
+	range_cut_release(target);
+	if (hit.range) {
+		struct range_attributes attributes = {.owner = state_owner(hit.state),
+			.flags = state_flags(hit.state),
+			.lock = (int)state_lock(hit.state),
+			.caller = atomic_load(&hit.range->caller)};
+
+		insert((uintptr_t)result, move->new_size, &attributes);
+	}
+	return result;
+}
+
+/*
+ * Tried on an alias: growth that cannot be had must not move anything, for the place that a move
+ * leaves may be another thread's before it can be taken back.
+ */
+static bool can_grow(const struct remapping *move, uintptr_t anchor)
+{
+	size_t old_size = whole_pages(move->old_size), size = whole_pages(move->new_size);
+	void *from = anchor ? (void *)anchor : move->old;
+	char *alias = real.mremap(from, 0, size, MREMAP_MAYMOVE);
+	bool can;
+
+	if (alias == MAP_FAILED)
+		return false;
+	can = reserve_tail((uintptr_t)alias + old_size, size - old_size);
+	real.munmap(alias, size);
+	return can;
+}
+
+static bool grows_reserved(const struct remapping *move, unsigned flags)
+{
+	return flags & RANGE_RESERVED && whole_pages(move->new_size) > whole_pages(move->old_size);
+}
+
+/* What was cut at the old place goes in at the new one; the last piece grows, or is cut off. */
+static void insert_moved(const struct remapping *move, struct range_cut cut, uintptr_t to)
+{
+	uintptr_t old = (uintptr_t)move->old, end = old + whole_pages(move->old_size);
+	size_t new_size = whole_pages(move->new_size);
+
+	for (uint32_t id = cut.first; id; id = next_piece(id)) {
+		struct range *range = range_by_id(id);
+		uint64_t geometry = range_piece(range);
+		struct range_attributes attributes = attributes_of(id);
+		size_t offset = geometry_start(geometry) - old, size = geometry_size(geometry);
+
+		if (offset >= new_size)
+			continue;
+		if (geometry_end(geometry) == end || size > new_size - offset)
+			size = new_size - offset;
+		attributes.anchor = take_anchor(range);
+		insert(to + offset, size, &attributes);
+	}
+}
+
+static void *move_range(const struct remapping *move)
+{
+	struct range_cut old = begin((uintptr_t)move->old, move->old_size);
+	struct range_cut target = {0};
+	struct range_attributes attributes = {0};
+	uint32_t first = first_piece(old);
+	void *result;
+
+	if (first && piece_start(first) == (uintptr_t)move->old) {
+		attributes = attributes_of(first);
+		attributes.anchor = range_anchor(range_by_id(first));
+	}
+	if (move->flags & MREMAP_FIXED)
+		target = begin((uintptr_t)move->new, move->new_size);
+	if (grows_reserved(move, attributes.flags) && !can_grow(move, attributes.anchor)) {
+		errno = ENOMEM;
+		result = MAP_FAILED;
+	} else if (any_repaired(old)) {
+		result = remap_repaired(move, attributes.anchor, attributes.flags & 7);
+	} else {
+		result = real.mremap(move->old, move->old_size, move->new_size, move->flags, move->new);
+	}
+	if (result == MAP_FAILED) {
+		undo(old, (uintptr_t)move->old, move->old_size);
+		undo(target, (uintptr_t)move->new, move->new_size);
+		return result;
+	}
+	range_cut_release(target);
+	insert_moved(move, old, (uintptr_t)result);
+	range_cut_release(old);
+	return result;
+}
+
+void *track_mremap(const struct remapping *move)
+{
+	void *result;
+
+	if (!is_sane((uintptr_t)move->old, move->new_size))
+		return real.mremap(move->old, move->old_size, move->new_size, move->flags, move->new);
+	track_enter();
+	if (!move->old_size || move->flags & MREMAP_DONTUNMAP)
+		result = duplicate(move);
+	else
+		result = move_range(move);
+	track_leave();
+	return result;
+}
+
+/* ---- mprotect ---- */
+
+/*
+ * A repair asks the kernel for the protection, and gives the new pages the same. So none may come
+ * to its end behind the system call that has asked before it: afterwards the lock word gets another
+ * version, as by a repair, and where it is no longer that from before, the call is made again.
+ */
+
+struct marking {
+	struct protecting *protecting;
+	unsigned flags;
+};
+
+static void mark_protected(struct range_hit hit, void *data)
+{
+	const struct marking *marking = data;
+
+	range_set_flags(hit, marking->flags, 0); /* MARK */
+	marking->protecting->locks |= (uint64_t)1 << state_lock(hit.state);
+}
+
+static _Atomic uint64_t *word_of(unsigned lock)
+{
+	return &process_state->lock[lock].word;
+}
+
+static void read_versions(struct protecting *protecting)
+{
+	for (uint64_t left = protecting->locks; left; left &= left - 1) {
+		unsigned lock = (unsigned)__builtin_ctzll(left);
+		uint64_t version = atomic_load(word_of(lock));
+
+		if (version & 1) {
+			repair_wait(lock);
+			version++;
+		}
+		protecting->version[lock] = version;
+	}
+}
+
+void track_protect(struct protecting *protecting, void *address, size_t length, int prot)
+{
+	struct marking marking = {
+		protecting, RANGE_PROTECTED | (prot & PROT_EXEC ? RANGE_EXEC : 0)};
+
+	protecting->locks = 0;
+	if (is_sane((uintptr_t)address, length))
+		range_each((uintptr_t)address, whole_pages(length), mark_protected, &marking);
+	read_versions(protecting);
+}
+
+bool track_must_repeat(struct protecting *protecting)
+{
+	bool repeat = false;
+
+	for (uint64_t left = protecting->locks; left; left &= left - 1) {
+		unsigned lock = (unsigned)__builtin_ctzll(left);
+		uint64_t version = protecting->version[lock];
+
+		/* VOID */
+		if (!atomic_compare_exchange_strong(word_of(lock), &version, version + 2))
+			repeat = true;
+	}
+	if (repeat)
+		read_versions(protecting);
+	return repeat;
+}
+
+/* ---- System V shared memory ---- */
+
+void *track_shmat(int id, const void *address, int flags, uintptr_t caller)
+{
+	struct range_attributes attributes = {.lock = -1};
+	struct shmid_ds segment = {0};
+	int saved_errno = errno;
+	bool is_known = shmctl(id, IPC_STAT, &segment) == 0;
+	uintptr_t start = (uintptr_t)address & (flags & SHM_RND ? PAGE_MASK : ~(uintptr_t)0);
+	struct range_cut cut = {0};
+	void *result;
+
+	errno = saved_errno;
+	track_enter();
+	if (flags & SHM_REMAP)
+		cut = begin(start, segment.shm_segsz);
+	result = real.shmat(id, address, flags);
+	saved_errno = errno;
+	if (result == MAP_FAILED)
+		undo(cut, start, segment.shm_segsz);
+	else
+		range_cut_release(cut);
+	if (result != MAP_FAILED && is_known) {
+		attributes.owner = owner_of_caller(caller, &attributes.caller);
+		attributes.flags = RANGE_READ | RANGE_SHARED | RANGE_MAPPED |
+				   (flags & SHM_RDONLY ? 0 : RANGE_WRITE) |
+				   (flags & SHM_EXEC ? RANGE_EXEC : 0);
+		insert((uintptr_t)result, segment.shm_segsz, &attributes);
+	}
+	track_leave();
+	errno = saved_errno;
+	return result;
+}
+
+int track_shmdt(const void *address)
+{
+	struct range_hit hit = range_lookup((uintptr_t)address);
+	struct range_cut cut = {0};
+	int result;
+
+	if (hit.range && geometry_start(hit.geometry) == (uintptr_t)address)
+		cut = begin((uintptr_t)address, geometry_size(hit.geometry));
+	result = real.shmdt(address);
+	if (result != 0)
+		range_cut_restore(cut);
+	else
+		range_cut_release(cut);
+	return result;
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owners: shared objects, and what programs register by the C API. One table for both.
+ *
+ * The owner of a mapping is the object whose code called mmap(). The owner of a handler is the
+ * object that holds its code. Each owner has a list of its handlers, newest first; only the newest
+ * is called: an object that installs two expects to chain them itself.
+ *
+ * Nothing here takes a lock. Entries are only added; a list is an immutable chain of interned cells,
+ * so that an object that installs and restores its handler around every access (which some do, each
+ * frame) needs no memory for it.
+ */
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <link.h>
+#include <string.h>
+#include "internal.h"
+#include "owner/owner.h"
+#include "base/syscall.h"
+
+#ifndef DLFO_STRUCT_HAS_EH_DBASE
+#error "libsigbus needs glibc 2.35 or newer (_dl_find_object)"
+#endif
+
+/* Weak: under a C library that lacks it we stay inert. It takes no lock, unlike dladdr(). */
+extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
+
+#define SLOTS (2 * OWNERS_MAX)
+#define NAME_BYTES 256
+
+struct owner owners[OWNERS_MAX];
+static _Atomic uint32_t owner_count = 1; /* 0 is "unknown" */
+static _Atomic uint16_t slots[SLOTS];    /* by start address, open addressing */
+
+const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static const char *copy_name(const char *name)
+{
+	size_t length = strnlen(name, NAME_BYTES - 1);
+	char *copy = arena_allocate(length + 1);
+
+	if (copy)
+		memcpy(copy, name, length);
+	return copy ? copy : "?";
+}
+
+/* The name of the file itself: libfoo.so.1 is often a link to libfoo.so.1.2.3. */
+static const char *resolve_name(const char *path)
+{
+	char buffer[2][NAME_BYTES];
+	int turn = 0;
+
+	for (int depth = 0; depth < 8; depth++) {
+		char *target = buffer[turn];
+		const char *slash = strrchr(path, '/');
+		size_t directory = slash ? (size_t)(slash + 1 - path) : 0;
+		long length;
+
+		if (directory >= NAME_BYTES - 1)
+			break;
+		length = SYS_4(SYS_readlinkat, AT_FDCWD, path, target + directory,
+			NAME_BYTES - 1 - directory);
+		if (length < 0)
+			break;
+		target[directory + (size_t)length] = '\0';
+		if (target[directory] == '/')
+			memmove(target, target + directory, (size_t)length + 1);
+		else
+			memcpy(target, path, directory);
+		path = target;
+		turn = !turn;
+	}
+	return copy_name(base_name(path));
+}
+
+static bool is_system_object(const char *name)
+{
+	static const char *const prefixes[] = {"libc.so", "ld-linux", "linux-vdso", "libsigbus.so"};
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
+			return true;
+	return false;
+}
+
+static void describe(struct owner *owner, const struct dl_find_object *object)
+{
+	const struct link_map *map = object->dlfo_link_map;
+	const char *path = map->l_name;
+
+	owner->start = (uintptr_t)object->dlfo_map_start;
+	owner->end = (uintptr_t)object->dlfo_map_end;
+	owner->link_map = map;
+	owner->path = path;
+	if (!*path) {
+		owner->name = program_name;
+		owner->resolved = program_path;
+		return;
+	}
+	owner->name = copy_name(base_name(path));
+	owner->resolved = resolve_name(path);
+	owner->is_system = is_system_object(owner->name);
+	owner->is_self = owner->start <= (uintptr_t)owners && (uintptr_t)owners < owner->end;
+	owner->is_wrapper = wrapper_is(owner->name);
+}
+
+unsigned owner_allocate(void)
+{
+	uint32_t id = atomic_load(&owner_count);
+
+	do {
+		if (id >= OWNERS_MAX)
+			return 0;
+	} while (!atomic_compare_exchange_weak(&owner_count, &id, id + 1));
+	return id;
+}
+
+unsigned owner_end(void)
+{
+	return atomic_load(&owner_count);
+}
+
+static bool is_same_object(const struct owner *owner, const struct dl_find_object *object)
+{
+	const struct link_map *map = object->dlfo_link_map;
+
+	return owner->start == (uintptr_t)object->dlfo_map_start &&
+	       owner->end == (uintptr_t)object->dlfo_map_end && owner->link_map == map &&
+	       owner->path == map->l_name;
+}
+
+static unsigned slot_of(const struct dl_find_object *object)
+{
+	return (unsigned)(((uintptr_t)object->dlfo_map_start >> PAGE_SHIFT) * 2654435761u) % SLOTS;
+}
+
+static unsigned find(const struct dl_find_object *object)
+{
+	unsigned slot = slot_of(object);
+	unsigned id;
+
+	while ((id = atomic_load_explicit(&slots[slot], memory_order_acquire)) != 0) {
+		if (is_same_object(&owners[id], object))
+			return id;
+		slot = (slot + 1) % SLOTS;
+	}
+	return 0;
+}
+
+/* Two threads may add the same object at once: the first entry of the probe sequence counts. */
+static unsigned add(const struct dl_find_object *object)
+{
+	unsigned slot = slot_of(object);
+	unsigned id = owner_allocate();
+
+	if (!id)
+		return 0;
+	describe(&owners[id], object);
+	for (;;) {
+		uint16_t empty = 0;
+
+		if (atomic_compare_exchange_strong(&slots[slot], &empty, (uint16_t)id))
+			return id;
+		if (is_same_object(&owners[empty], object))
+			return empty;
+		slot = (slot + 1) % SLOTS;
+	}
+}
+
+unsigned owner_at(uintptr_t address)
+{
+	struct dl_find_object object;
+	unsigned id;
+
+	if (!_dl_find_object || _dl_find_object((void *)address, &object) != 0)
+		return 0;
+	id = find(&object);
+	return likely(id) ? id : add(&object);
+}
+
+unsigned owner_of_caller(uintptr_t caller, uint32_t *offset)
+{
+	unsigned id = owner_at(caller);
+
+	if (unlikely(owners[id].is_wrapper)) {
+		uintptr_t outside = wrapper_caller(caller);
+
+		if (outside != caller) {
+			caller = outside;
+			id = owner_at(caller);
+		}
+	}
+	*offset = (uint32_t)(id ? caller - owners[id].start : 0);
+	return id;
+}
+
+bool object_precedes(const void *one, const void *other)
+{
+	struct dl_find_object a, b;
+	const struct link_map *map;
+
+	if (!_dl_find_object || _dl_find_object((void *)one, &a) != 0 ||
+		_dl_find_object((void *)other, &b) != 0)
+		return false;
+	for (map = a.dlfo_link_map; map && map != b.dlfo_link_map; map = map->l_next)
+		;
+	return map;
+}
+
+bool object_at(uintptr_t address, const char **name, uintptr_t *offset)
+{
+	struct dl_find_object object;
+	unsigned id;
+
+	if (!_dl_find_object || _dl_find_object((void *)address, &object) != 0)
+		return false;
+	id = find(&object);
+	*name = id ? owners[id].name : base_name(object.dlfo_link_map->l_name);
+	if (!**name)
+		*name = program_name;
+	*offset = address - (uintptr_t)object.dlfo_map_start;
+	return true;
+}
+
+const char *owner_name(unsigned id)
+{
+	return id ? owners[id].name : "unknown";
+}
+
+const char *owner_alias(unsigned id, unsigned i)
+{
+	if (!id)
+		return NULL;
+	return i == 0 ? owners[id].name : owners[id].resolved;
+}
+
+/* ---- handlers ---- */
+
+#define CELL_BUCKETS 256
+static _Atomic(struct handler_cell *) cells[CELL_BUCKETS];
+
+static struct handler_cell *find_cell(struct handler_cell *cell,
+	const struct disposition *disposition, struct handler_cell *rest)
+{
+	while (cell && (cell->disposition != disposition || cell->rest != rest))
+		cell = cell->chain;
+	return cell;
+}
+
+static struct handler_cell *intern_cell(const struct disposition *disposition,
+	struct handler_cell *rest)
+{
+	uintptr_t hash = ((uintptr_t)disposition >> 6) ^ ((uintptr_t)rest >> 5);
+	_Atomic(struct handler_cell *) *bucket = &cells[hash % CELL_BUCKETS];
+	struct handler_cell *head = atomic_load(bucket);
+	struct handler_cell *cell = find_cell(head, disposition, rest);
+
+	if (cell)
+		return cell;
+	cell = arena_allocate(sizeof(*cell));
+	if (!cell)
+		return NULL;
+	cell->disposition = disposition;
+	cell->rest = rest;
+	do {
+		struct handler_cell *other = find_cell(head, disposition, rest);
+
+		if (other)
+			return other;
+		cell->chain = head;
+	} while (!atomic_compare_exchange_weak(bucket, &head, cell));
+	return cell;
+}
+
+const struct disposition *owner_handler(unsigned id)
+{
+	const struct handler_cell *cell = id ? atomic_load(&owners[id].handlers) : NULL;
+
+	return cell ? cell->disposition : NULL;
+}
+
+/* A handler that the owner had before takes everything above it off: the owner restores. */
+static void install(struct owner *owner, const struct disposition *disposition)
+{
+	struct handler_cell *head = atomic_load(&owner->handlers);
+	struct handler_cell *cell;
+
+	do {
+		for (cell = head; cell && cell->disposition != disposition; cell = cell->rest)
+			;
+		if (!cell)
+			cell = intern_cell(disposition, head);
+	} while (!atomic_compare_exchange_weak(&owner->handlers, &head, cell));
+}
+
+static unsigned owner_of_handler(void *handler, unsigned caller)
+{
+	unsigned id = owner_at((uintptr_t)handler);
+
+	return id && !owners[id].is_system ? id : caller;
+}
+
+/*
+ * SIG_DFL, SIG_IGN and foreign code end all handlers of the object that says so, as they would
+ * without us, and nobody else's. (Taking off only the newest one would let an older handler of
+ * the same object answer although the object has just asked for the default.)
+ */
+void owner_note(const struct disposition *disposition, const struct disposition *before,
+	uintptr_t caller_address)
+{
+	unsigned caller = owner_at(caller_address);
+	unsigned id;
+
+	/* libjsig and the like forward: it was the owner of what is there who called them. */
+	if (owners[caller].is_wrapper && before)
+		caller = owner_of_handler(before->handler, caller);
+	if (disposition->handler == SIG_DFL || disposition->handler == SIG_IGN)
+		id = 0;
+	else
+		id = owner_of_handler(disposition->handler, caller);
+	if (id && !owners[id].is_system)
+		install(&owners[id], disposition);
+	if (caller && id != caller && !owners[caller].is_system)
+		atomic_store(&owners[caller].handlers, NULL);
+}
+
+void owner_forget(const struct disposition *disposition)
+{
+	unsigned count = atomic_load(&owner_count);
+
+	for (unsigned id = 1; id < count; id++) {
+		struct handler_cell *head = atomic_load(&owners[id].handlers);
+
+		if (head && head->disposition == disposition)
+			atomic_compare_exchange_strong(&owners[id].handlers, &head, head->rest);
+	}
+}
+
+void owner_drop_unloaded(void)
+{
+	unsigned count = atomic_load(&owner_count);
+
+	for (unsigned id = 1; id < count; id++) {
+		struct dl_find_object object;
+		struct owner *owner = &owners[id];
+
+		if (!owner->link_map || (_dl_find_object((void *)owner->start, &object) == 0 &&
+						is_same_object(owner, &object)))
+			continue;
+		atomic_store(&owner->handlers, NULL);
+		/* The next object may get its place and all its addresses, but has another name. */
+		owner->link_map = NULL;
+	}
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* One rule: MATCH&MATCH=ACTION|ACTION+quiet. */
+#include <string.h>
+
+#include "policy/parse.h"
+
+#define STRING_(x) #x
+#define STRING(x) STRING_(x)
+#define EXPECTED_SECONDS "expected whole seconds from 1 to " STRING(WAIT_SECONDS_MAX)
+
+static const struct policy_words key_words = {&policy_keys[0].word, sizeof(policy_keys[0])};
+static const struct policy_words action_words = {
+	&policy_actions[0].word, sizeof(policy_actions[0])};
+static const char *const strict_word[] = {"strict", NULL};
+static const char *const quiet_word[] = {"quiet", NULL};
+
+/* The first unescaped c, or the end. */
+static const char *find(const char *p, const char *end, char c)
+{
+	while (p < end && *p != c)
+		p += *p == '\\' && p + 1 < end ? 2 : 1;
+	return p;
+}
+
+static const char *find_byte(const char *p, const char *end, char c)
+{
+	const char *found = memchr(p, c, (size_t)(end - p));
+
+	return found ? found : end;
+}
+
+/* The row of a word, or -1. */
+static int find_word(struct policy_words words, struct span span)
+{
+	const char *word;
+
+	for (int i = 0; (word = policy_words_at(words, (size_t)i)); i++) {
+		if (span_is(span, word))
+			return i;
+	}
+	return -1;
+}
+
+static bool some_value_matches(const char *const *values, struct span glob)
+{
+	for (; *values; values++) {
+		if (glob_match(glob.start, span_length(glob), *values))
+			return true;
+	}
+	return false;
+}
+
+static int check_glob(struct parser *parser, const struct policy_word *key, struct span glob)
+{
+	const char *what, *at;
+
+	if (span_empty(glob))
+		return policy_fail_empty(parser, glob.start, "empty glob", list_of(key->values));
+	if (span_length(glob) > GLOB_MAX)
+		return policy_fail(
+			parser, glob.start, "glob longer than " STRING(GLOB_MAX) " bytes");
+	at = glob_check(glob.start, span_length(glob), &what);
+	if (at)
+		return policy_fail(parser, at, what);
+	at = find(glob.start, glob.end, '|');
+	if (at < glob.end)
+		return policy_fail(parser, at, "'|' stands between actions, in a glob write '\\|'");
+	if (key->values && !some_value_matches(key->values, glob))
+		return policy_fail_unknown(parser, key->word, glob, list_of(key->values));
+	return 0;
+}
+
+/* A match has come in: counted, or stored. */
+static void add_match(struct parser *parser, int key, struct span glob)
+{
+	parser->keys |= 1u << key;
+	if (parser->match)
+		parser->match[parser->matches] =
+			(struct match){glob.start, (uint16_t)span_length(glob), (uint8_t)key,
+				glob_sketch(glob.start, span_length(glob))};
+	parser->matches++;
+}
+
+static int parse_match(struct parser *parser, struct span text)
+{
+	const char *colon = find_byte(text.start, text.end, ':');
+	struct span word = span_trim(text.start, colon), glob;
+	int result, key = find_word(key_words, word);
+
+	if (span_empty(text))
+		return policy_fail_empty(parser, text.start, "empty match", key_words);
+	if (key < 0)
+		return policy_fail_unknown(parser, "key", word, key_words);
+	if (key == KEY_ANY && colon < text.end)
+		return policy_fail_word(parser, colon, "no glob can follow", word);
+	if (key == KEY_ANY) {
+		add_match(parser, key, word);
+		return 0;
+	}
+	if (colon == text.end)
+		return policy_fail_word(parser, text.end, "no ':' and glob after", word);
+	glob = span_trim(colon + 1, text.end);
+	result = check_glob(parser, &policy_keys[key], glob);
+	if (!result)
+		add_match(parser, key, glob);
+	return result;
+}
+
+static int parse_matches(struct parser *parser, struct rule *rule, struct span text)
+{
+	const char *end, *start = text.start;
+	int result;
+
+	do {
+		end = find(start, text.end, '&');
+		struct span match = span_trim(start, end);
+
+		if (rule->match_count == RULE_MATCHES_MAX)
+			return policy_fail(parser, match.start,
+				"more than " STRING(RULE_MATCHES_MAX) " matches in a rule");
+		result = parse_match(parser, match);
+		if (result)
+			return result;
+		rule->match_count++;
+		start = end + 1;
+	} while (end < text.end);
+	return 0;
+}
+
+static int parse_seconds(struct parser *parser, struct span word, uint32_t *seconds)
+{
+	const char *p = word.start;
+
+	*seconds = 0;
+	while (p < word.end && *p >= '0' && *p <= '9' && *seconds <= WAIT_SECONDS_MAX)
+		*seconds = *seconds * 10 + (uint32_t)(*p++ - '0');
+	if (p == word.end && *seconds >= 1 && *seconds <= WAIT_SECONDS_MAX)
+		return 0;
+	if (span_empty(word))
+		return policy_fail(parser, word.start, EXPECTED_SECONDS);
+	return policy_fail_word(parser, word.start, EXPECTED_SECONDS ", not", word);
+}
+
+static int parse_extent(
+	struct parser *parser, const char *const *extents, struct span word, uint8_t *extent)
+{
+	int row = find_word(list_of(extents), word);
+
+	if (row < 0)
+		return policy_fail_unknown(parser, "argument", word, list_of(extents));
+	*extent = (uint8_t)(row + 1);
+	return 0;
+}
+
+/* text: "(VALUE)" or nothing. */
+static int parse_argument(struct parser *parser, const struct policy_word *word, struct span text,
+	struct action *action)
+{
+	struct span value;
+
+	if (span_empty(text))
+		return word->seconds ? policy_fail_word(parser, text.start, "no '(SECONDS)' after",
+					       span_of(word->word))
+				     : 0;
+	if (!word->values && !word->seconds)
+		return policy_fail_word(
+			parser, text.start, "no argument can follow", span_of(word->word));
+	if (text.end[-1] != ')')
+		return policy_fail(parser, text.start, "no ')' after '('");
+	value = span_trim(text.start + 1, text.end - 1);
+	return word->seconds ? parse_seconds(parser, value, &action->seconds)
+			     : parse_extent(parser, word->values, value, &action->extent);
+}
+
+/* An action has come in: counted, or stored. */
+static void add_action(struct parser *parser, struct action action)
+{
+	parser->action_kinds |= 1u << action.kind;
+	if (parser->action)
+		parser->action[parser->actions] = action;
+	parser->actions++;
+}
+
+/* *last: the action before, NULL for the first; becomes this one. */
+static int parse_action(struct parser *parser, struct span text, const struct policy_word **last)
+{
+	const char *open = find_byte(text.start, text.end, '(');
+	struct span word = span_trim(text.start, open);
+	int result, kind = find_word(action_words, word);
+	struct action action = {.kind = (uint8_t)kind};
+
+	if (span_empty(text))
+		return policy_fail_empty(parser, text.start, "empty action", action_words);
+	if (kind < 0)
+		return policy_fail_unknown(parser, "action", word, action_words);
+	if (*last && (*last)->final)
+		return policy_fail_word(
+			parser, text.start, "nothing can follow", span_of((*last)->word));
+	*last = &policy_actions[kind];
+	result = parse_argument(parser, *last, (struct span){open, text.end}, &action);
+	if (!result)
+		add_action(parser, action);
+	return result;
+}
+
+static int parse_actions(struct parser *parser, struct rule *rule, struct span text)
+{
+	const struct policy_word *last = NULL;
+	const char *end, *start = text.start;
+	int result;
+
+	do {
+		end = find_byte(start, text.end, '|');
+		struct span action = span_trim(start, end);
+
+		if (rule->action_count == RULE_ACTIONS_MAX)
+			return policy_fail(parser, action.start,
+				"more than " STRING(RULE_ACTIONS_MAX) " actions in a rule");
+		result = parse_action(parser, action, &last);
+		if (result)
+			return result;
+		rule->action_count++;
+		start = end + 1;
+	} while (end < text.end);
+	return 0;
+}
+
+/* text: "+quiet" or nothing. */
+static int parse_option(struct parser *parser, struct rule *rule, struct span text)
+{
+	struct span word;
+
+	if (span_empty(text))
+		return 0;
+	word = span_trim(text.start + 1, text.end);
+	if (find_word(list_of(quiet_word), word) < 0)
+		return policy_fail_unknown(parser, "option", word, list_of(quiet_word));
+	rule->quiet = true;
+	return 0;
+}
+
+static int fail_no_rule(struct parser *parser, struct span item)
+{
+	int result = policy_fail_word(
+		parser, item.start, "expected MATCH=ACTION, @NAME or strict, not", item);
+
+	parser->error->nearest =
+		policy_nearest(list_of(strict_word), item.start, span_length(item));
+	return result;
+}
+
+int policy_parse_rule(struct parser *parser, struct span item)
+{
+	const char *equals = find(item.start, item.end, '=');
+	struct rule rule = {
+		.text = item.start,
+		.text_length = (uint32_t)span_length(item),
+		.item = parser->value.item,
+		.line = parser->source->in_file ? parser->source->item : 0,
+		.match = parser->match ? parser->match + parser->matches : NULL,
+		.action = parser->action ? parser->action + parser->actions : NULL,
+	};
+	const char *plus;
+	int result;
+
+	if (equals == item.end)
+		return fail_no_rule(parser, item);
+	plus = find_byte(equals + 1, item.end, '+');
+	result = parse_matches(parser, &rule, span_trim(item.start, equals));
+	if (!result)
+		result = parse_actions(parser, &rule, span_trim(equals + 1, plus));
+	if (!result)
+		result = parse_option(parser, &rule, (struct span){plus, item.end});
+	if (result)
+		return result;
+	if (parser->rule)
+		parser->rule[parser->rules] = rule;
+	parser->rules++;
+	return 0;
+}

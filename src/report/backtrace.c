@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A backtrace of the interrupted code, made by another program. All [H].
+ *
+ * No unwinder may run here: libunwind's local one takes the loader's lock and allocates, and the
+ * fault may have come in the middle of either. A fork would copy whole page tables, and whatever
+ * lock was held. So the program sigbus-backtrace is started, which has nothing of this process but
+ * a descriptor of its memory, where it also writes the result to:
+ *
+ *   this thread --aside()--> watcher --clone(VM|VFORK), execve--> sigbus-backtrace
+ *
+ * The memory is opened here, as /proc/self/mem, which needs no permission; nothing is attached with
+ * ptrace, so Yama, a debugger and a program's own PR_SET_PTRACER do not matter. execve() makes
+ * SIGCHLD the exit signal of a child, which the program would notice: so the helper is a child of
+ * the watcher. Both die with their parent, and the watcher gives the helper a limited time. The
+ * helper starts with an empty table of descriptors; the kernel makes it from a copy of the first 64,
+ * and closing those flushes them: where a server has stopped to answer, that waits for it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include "signal/frame.h"
+#include "report/report.h"
+#include "base/syscall.h"
+
+#define TIME_MAX 3000 /* milliseconds */
+#define BUILD_DIR "/.libs"
+#define HELPER "sigbus-backtrace"
+
+_Static_assert(
+	sizeof(struct backtrace_frame) * BACKTRACE_FRAMES <= sizeof(((struct scratch *)0)->path),
+	"the frames fit into the buffer");
+
+struct launch {
+	const char *path;
+	char *const *arguments;
+	volatile long error; /* written by the children, which share the memory */
+	volatile bool late;
+};
+
+/* ---- in the children. They run on the stack of the thread, which waits: below its live frames.
+ * ---- */
+
+static __attribute__((noinline, noreturn)) void become_helper(struct launch *launch)
+{
+	static char *const no_environment[] = {NULL};
+	long error = SYS_3(SYS_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE);
+
+	SYS_5(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (error == 0)
+		error = SYS_4(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDWR, 0);
+	if (error == 0) /* the number, too: the table was empty */
+		error = SYS_3(SYS_execve, launch->path, launch->arguments, no_environment);
+	launch->error = error ? error : -EBADF;
+	for (;;)
+		SYS_1(SYS_exit, 127);
+}
+
+static __attribute__((noinline)) long start_helper(struct launch *launch)
+{
+	long pid = SYS_5(SYS_clone, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+
+	if (pid == 0)
+		become_helper(launch);
+	return pid;
+}
+
+/* It may have been reaped already, where the program ignores SIGCHLD. */
+static void wait_for_helper(struct launch *launch, long pid)
+{
+	for (int i = 0; i < TIME_MAX; i++) {
+		if (SYS_4(SYS_wait4, pid, NULL, WNOHANG | __WALL, NULL) != 0)
+			return;
+		sys_nap(1000000);
+	}
+	launch->late = true;
+	SYS_2(SYS_kill, pid, SIGKILL);
+	SYS_4(SYS_wait4, pid, NULL, __WALL, NULL);
+}
+
+static void watch(void *data)
+{
+	struct launch *launch = data;
+	long pid = start_helper(launch);
+
+	if (pid < 0)
+		launch->error = pid;
+	else
+		wait_for_helper(launch, pid);
+}
+
+/* ---- in the thread ---- */
+
+/* Next to the library as long as that is in its build tree. */
+static const char *find_helper(char *path, size_t size)
+{
+	struct vma vma;
+	struct text text = {path, size, 0, false};
+	char *end;
+
+	if (vma_query((uintptr_t)find_helper, &vma, path, size) == 0) {
+		end = strrchr(path, '/');
+		if (end && end - path >= (long)strlen(BUILD_DIR) &&
+			!strncmp(end - strlen(BUILD_DIR), BUILD_DIR, strlen(BUILD_DIR))) {
+			text.length = (size_t)(end - path) - strlen(BUILD_DIR);
+			text_add(&text, "/" HELPER);
+			return path;
+		}
+	}
+	return HELPER_DIR "/" HELPER;
+}
+
+static unsigned count_frames(const struct backtrace_frame *frame)
+{
+	unsigned count = 0;
+
+	while (count < BACKTRACE_FRAMES && frame[count].pc)
+		count++;
+	return count;
+}
+
+static const char *problem_of(const struct launch *launch)
+{
+	switch (launch->error) {
+	case 0:
+		return launch->late ? "it took too long" : HELPER " found nothing";
+	case -ENOENT:
+		return HELPER " is not installed, or /proc is missing";
+	case -ENOSYS:
+		return "it needs Linux 5.9";
+	default:
+		return HELPER " could not be started";
+	}
+}
+
+static void launch_helper(const struct fault *fault, struct scratch *scratch, struct launch *launch)
+{
+	char number[3][24];
+	uint64_t value[3] = {
+		(uint64_t)SYS_0(SYS_getpid), (uintptr_t)fault->uc, (uintptr_t)scratch->path};
+	long error;
+	char *arguments[5] = {HELPER, number[0], number[1], number[2], NULL};
+
+	for (int i = 0; i < 3; i++) {
+		struct text text = {number[i], sizeof(number[i]), 0, false};
+
+		text_decimal(&text, (int64_t)value[i]);
+	}
+	launch->path = find_helper(scratch->line, sizeof(scratch->line));
+	launch->arguments = arguments;
+	error = aside(watch, launch);
+	if (error)
+		launch->error = error;
+}
+
+void backtrace_take(const struct fault *fault, struct scratch *scratch, struct backtrace *trace)
+{
+	struct launch launch = {.error = 0};
+
+	trace->frame = (const struct backtrace_frame *)scratch->path;
+	if (!fault->uc || frame_pc(fault->uc) != fault->pc) {
+		trace->problem = "the handler has changed the registers";
+		return;
+	}
+	memset(scratch->path, 0, sizeof(scratch->path));
+	launch_helper(fault, scratch, &launch);
+	trace->count = count_frames(trace->frame);
+	if (!trace->count)
+		trace->problem = problem_of(&launch);
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The facts of a report by name, in the order of the documentation: sigbus-run(1) describes them.
+ * False: not known, or there is no such fact for this signal. All [H].
+ */
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include "report/report.h"
+#include "base/syscall.h"
+
+static bool add_number(struct text *text, uint64_t number)
+{
+	text_decimal(text, (int64_t)number);
+	return true;
+}
+
+static bool add_address(struct text *text, uintptr_t address)
+{
+	text_hex(text, address);
+	return true;
+}
+
+static bool add_time(struct text *text, const struct fault *fault)
+{
+	(void)fault;
+	text_now(text);
+	return true;
+}
+
+static bool add_pid(struct text *text, const struct fault *fault)
+{
+	(void)fault;
+	return add_number(text, (uint64_t)SYS_0(SYS_getpid));
+}
+
+static bool add_tid(struct text *text, const struct fault *fault)
+{
+	(void)fault;
+	return add_number(text, (uint64_t)SYS_0(SYS_gettid));
+}
+
+static bool add_thread(struct text *text, const struct fault *fault)
+{
+	char name[16] = "";
+
+	(void)fault;
+	SYS_2(SYS_prctl, PR_GET_NAME, name);
+	fact_name(text, name);
+	return true;
+}
+
+static bool add_addr(struct text *text, const struct fault *fault)
+{
+	return !fault->sent && add_address(text, fault->address);
+}
+
+static bool add_cause(struct text *text, const struct fault *fault)
+{
+	if (!fault_is_loss(fault))
+		return false;
+	text_add(text, cause_name(fault->page->loss.cause));
+	return true;
+}
+
+static bool add_path(struct text *text, const struct fault *fault)
+{
+	return fault_is_loss(fault) && fact_path(text, fault);
+}
+
+static bool add_offset(struct text *text, const struct fault *fault)
+{
+	const struct page_facts *page = fault->page;
+
+	if (!page->known || !page->path[0])
+		return false;
+	return add_number(text, page->vma.offset + (fault->address - page->vma.start));
+}
+
+static bool add_start(struct text *text, const struct fault *fault)
+{
+	uintptr_t start, end;
+
+	return fact_extent(fault, &start, &end) && add_address(text, start);
+}
+
+static bool add_end(struct text *text, const struct fault *fault)
+{
+	uintptr_t start, end;
+
+	return fact_extent(fault, &start, &end) && add_address(text, end);
+}
+
+static bool add_owner(struct text *text, const struct fault *fault)
+{
+	unsigned owner = state_owner(fault->range.state);
+
+	if (!fault->range.range || !owner)
+		return false;
+	fact_name(text, owner_name(owner));
+	return true;
+}
+
+static bool add_touched_by(struct text *text, const struct fault *fault)
+{
+	return !fault->sent && fact_place(text, fault->pc);
+}
+
+static bool add_pc(struct text *text, const struct fault *fault)
+{
+	return add_address(text, fault->pc);
+}
+
+static bool add_action(struct text *text, const struct fault *fault)
+{
+	text_add(text, fault->action);
+	return true;
+}
+
+static bool add_pages(struct text *text, const struct fault *fault)
+{
+	return add_number(text, fault->pages);
+}
+
+static bool add_count(struct text *text, const struct fault *fault)
+{
+	return fault->range.range && add_number(text, fault->count);
+}
+
+static bool add_program(struct text *text, const struct fault *fault)
+{
+	(void)fault;
+	fact_name(text, program_name);
+	return true;
+}
+
+static bool add_access(struct text *text, const struct fault *fault)
+{
+	if (!fault_is_loss(fault))
+		return false;
+	text_add(text, fact_access(fault));
+	return true;
+}
+
+static bool add_deleted(struct text *text, const struct fault *fault)
+{
+	if (!fault->page->known)
+		return false;
+	text_add(text, fault->page->vma.deleted ? "true" : "false");
+	return true;
+}
+
+static bool add_file_size(struct text *text, const struct fault *fault)
+{
+	const struct loss *loss = &fault->page->loss;
+
+	return loss->cause == CAUSE_TRUNCATED && add_number(text, loss->file_size);
+}
+
+static bool add_size_is_bound(struct text *text, const struct fault *fault)
+{
+	const struct loss *loss = &fault->page->loss;
+
+	if (loss->cause != CAUSE_TRUNCATED)
+		return false;
+	text_add(text, loss->size_is_bound ? "true" : "false");
+	return true;
+}
+
+static bool add_fs(struct text *text, const struct fault *fault)
+{
+	const struct loss *loss = &fault->page->loss;
+
+	if (!loss->fs[0])
+		return false;
+	text_escaped_bytes(text, loss->fs, strnlen(loss->fs, sizeof(loss->fs)));
+	return true;
+}
+
+static bool add_free_bytes(struct text *text, const struct fault *fault)
+{
+	return fault->page->loss.free_known && add_number(text, fault->page->loss.free_bytes);
+}
+
+static bool add_handler(struct text *text, const struct fault *fault)
+{
+	return fault->handler && fact_place(text, fault->handler);
+}
+
+static bool add_sender_pid(struct text *text, const struct fault *fault)
+{
+	return fault_has_sender(fault) && add_number(text, (uint64_t)fault->info->si_pid);
+}
+
+static bool add_sender_uid(struct text *text, const struct fault *fault)
+{
+	return fault_has_sender(fault) && add_number(text, fault->info->si_uid);
+}
+
+const struct report_field report_fields[] = {
+	{"time", true, add_time},
+	{"pid", false, add_pid},
+	{"tid", false, add_tid},
+	{"thread", true, add_thread},
+	{"code", true, fact_code},
+	{"addr", true, add_addr},
+	{"cause", true, add_cause},
+	{"path", true, add_path},
+	{"offset", false, add_offset},
+	{"map_start", true, add_start},
+	{"map_end", true, add_end},
+	{"map_prot", true, fact_protection},
+	{"owner", true, add_owner},
+	{"mapped_by", true, fact_mapped_by},
+	{"touched_by", true, add_touched_by},
+	{"pc", true, add_pc},
+	{"rule", true, fact_rule},
+	{"action", true, add_action},
+	{"pages", false, add_pages},
+	{"count", false, add_count},
+	{"program", true, add_program},
+	{"access", true, add_access},
+	{"deleted", false, add_deleted},
+	{"file_size", false, add_file_size},
+	{"file_size_is_bound", false, add_size_is_bound},
+	{"fs", true, add_fs},
+	{"free_bytes", false, add_free_bytes},
+	{"handler", true, add_handler},
+	{"sender_pid", false, add_sender_pid},
+	{"sender_uid", false, add_sender_uid},
+	{"hint", true, fact_hint},
+	{NULL, false, NULL},
+};

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* The report as a message of the journal, with the facts as fields of their own. All [H]. */
+#include "report/report.h"
+
+static void add_field(struct text *text, const struct report_field *fact, const struct fault *fault)
+{
+	struct journal_field field = journal_begin(text, "SIGBUS_", fact->name);
+
+	if (fact->add(text, fault))
+		journal_end(text, &field);
+	else
+		*text = field.before;
+}
+
+void report_journal(struct text *text, const struct fault *fault, const struct backtrace *trace)
+{
+	struct journal_field field;
+
+	journal_head(text, fault_is_fatal(fault) ? JOURNAL_ERROR : JOURNAL_WARNING);
+	field = journal_begin(text, "", "MESSAGE");
+	report_line(text, fault, NULL);
+	journal_end(text, &field);
+	for (const struct report_field *fact = report_fields; fact->name; fact++)
+		add_field(text, fact, fault);
+	if (!trace)
+		return;
+	field = journal_begin(text, "", "SIGBUS_BACKTRACE");
+	report_frames(text, trace, "");
+	journal_end(text, &field);
+}

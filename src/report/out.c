@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where lines go: SIGBUS_LOG.
+ *
+ * A line must not block the thread that faulted, must not raise a signal in it, and must not end up
+ * in a file of the program's that happens to have the number of the old stderr. A line that can't
+ * be written so is counted, and the next one that can says how many were lost.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/uio.h>
+#include "internal.h"
+#include "report/report.h"
+#include "base/syscall.h"
+
+/* Set while there is one thread, then only read. */
+static struct out_target out = {.fd = 2};
+static struct identity identity; /* of the descriptor when it was named */
+
+static _Atomic uint64_t lost_untold;
+static atomic_bool is_torn; /* the last write stopped in the middle of a line */
+
+int out_open(const char *spec, char *error, size_t error_size)
+{
+	int result = out_parse(spec, &out, error, error_size);
+
+	identity = identify(out.fd);
+	return result;
+}
+
+enum out_format out_format(void)
+{
+	return out.format;
+}
+
+bool out_wanted(void)
+{
+	return out.kind != OUT_OFF;
+}
+
+bool out_start_line_wanted(void)
+{
+	return out.start_line && out_wanted();
+}
+
+bool out_backtrace_wanted(void)
+{
+	return out.backtrace && out_wanted();
+}
+
+/* ---- destinations ---- */
+
+static long write_fd(struct lines *lines)
+{
+	struct identity now = identify(out.fd);
+
+	return same_identity(&now, &identity) ? write_lines(out.fd, &now, lines) : -ESTALE;
+}
+
+static bool expand_path(char *path, size_t size)
+{
+	struct text text = {path, size, 0, false};
+
+	text_bytes(&text, out.path, out.directory_length);
+	for (const char *at = out.path + out.directory_length; *at; at++) {
+		if (*at == '%' && *++at == 'p')
+			text_decimal(&text, SYS_0(SYS_getpid));
+		else
+			text_bytes(&text, at, 1);
+	}
+	return !text.cut;
+}
+
+static long write_opened(const char *path, struct lines *lines)
+{
+	struct identity identity;
+	long result;
+	long fd = SYS_4(SYS_openat, AT_FDCWD, path,
+		O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+		0600);
+
+	if (fd < 0)
+		return fd;
+	identity = identify((int)fd);
+	result = write_lines((int)fd, &identity, lines);
+	SYS_1(SYS_close, fd);
+	return result;
+}
+
+static long write_path(struct lines *lines)
+{
+	struct scratch *scratch = scratch_get();
+	long result = -ENAMETOOLONG;
+
+	if (!scratch)
+		return -EAGAIN;
+	if (expand_path(scratch->path, sizeof(scratch->path)))
+		result = write_opened(scratch->path, lines);
+	scratch_put(scratch);
+	return result;
+}
+
+/* ---- lines ---- */
+
+void out_count_lost(void)
+{
+	counter_add(&counters()->lost, 1);
+	atomic_fetch_add(&lost_untold, 1);
+}
+
+static void note_lost(struct text *text, uint64_t count)
+{
+	char note[48];
+	struct text words = {note, sizeof(note), 0, false};
+
+	if (atomic_load(&is_torn))
+		text_add(text, "\n");
+	if (!count)
+		return;
+	text_decimal(&words, (int64_t)count);
+	text_add(&words, count == 1 ? " line lost" : " lines lost");
+	note_add(text, note);
+}
+
+static long write_out(struct lines *lines)
+{
+	switch (out.kind) {
+	case OUT_SOCKET:
+		return journal_send(lines);
+	case OUT_PATH:
+		return write_path(lines);
+	default:
+		return write_fd(lines);
+	}
+}
+
+static void send_lines(struct lines *lines, uint64_t untold)
+{
+	size_t noted = lines->part[0].iov_len;
+	long result = write_out(lines);
+
+	if (result > 0 && out.kind != OUT_SOCKET)
+		atomic_store(&is_torn, result != (long)lines->length && result != (long)noted);
+	if (result < (long)noted)
+		atomic_fetch_add(&lost_untold, untold);
+	if (result < (long)lines->length)
+		out_count_lost();
+}
+
+/* It is rare, and the stack may be small. */
+static APART void send_with_note(struct lines *lines)
+{
+	char note[160];
+	struct text text = {note, sizeof(note), 0, false};
+	uint64_t untold = atomic_exchange(&lost_untold, 0);
+
+	note_lost(&text, untold);
+	lines->part[0] = (struct iovec){note, text.length};
+	lines->length += text.length;
+	send_lines(lines, untold);
+}
+
+void out_line(const char *line, size_t length)
+{
+	struct lines lines = {{{NULL, 0}, {(void *)line, length}}, length};
+
+	if (out.kind == OUT_OFF)
+		return;
+	if (atomic_load(&lost_untold) || atomic_load(&is_torn))
+		send_with_note(&lines);
+	else
+		send_lines(&lines, 0);
+}
+
+void out_stderr_line(const char *line, size_t length)
+{
+	struct lines lines = {{{(void *)line, length}, {NULL, 0}}, length};
+	struct identity stderr_now = identify(2);
+
+	if (stderr_now.type)
+		write_lines(2, &stderr_now, &lines);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is reported, and when: each fault is counted, and as many are told as help. report-*.c says
+ * how. All [H], apart from the summary.
+ */
+#include <signal.h>
+#include <string.h>
+#include "report/report.h"
+#include "base/syscall.h"
+
+#define ALWAYS_REPORTED 10
+
+/* While a buffer is held, nothing may run on this thread that could leave by siglongjmp(). */
+
+static struct scratch *hold_scratch(uint64_t *mask)
+{
+	struct scratch *scratch;
+
+	*mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
+	scratch = scratch_get();
+	if (!scratch)
+		mask_swap(SIG_SETMASK, *mask);
+	return scratch;
+}
+
+static void release_scratch(struct scratch *scratch, uint64_t mask)
+{
+	scratch_put(scratch);
+	mask_swap(SIG_SETMASK, mask);
+}
+
+/* Of many faults in one range only each power of two is told. */
+static bool is_due_by_count(const struct fault *fault)
+{
+	uint32_t count = fault->range.range ? fault->count : 1;
+
+	return count <= ALWAYS_REPORTED || (count & (count - 1)) == 0 || fault_is_fatal(fault);
+}
+
+bool report_is_due(const struct fault *fault)
+{
+	return out_wanted() && is_due_by_count(fault);
+}
+
+/* The end of a long path tells more than its beginning. */
+static void keep_path(struct page_facts *page, const char *path)
+{
+	size_t length = strlen(path), room = sizeof(page->path) - 1;
+
+	page->path_cut = length > room;
+	memcpy(page->path, path + (page->path_cut ? length - room : 0),
+		(page->path_cut ? room : length) + 1);
+	page->vma.path = "";
+}
+
+const struct page_facts page_unknown = {.vma = {.path = ""}};
+
+void report_look(struct fault *fault, struct page_facts *page)
+{
+	struct scratch *scratch;
+	uint64_t mask;
+
+	if (fault->sent || !fault_is_loss(fault) || !report_is_due(fault))
+		return;
+	scratch = hold_scratch(&mask);
+	if (!scratch)
+		return;
+	fault->page = page;
+	memset(page, 0, sizeof(*page));
+	page->asked = true;
+	page->known =
+		vma_query(fault->address, &page->vma, scratch->path, sizeof(scratch->path)) == 0;
+	if (page->known) {
+		page->loss = cause_find(fault->info, &page->vma, fault->write, &scratch->mounts);
+		keep_path(page, scratch->path);
+	}
+	release_scratch(scratch, mask);
+}
+
+static void compose(struct text *text, const struct fault *fault, const struct backtrace *trace)
+{
+	switch (out_format()) {
+	case OUT_TEXT:
+		report_text(text, fault, trace);
+		break;
+	case OUT_JSON:
+		report_json(text, fault, trace);
+		break;
+	case OUT_JOURNAL:
+		report_journal(text, fault, trace);
+		break;
+	}
+}
+
+/* It may never happen again; but the report must not wait for a server that does not answer. */
+static bool needs_backtrace(const struct fault *fault)
+{
+	return fault_is_fatal(fault) && fault_is_loss(fault) && !secure_mode && aside_is_harmless() &&
+	       !fs_is_served(fault->page->loss.fs);
+}
+
+static void write_report(const struct fault *fault, struct scratch *scratch)
+{
+	struct text text = {scratch->line, sizeof(scratch->line), 0, false};
+	struct backtrace trace = {.brief = !out_backtrace_wanted()};
+	bool taken = false;
+
+	if (!trace.brief || needs_backtrace(fault)) {
+		backtrace_take(fault, scratch, &trace);
+		taken = !trace.brief || !trace.problem;
+	}
+	compose(&text, fault, taken ? &trace : NULL);
+	counter_add(&counters()->reported, 1);
+	out_line(scratch->line, text.length);
+}
+
+static void tell(const struct fault *fault)
+{
+	uint64_t mask;
+	struct scratch *scratch = hold_scratch(&mask);
+
+	if (!scratch) {
+		out_count_lost();
+		return;
+	}
+	write_report(fault, scratch);
+	release_scratch(scratch, mask);
+}
+
+/* Nothing was replaced, so it is not too late. */
+static APART void look_and_tell(struct fault *fault)
+{
+	struct page_facts page;
+
+	report_look(fault, &page);
+	tell(fault);
+	fault->page = &page_unknown;
+}
+
+void report_fault(struct fault *fault)
+{
+	if (!report_is_due(fault))
+		return;
+	if (fault_is_fatal(fault) && !fault->page->asked)
+		look_and_tell(fault);
+	else
+		tell(fault);
+}
+
+/* ---- counting ---- */
+
+static void count_fault(const struct fault *fault)
+{
+	struct counters *count = counters();
+
+	counter_add(&count->faults, 1);
+	if (!fault->range.range)
+		counter_add(&count->untracked, 1);
+	if (fault->rule && fault->rule->quiet)
+		counter_add(&count->quiet, 1);
+	else if (!is_due_by_count(fault))
+		counter_add(&count->suppressed, 1);
+}
+
+static void count_pages(const struct fault *fault)
+{
+	struct counters *count = counters();
+
+	if (!fault->pages)
+		return;
+	counter_add(&count->repaired_pages, fault->pages);
+	if (!(state_flags(fault->range.state) & RANGE_REPAIRED))
+		counter_add(&count->repaired_ranges, 1);
+}
+
+/* An answer that is not the last one (wait) comes before another one for the same fault. */
+void report_count(struct fault *fault)
+{
+	struct counters *count = counters();
+
+	if (fault->reported)
+		return;
+	if (!fault->sent && !fault->counted)
+		count_fault(fault);
+	fault->counted = true;
+	count_pages(fault);
+	if (fault_is_fatal(fault))
+		counter_add(&count->fatal, 1);
+	else if (!strcmp(fault->action, "owner"))
+		counter_add(&count->owner_answered, 1);
+	else if (!strcmp(fault->action, "chain"))
+		counter_add(&count->chained, 1);
+}
+
+/* ---- the end ---- */
+
+static void add_count(struct text *text, uint64_t count, const char *noun)
+{
+	text_decimal(text, (int64_t)count);
+	text_add(text, noun);
+	if (count != 1)
+		text_add(text, "s");
+}
+
+/* What no line of its own has told is at least counted here. +quiet alone is no reason to speak. */
+void report_summary(void)
+{
+	struct counters *count = counters();
+	uint64_t lost = count->lost, untracked = count->failed_open;
+	char line[512];
+	struct text text = {line, sizeof(line), 0, false};
+
+	if (!count->suppressed && !lost && !untracked)
+		return;
+	text_add(&text, "summary of ");
+	text_escaped(&text, program_name);
+	text_add(&text, "[");
+	text_decimal(&text, SYS_0(SYS_getpid));
+	text_add(&text, "]: ");
+	add_count(&text, count->faults, " fault");
+	text_add(&text, ", ");
+	add_count(&text, count->repaired_pages, " page");
+	text_add(&text, " replaced in ");
+	add_count(&text, count->repaired_ranges, " range");
+	text_add(&text, ", ");
+	add_count(&text, count->suppressed + count->quiet, " fault");
+	text_add(&text, " not reported, ");
+	add_count(&text, lost, " line");
+	text_add(&text, " lost");
+	if (untracked) {
+		text_add(&text, ", ");
+		add_count(&text, untracked, " mapping");
+		text_add(&text, " that could not be tracked");
+	}
+	report_note(line);
+}

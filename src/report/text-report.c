@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One line a fault: what was lost, where, who touched it, who mapped it, and what became of it.
+ * All [H].
+ */
+#include <string.h>
+#include <sys/prctl.h>
+#include "report/report.h"
+#include "base/syscall.h"
+
+#define BRIEF_FRAMES 16
+
+static void add_number(struct text *text, const char *before, uint64_t number, const char *after)
+{
+	text_add(text, before);
+	text_decimal(text, (int64_t)number);
+	text_add(text, after);
+}
+
+static void add_code_place(struct text *text, uintptr_t address)
+{
+	if (fact_place(text, address))
+		return;
+	text_hex(text, address);
+	text_add(text, " (in no object)");
+}
+
+static void add_thread(struct text *text)
+{
+	char name[16] = "";
+
+	SYS_2(SYS_prctl, PR_GET_NAME, name);
+	text_add(text, "SIGBUS in ");
+	fact_name(text, program_name);
+	add_number(text, "[", (uint64_t)SYS_0(SYS_getpid), "]");
+	add_number(text, ", thread ", (uint64_t)SYS_0(SYS_gettid), " \"");
+	fact_name(text, name);
+	text_add(text, "\": ");
+}
+
+static void add_sender(struct text *text, const struct fault *fault)
+{
+	text_add(text, "sent");
+	if (fault_has_sender(fault)) {
+		add_number(text, " by pid ", (uint64_t)fault->info->si_pid, "");
+		add_number(text, " (uid ", fault->info->si_uid, ")");
+	}
+	text_add(text, ", si_code ");
+	fact_code(text, fault);
+}
+
+/* ---- the page ---- */
+
+static void add_memory(struct text *text, const struct fault *fault)
+{
+	const struct page_facts *page = fault->page;
+
+	if (!page->known) {
+		text_add(text, "unknown memory");
+	} else if (!page->path[0]) {
+		text_add(text, "anonymous memory");
+	} else {
+		text_add(text, "\"");
+		fact_path(text, fault);
+		text_add(text, page->vma.deleted ? "\" (deleted)" : "\"");
+	}
+}
+
+static void add_size(struct text *text, const struct loss *loss)
+{
+	bool is_bound = loss->size_is_bound && loss->file_size;
+
+	add_number(text, is_bound ? ", file size at most " : ", file size ", loss->file_size, "");
+}
+
+static void add_free(struct text *text, const struct loss *loss)
+{
+	if (loss->fs[0]) {
+		text_add(text, " on ");
+		text_escaped_bytes(text, loss->fs, strnlen(loss->fs, sizeof(loss->fs)));
+	}
+	if (loss->free_known)
+		add_number(text, ", ", loss->free_bytes, " bytes free");
+}
+
+/* In the words of the policy language: who reads a line can write a rule. */
+static void add_cause(struct text *text, const struct loss *loss)
+{
+	if (loss->cause == CAUSE_UNKNOWN)
+		text_add(text, "cause ");
+	text_add(text, cause_name(loss->cause));
+	if (loss->cause == CAUSE_TRUNCATED)
+		add_size(text, loss);
+	else if (loss->cause == CAUSE_NOSPACE)
+		add_free(text, loss);
+}
+
+static void add_page(struct text *text, const struct fault *fault)
+{
+	const struct page_facts *page = fault->page;
+
+	text_add(text, "page of ");
+	add_memory(text, fault);
+	text_add(text, " is lost (");
+	fact_code(text, fault);
+	text_add(text, ", ");
+	add_cause(text, &page->loss);
+	text_add(text, ") at ");
+	text_hex(text, fault->address);
+	if (page->known && page->path[0]) {
+		text_add(text, ", offset ");
+		text_hex(text, page->vma.offset + (fault->address - page->vma.start));
+	}
+	text_add(text, ", ");
+	text_add(text, fact_access(fault));
+	text_add(text, " by ");
+	add_code_place(text, fault->pc);
+}
+
+/* A fault, but of no page: alignment, or an address that is none. */
+static void add_bad_access(struct text *text, const struct fault *fault)
+{
+	text_add(text, "bad access (");
+	fact_code(text, fault);
+	text_add(text, ") at ");
+	text_hex(text, fault->address);
+	text_add(text, " by ");
+	add_code_place(text, fault->pc);
+}
+
+/* ---- its mapping ---- */
+
+static void add_maker(struct text *text, const struct fault *fault)
+{
+	bool registered = state_flags(fault->range.state) & RANGE_REGISTERED;
+
+	text_add(text, fault->range.range && registered ? " registered by " : " made by ");
+	if (!fact_mapped_by(text, fault))
+		text_add(text, "unknown");
+	if (fault->range.range)
+		add_number(text, ", fault ", fault->count, " of this range");
+}
+
+static void add_mapping(struct text *text, const struct fault *fault)
+{
+	uintptr_t start, end;
+
+	text_add(text, "; mapping ");
+	if (fact_extent(fault, &start, &end)) {
+		text_hex(text, start);
+		text_add(text, "-");
+		text_hex(text, end);
+		text_add(text, " ");
+		if (!fact_protection(text, fault))
+			text_add(text, "(protection unknown)");
+	} else {
+		text_add(text, "unknown");
+	}
+	add_maker(text, fault);
+}
+
+/* ---- the answer ---- */
+
+static void add_rule(struct text *text, const struct fault *fault)
+{
+	const struct rule *rule = fault->rule;
+
+	if (!rule)
+		return;
+	text_add(text, "rule ");
+	fact_rule(text, fault);
+	if (!rule->item) {
+		text_add(text, " (built-in): ");
+	} else if (!rule->line) {
+		add_number(text, " (item ", rule->item, "): ");
+	} else {
+		add_number(text, " (item ", rule->item, "");
+		add_number(text, ", line ", rule->line, "): ");
+	}
+}
+
+static void add_handler(struct text *text, const char *before, uintptr_t handler)
+{
+	text_add(text, before);
+	text_add(text, "the handler at ");
+	add_code_place(text, handler);
+}
+
+static void add_outcome(struct text *text, const struct fault *fault)
+{
+	const char *action = fault->action;
+
+	if (!strcmp(action, "owner"))
+		add_handler(text, "answered by ", fault->handler);
+	else if (!strcmp(action, "chain"))
+		add_handler(text, "handed to ", fault->handler);
+	else if (!strcmp(action, "default"))
+		text_add(text, "no handler answered: killed by SIGBUS");
+	else if (!strcmp(action, "abort"))
+		text_add(text, "abort: killed by SIGBUS");
+	else if (!strcmp(action, "wait"))
+		text_add(text, "wait: trying again");
+	else {
+		text_add(text, action);
+		add_number(text, ", ", fault->pages, fault->pages == 1 ? " page" : " pages");
+	}
+}
+
+static void add_hint(struct text *text, const struct fault *fault)
+{
+	struct text before = *text;
+
+	text_add(text, "; hint: ");
+	if (!fact_hint(text, fault))
+		*text = before;
+}
+
+/* ---- frames ---- */
+
+static void add_frame(struct text *text, const struct backtrace *trace, unsigned i)
+{
+	struct text before;
+
+	if (!frame_place(text, trace, i))
+		text_add(text, "(in no object)");
+	before = *text;
+	text_add(text, " ");
+	if (!frame_symbol(text, trace, i))
+		*text = before;
+}
+
+/* From the innermost one on, in the line itself. */
+static void add_brief_frames(struct text *text, const struct backtrace *trace)
+{
+	text_add(text, "; backtrace: ");
+	for (unsigned i = 0; i < trace->count && i < BRIEF_FRAMES; i++) {
+		if (i > 0)
+			text_add(text, " < ");
+		add_frame(text, trace, i);
+	}
+	if (trace->count > BRIEF_FRAMES)
+		text_add(text, " < ...");
+}
+
+/* ---- the line, and a line for each frame ---- */
+
+void report_line(struct text *text, const struct fault *fault, const struct backtrace *trace)
+{
+	add_thread(text);
+	if (fault->sent) {
+		add_sender(text, fault);
+	} else if (fault_is_loss(fault)) {
+		add_page(text, fault);
+		add_mapping(text, fault);
+	} else {
+		add_bad_access(text, fault);
+	}
+	text_add(text, "; ");
+	add_rule(text, fault);
+	add_outcome(text, fault);
+	if (trace && trace->brief)
+		add_brief_frames(text, trace);
+	add_hint(text, fault);
+}
+
+void report_frames(struct text *text, const struct backtrace *trace, const char *before)
+{
+	if (trace->problem) {
+		text_add(text, before);
+		text_add(text, "no backtrace: ");
+		text_add(text, trace->problem);
+		text_add(text, "\n");
+	}
+	for (unsigned i = 0; i < trace->count; i++) {
+		struct text whole = *text;
+
+		text_add(text, before);
+		add_number(text, "#", i, " ");
+		text_hex(text, trace->frame[i].pc);
+		text_add(text, " ");
+		add_frame(text, trace, i);
+		text_add(text, "\n");
+		if (text->cut) {
+			*text = whole;
+			return;
+		}
+	}
+}
+
+void report_text(struct text *text, const struct fault *fault, const struct backtrace *trace)
+{
+	text_add(text, "libsigbus: ");
+	text->size--; /* a line that was cut ends too */
+	report_line(text, fault, trace);
+	text->size++;
+	text->cut = false;
+	text_add(text, "\n");
+	if (trace && !trace->brief)
+		report_frames(text, trace, "libsigbus:   ");
+}

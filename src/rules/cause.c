@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Why a page is lost: what can be proved from inside the handler, else unknown. All [H].
+ *
+ * Only the size of the file proves a truncation. It can be had
+ *  - by the file's name, where that still leads to the same inode. The file system is never asked
+ *    to do I/O for it (RESOLVE_CACHED, AT_STATX_DONT_SYNC): a dead server would stop the handler,
+ *    and what the kernel has cached is what decided the fault;
+ *  - without a name by /proc/self/map_files, if we are privileged enough, or, for files in memory,
+ *    by a descriptor that the program still has open;
+ *  - for a memfd from the first lost page, because there, other than on a disk or a tmpfs with a
+ *    limit, every other cause can be excluded. A hole is filled on reading, and fails only if
+ *    the system counts commitments strictly (mode 2); a page that was written can be lost only by
+ *    reading it from swap; poison has its own si_code and its own answer to the probe; huge pages
+ *    come from a pool that can be empty. So: no huge pages, not mode 2, nothing in swap, and a
+ *    mapping that is readable up to a page and lost behind it. (userfaultfd in its SIGBUS mode, on
+ *    the process's own shared memory, could be made to look the same.)
+ *
+ * A page inside the file is lost for lack of space only if there is none, and if the access needed
+ * some: any access to memory, but on a disk only a write to a page that can be read. Other
+ * failures there, and all those of servers, are not told apart: unknown.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include "internal.h"
+#include "base/syscall.h"
+
+#define DESCRIPTORS_MAX 1024
+#define DISK_SPACE_MIN 65536 /* a disk's file system may need some blocks to add one page */
+#define TAIL_PROBES 7
+#define SEARCH_PROBES 16 /* and so pages: each probe halves what is left */
+
+/* ---- the file itself ---- */
+
+struct file {
+	uint64_t inode, size;
+	uint32_t dev_major, dev_minor;
+	uint16_t mode;
+};
+
+static APART int status(int directory, const char *path, int flags, struct file *file)
+{
+	struct statx found;
+	long error;
+
+	flags |= AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
+	error = SYS_5(
+		SYS_statx, directory, path, flags, STATX_TYPE | STATX_INO | STATX_SIZE, &found);
+	if (error == 0)
+		*file = (struct file){found.stx_ino, found.stx_size, found.stx_dev_major,
+			found.stx_dev_minor, found.stx_mode};
+	return (int)error;
+}
+
+static bool is_mapped_file(const struct vma *vma, const struct file *file)
+{
+	return file->dev_major == vma->dev_major && file->dev_minor == vma->dev_minor &&
+	       file->inode == vma->inode;
+}
+
+static bool status_by_name(const struct vma *vma, struct file *file)
+{
+	struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_CACHED};
+	long fd = SYS_4(SYS_openat2, AT_FDCWD, vma->path, &how, sizeof(how));
+	int error;
+
+	if (fd < 0)
+		return false;
+	error = status((int)fd, "", AT_EMPTY_PATH, file);
+	SYS_1(SYS_close, fd);
+	return error == 0 && is_mapped_file(vma, file);
+}
+
+/* The link leads to the mapped file, whatever device number stat() has for it. */
+static bool status_by_mapping(const struct vma *vma, struct file *file)
+{
+	char path[64];
+	struct text text = {path, sizeof(path), 0, false};
+
+	text_add(&text, "/proc/self/map_files/");
+	text_hex_digits(&text, vma->start);
+	text_add(&text, "-");
+	text_hex_digits(&text, vma->end);
+	return status(AT_FDCWD, path, 0, file) == 0 && file->inode == vma->inode;
+}
+
+/* Only a file in memory has seals: no other file, and so no server, is asked for its status. */
+static bool status_by_descriptor(const struct vma *vma, struct file *file)
+{
+	for (int fd = 0; fd < DESCRIPTORS_MAX; fd++)
+		if (SYS_2(SYS_fcntl, fd, F_GET_SEALS) >= 0 &&
+			status(fd, "", AT_EMPTY_PATH, file) == 0 && is_mapped_file(vma, file))
+			return true;
+	return false;
+}
+
+static APART bool find_file(const struct vma *vma, struct file *file)
+{
+	if (vma->path[0] != '/')
+		return false;
+	if (!vma->deleted)
+		return status_by_name(vma, file);
+	return status_by_mapping(vma, file) || status_by_descriptor(vma, file);
+}
+
+/* ---- the file's size, from what can be read ---- */
+
+static bool commitments_are_strict(void)
+{
+	char mode = '2';
+	long fd = SYS_4(
+		SYS_openat, AT_FDCWD, "/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC, 0);
+
+	if (fd < 0)
+		return true;
+	if (SYS_3(SYS_read, fd, &mode, 1) != 1)
+		mode = '2';
+	SYS_1(SYS_close, fd);
+	return mode == '2';
+}
+
+APART bool swap_is_used(void)
+{
+	struct sysinfo info;
+
+	return SYS_1(SYS_sysinfo, &info) < 0 || info.freeswap != info.totalswap;
+}
+
+/* type: of the file system. */
+static bool only_the_end_explains(const struct vma *vma, const char *type)
+{
+	return strcmp(vma_kind(vma), "memfd") == 0 && vma->deleted && strcmp(type, "tmpfs") == 0 &&
+	       (vma->prot & PROT_READ) && !commitments_are_strict() && !swap_is_used();
+}
+
+/* Some pages from the lost one up to the last: one that can be read, and it was not the end. */
+static bool tail_is_lost(uintptr_t page, uintptr_t end)
+{
+	uintptr_t pages = (end - page) >> PAGE_SHIFT;
+	unsigned count = pages < TAIL_PROBES ? (unsigned)pages : TAIL_PROBES;
+
+	for (unsigned i = 1; i <= count; i++)
+		if (probe(page + ((pages * i / count - 1) << PAGE_SHIFT), false) != -EFAULT)
+			return false;
+	return true;
+}
+
+/* The first lost page, 0: it can't be told. lost is one. */
+static uintptr_t first_lost(uintptr_t start, uintptr_t lost)
+{
+	while (start < lost) {
+		uintptr_t middle = start + (((lost - start) >> (PAGE_SHIFT + 1)) << PAGE_SHIFT);
+		int error = probe(middle, false);
+
+		if (error == -EFAULT)
+			lost = middle;
+		else if (error == 0)
+			start = middle + PAGE_SIZE;
+		else
+			return 0;
+	}
+	return lost;
+}
+
+static APART bool find_end(const struct vma *vma, uintptr_t page, const char *type, uint64_t *size)
+{
+	uintptr_t first;
+
+	if ((vma->end - vma->start) >> PAGE_SHIFT >= 1u << SEARCH_PROBES ||
+		!only_the_end_explains(vma, type) || probe(page, false) != -EFAULT)
+		return false;
+	first = first_lost(vma->start, page);
+	if (!first || !tail_is_lost(first, vma->end))
+		return false;
+	*size = vma->offset + (first - vma->start);
+	return true;
+}
+
+/* ---- devices ---- */
+
+/* file: NULL: not found. */
+static bool is_device(const struct vma *vma, const struct file *file, const struct loss *loss)
+{
+	if (file)
+		return S_ISCHR(file->mode) || S_ISBLK(file->mode);
+	if (text_starts(vma->path, "/dmabuf:") ||
+		text_starts(vma->path, "anon_inode:[vfio-device]"))
+		return true;
+	return strcmp(vma_kind(vma), "device") == 0 && strcmp(loss->fs, "devtmpfs") == 0;
+}
+
+/* The number in a small file of the kernel's: 0, or -errno. */
+static int read_number(const char *path, uint64_t *number)
+{
+	char digits[24];
+	long fd = SYS_4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0), length;
+
+	if (fd < 0)
+		return (int)fd;
+	length = SYS_3(SYS_read, fd, digits, sizeof(digits));
+	SYS_1(SYS_close, fd);
+	if (length <= 0 || digits[0] < '0' || digits[0] > '9')
+		return length < 0 ? (int)length : -EINVAL;
+	*number = 0;
+	for (long i = 0; i < length && digits[i] >= '0' && digits[i] <= '9'; i++)
+		*number = *number * 10 + (unsigned)(digits[i] - '0');
+	return 0;
+}
+
+/* Was the disk under the file system pulled out, or the file taken away from a loop device? */
+static APART bool disk_is_gone(const struct vma *vma)
+{
+	char path[64];
+	struct text text = {path, sizeof(path), 0, false};
+	uint64_t sectors;
+	int error;
+
+	if (!vma->dev_major)
+		return false;
+	text_add(&text, "/sys/dev/block/");
+	text_decimal(&text, vma->dev_major);
+	text_add(&text, ":");
+	text_decimal(&text, vma->dev_minor);
+	text_add(&text, "/size");
+	error = read_number(path, &sectors);
+	if (error == -ENOENT)
+		return SYS_3(SYS_faccessat, AT_FDCWD, "/sys/dev/block", 0) == 0;
+	return error == 0 && sectors == 0;
+}
+
+/* ---- space ---- */
+
+static int pool_number(uint32_t page_size, const char *name, uint64_t *number)
+{
+	char path[96];
+	struct text text = {path, sizeof(path), 0, false};
+
+	text_add(&text, "/sys/kernel/mm/hugepages/hugepages-");
+	text_decimal(&text, page_size / 1024);
+	text_add(&text, "kB/");
+	text_add(&text, name);
+	return read_number(path, number);
+}
+
+/* What is reserved is free, but for others. */
+static APART bool pool_is_empty(uint32_t page_size)
+{
+	uint64_t free_pages, reserved;
+
+	return pool_number(page_size, "free_hugepages", &free_pages) == 0 &&
+	       pool_number(page_size, "resv_hugepages", &reserved) == 0 && free_pages <= reserved;
+}
+
+/* page is inside the file. */
+static bool lacks_space(const struct vma *vma, bool write, bool readable, const struct loss *loss)
+{
+	if (strcmp(vma_kind(vma), "hugetlb") == 0)
+		return vma->page_size > PAGE_SIZE && pool_is_empty(vma->page_size);
+	if (!loss->free_known)
+		return false;
+	if (strcmp(loss->fs, "tmpfs") == 0)
+		return loss->free_bytes < PAGE_SIZE;
+	return write && readable && vma->shared && loss->free_bytes < DISK_SPACE_MIN;
+}
+
+/* ---- */
+
+struct access {
+	const struct vma *vma;
+	uintptr_t page;
+	bool write;
+	struct mount_reader *reader;
+};
+
+/* Inside the file, as far as is known. inside: it surely is. */
+static enum cause cause_inside(const struct access *access, bool inside, struct loss *loss)
+{
+	const struct vma *vma = access->vma;
+	bool write = access->write, readable = write && probe(access->page, false) == 0;
+
+	loss->free_known = fs_space(vma, access->reader, &loss->free_bytes, &loss->free_inodes);
+	if (!inside && !readable)
+		return CAUSE_UNKNOWN;
+	if (disk_is_gone(vma))
+		return CAUSE_DEVICE;
+	return lacks_space(vma, write, readable, loss) ? CAUSE_NOSPACE : CAUSE_UNKNOWN;
+}
+
+static void find_cause(const struct access *access, struct loss *loss)
+{
+	const struct vma *vma = access->vma;
+	uintptr_t page = access->page;
+	struct file file;
+	bool found = find_file(vma, &file), sized = found && S_ISREG(file.mode);
+
+	if (sized)
+		loss->file_size = file.size;
+	else if (!found && find_end(vma, page, loss->fs, &loss->file_size))
+		sized = loss->size_is_bound = true;
+	if (is_device(vma, found ? &file : NULL, loss))
+		loss->cause = CAUSE_DEVICE;
+	else if (sized && loss->file_size <= vma->offset + (page - vma->start))
+		loss->cause = CAUSE_TRUNCATED;
+	else
+		loss->cause = cause_inside(access, sized, loss);
+}
+
+/*
+ * A kernel that was built without the handling of bad memory has userfaultfd's poison all the same,
+ * and says BUS_ADRERR then. Only memory can have it: no server is asked by looking there.
+ */
+static bool is_poisoned(const struct vma *vma, uintptr_t page, const struct loss *loss)
+{
+	bool memory = vma->path[0] != '/' || strcmp(loss->fs, "tmpfs") == 0 ||
+		      strcmp(loss->fs, "hugetlbfs") == 0;
+
+	return memory && probe_poison(page);
+}
+
+struct search {
+	const siginfo_t *info;
+	struct access access;
+	struct loss loss;
+};
+
+static void search_here(void *data)
+{
+	struct search *search = data;
+	const struct vma *vma = search->access.vma;
+	struct loss *loss = &search->loss;
+	uintptr_t page = search->access.page;
+
+	fs_type_here(vma, search->access.reader, loss->fs, sizeof(loss->fs));
+	if (search->info->si_code != BUS_ADRERR || page < vma->start || page >= vma->end)
+		return;
+	if (is_poisoned(vma, page, loss))
+		loss->cause = CAUSE_HWPOISON;
+	else
+		find_cause(&search->access, loss);
+}
+
+struct loss cause_find(
+	const siginfo_t *info, const struct vma *vma, bool write, struct mount_reader *reader)
+{
+	uintptr_t page = (uintptr_t)info->si_addr & PAGE_MASK;
+	struct search search = {info, {vma, page, write, reader}, {.cause = CAUSE_UNKNOWN}};
+
+	if (info->si_code == BUS_MCEERR_AR)
+		search.loss.cause = CAUSE_HWPOISON;
+	if (vma)
+		with_descriptors(search_here, &search);
+	return search.loss;
+}
+
+const char *cause_name(enum cause cause)
+{
+	static const char *const names[CAUSE_COUNT] = {
+		[CAUSE_UNKNOWN] = "unknown",
+		[CAUSE_TRUNCATED] = "truncated",
+		[CAUSE_NOSPACE] = "nospace",
+		[CAUSE_DEVICE] = "device",
+		[CAUSE_HWPOISON] = "hwpoison",
+	};
+
+	return names[cause];
+}

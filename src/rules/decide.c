@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers what the rules ask: only what is asked, and the kernel at most once. [H] */
+#include "rules/decide.h"
+#include "owner/owner.h"
+
+static bool look(struct facts *facts)
+{
+	char *path = facts->scratch->path;
+	size_t size = sizeof(facts->scratch->path);
+
+	if (facts->fault)
+		return vma_query(facts->fault->address, &facts->vma, path, size) == 0;
+	return reserve_view(facts->mapping, &facts->vma, path, size);
+}
+
+static const struct vma *view(struct facts *facts)
+{
+	if (!facts->viewed && facts->scratch)
+		facts->viewed = look(facts);
+	return facts->viewed ? &facts->vma : NULL;
+}
+
+static const char *mapping_word(const struct vma *vma, unsigned i)
+{
+	if (i == 0)
+		return vma->shared ? "shared" : "private";
+	return vma->prot & RANGE_WRITE ? "rw" : "ro";
+}
+
+static const char *fs_word(struct facts *facts, unsigned i)
+{
+	if (i == 0 && !fs_type(&facts->vma, &facts->scratch->mounts, facts->fs, sizeof(facts->fs)))
+		facts->fs[0] = '\0';
+	return fs_alias(facts->fs, i);
+}
+
+static const char *cause_word(struct facts *facts)
+{
+	const struct fault *fault = facts->fault;
+	const struct vma *vma = view(facts);
+
+	if (!fault)
+		return NULL;
+	return cause_name(
+		cause_find(fault->info, vma, fault->write, vma ? &facts->scratch->mounts : NULL)
+			.cause);
+}
+
+static const char *seen(struct facts *facts, enum policy_key key, unsigned i)
+{
+	const struct vma *vma = view(facts);
+
+	if (!vma)
+		return NULL;
+	if (key == KEY_FS)
+		return fs_word(facts, i);
+	if (key == KEY_MAP)
+		return mapping_word(vma, i);
+	if (i > 0)
+		return NULL;
+	return key == KEY_PATH ? vma->path : vma_kind(vma);
+}
+
+static const char *find(void *context, enum policy_key key, unsigned i)
+{
+	struct facts *facts = context;
+
+	switch (key) {
+	case KEY_OWNER:
+		return owner_alias(facts->owner, i);
+	case KEY_PROGRAM:
+		return i == 0 ? program_name : program_path;
+	case KEY_CAUSE:
+		return i > 0 ? NULL : cause_word(facts);
+	default:
+		return seen(facts, key, i);
+	}
+}
+
+/* Rules of owners and programs only: nothing has to be looked at. */
+#define CHEAP (1u << KEY_ANY | 1u << KEY_OWNER | 1u << KEY_PROGRAM)
+
+/* With the room on the stack: what is asked for must need little of it. */
+static APART const struct rule *match_cheaply(struct facts *facts)
+{
+	struct policy_names names;
+
+	return policy_match(&policy, find, facts, &names);
+}
+
+/* What owner and program decide alone is decided once for each owner. */
+static const struct rule *rule_of_owner(struct facts *facts)
+{
+	struct owner *owner = owner_by_id(facts->owner);
+	const struct rule *rule = atomic_load(&owner->rule);
+
+	if (rule)
+		return rule;
+	rule = match_cheaply(facts);
+	if (!atomic_load(&owner->generation))
+		atomic_store(&owner->rule, rule);
+	return rule;
+}
+
+const struct rule *facts_match(struct facts *facts)
+{
+	const struct rule *rule;
+	uint64_t mask;
+
+	if (!(policy.keys & ~CHEAP))
+		return rule_of_owner(facts);
+	/* A handler that leaves by siglongjmp() would take the buffer along. */
+	mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
+	facts->scratch = scratch_get();
+	if (facts->scratch) {
+		rule = policy_match(&policy, find, facts, &facts->scratch->names);
+		scratch_put(facts->scratch);
+	} else {
+		rule = match_cheaply(facts);
+	}
+	mask_swap(SIG_SETMASK, mask);
+	return rule;
+}

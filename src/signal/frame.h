@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is different from one architecture to the next in a signal frame. All [H].
+ *
+ * Each arch-*.h has: the registers of the interrupted code and whether a handler moved them; what
+ * the access was; is this a fault, or a siginfo that was made up; moving the frame to another
+ * stack.
+ */
+#ifndef SIGBUS_ARCH_H
+#define SIGBUS_ARCH_H
+
+#include <string.h>
+#include "internal.h"
+
+/* A frame is not further above the stack pointer, unless it was left by siglongjmp(). */
+#define STACK_NEAR ((uintptr_t)1 << 20)
+#define KERNEL_SIGINFO_SIZE 128
+
+static inline bool stack_holds(const stack_t *stack, uintptr_t address)
+{
+	return address - (uintptr_t)stack->ss_sp < stack->ss_size;
+}
+
+#if defined(__i386__) || (defined(__x86_64__) && defined(__LP64__))
+#include "signal/frame-x86.h"
+#elif defined(__aarch64__) && defined(__LP64__) && defined(__AARCH64EL__)
+#include "signal/frame-aarch64.h"
+#else
+#error "libsigbus knows the signal frames of x86-64, i386 and aarch64 (little endian) only"
+#endif
+
+#endif

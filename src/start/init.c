@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Start: from the environment to an installed handler, once, before any other constructor.
+ *
+ * Whatever fails here leaves us inert: the hooks then only pass on. One line says so.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+#include "fault/call.h"
+#include "start/inspect.h"
+#include "internal.h"
+#include "memory/repair.h"
+#include "base/syscall.h"
+
+/* Weak: missing under other C libraries, where we stay inert. */
+extern int __libc_allocate_rtsig(int high) __attribute__((weak));
+
+bool active;
+const char *program_name = "?";
+const char *program_path = "?";
+struct policy policy;
+bool secure_mode;
+
+static char **environment;
+
+static void name_program(void)
+{
+	static char path[4096];
+	const char *executed = (const char *)getauxval(AT_EXECFN);
+	long length = SYS_4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, sizeof(path) - 1);
+
+	if (executed)
+		program_name = base_name(executed);
+	program_path = length > 0 ? base_name(path) : program_name;
+	if (!executed || secure_mode) /* anybody can make a link with any name */
+		program_name = program_path;
+}
+
+/* SIGBUS_ONLY: a list of globs of program names. */
+static bool is_wanted_here(const char *list)
+{
+	while (list && *list) {
+		size_t length = strcspn(list, ",");
+
+		if (glob_match(list, length, program_name) || glob_match(list, length, program_path))
+			return true;
+		list += length + (list[length] == ',');
+	}
+	return false;
+}
+
+/* The C library's own environ is not set yet: we come first. In secure mode it is an attacker's. */
+static const char *from_environment(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (secure_mode)
+		return NULL;
+	for (char **entry = environment; entry && *entry; entry++)
+		if (!strncmp(*entry, name, length) && (*entry)[length] == '=')
+			return *entry + length + 1;
+	return NULL;
+}
+
+/* Programs write over their environment (setproctitle): keep a copy. */
+static const char *keep(const char *value)
+{
+	size_t size = value ? strlen(value) + 1 : 0;
+	char *copy = value ? arena_allocate(size) : NULL;
+
+	return copy ? memcpy(copy, value, size) : NULL;
+}
+
+static void open_log(void)
+{
+	char error[512];
+
+	if (out_open(keep(from_environment("SIGBUS_LOG")), error, sizeof(error)) == 0)
+		return;
+	out_open(NULL, NULL, 0);
+	report_note(error);
+}
+
+static void say_untrusted(int error)
+{
+	char line[512];
+	struct text text = {.buffer = line, .size = sizeof(line)};
+
+	text_add(&text, SYSTEM_POLICY);
+	text_add(&text, error == -EKEYREJECTED ? " is not used: others than root can write it"
+					       : " cannot be read");
+	report_note(line);
+}
+
+/* In secure mode the administrator's file is the policy, and nothing else. */
+static const char *policy_text(struct policy_env *env, size_t *length)
+{
+	const char *text = "";
+	int error;
+
+	*length = 0;
+	if (!secure_mode) {
+		text = keep(from_environment("SIGBUS_POLICY"));
+		*length = text ? strlen(text) : 0;
+		return text ? text : "";
+	}
+	env->load = policy_load_trusted;
+	env->file = SYSTEM_POLICY;
+	error = policy_load_trusted(SYSTEM_POLICY, &text, length);
+	if (error && error != -ENOENT)
+		say_untrusted(error);
+	return text;
+}
+
+static void read_policy(void)
+{
+	struct policy_env env = {.allocate = arena_allocate,
+		.load = policy_load,
+		.presets = policy_presets};
+	const char *text;
+	struct policy_error error;
+	char line[512];
+	size_t length;
+
+	policy_file_init(PRESET_DIR, arena_allocate);
+	text = policy_text(&env, &length);
+	if (policy_parse(text, length, &env, &policy, &error) == 0)
+		return;
+	length = policy_error_line(&error, line, sizeof(line) - 1);
+	line[length] = '\n';
+	out_stderr_line(line, length + 1);
+	if (policy.strict)
+		_exit(2);
+	policy_builtin(&policy);
+}
+
+/* A SIGBUS that is pending over exec() is delivered as soon as it is no longer blocked for real. */
+static void translate_mask(void)
+{
+	uint64_t mask = mask_swap(SIG_BLOCK, 0);
+
+	if (!(mask & SIGNAL_BIT(SIGBUS)))
+		return;
+	mask_swap(SIG_BLOCK, SIGNAL_BIT(shadow_signal));
+	mask_swap(SIG_UNBLOCK, SIGNAL_BIT(SIGBUS));
+}
+
+static bool can_be_blocked(int signo)
+{
+	uint64_t before = mask_swap(SIG_BLOCK, SIGNAL_BIT(signo));
+
+	return mask_swap(SIG_SETMASK, before) & SIGNAL_BIT(signo);
+}
+
+/* The highest one, but emulators keep some of the highest for themselves. */
+static int reserve_signal(void)
+{
+	int signo;
+
+	do
+		signo = __libc_allocate_rtsig(0);
+	while (signo > 0 && !can_be_blocked(signo));
+	return signo;
+}
+
+/* Tables and repairs are made of pages of this size. */
+static bool has_our_page_size(void)
+{
+	return getauxval(AT_PAGESZ) == PAGE_SIZE;
+}
+
+static int start(void)
+{
+	static const struct range_env env = {.allocate = arena_allocate,
+		.wait = repair_wait,
+		.release = range_cut_release};
+	int error = process_init();
+
+	if (error)
+		return error;
+	range_init(&env);
+	open_log();
+	read_policy();
+	probe_init();
+	copy_init();
+	/* Address space that is limited, or locked by mlockall(), is taken only where it is needed. */
+	if (policy.actions & (1u << ACTION_ZERO | 1u << ACTION_ONES))
+		anchor_init();
+	shadow_signal = reserve_signal();
+	if (shadow_signal < 0)
+		return -EBUSY;
+	mask_init();
+	error = disposition_init();
+	if (error)
+		return error;
+	active = true;
+	inspect_set_state(INSPECT_ACTIVE);
+	translate_mask();
+	return 0;
+}
+
+static void say_started(void)
+{
+	char line[256];
+	struct text text = {.buffer = line, .size = sizeof(line)};
+
+	text_add(&text, "active in ");
+	text_escaped(&text, program_name);
+	text_add(&text, "[");
+	text_decimal(&text, SYS_0(SYS_getpid));
+	text_add(&text, "], rules: ");
+	text_decimal(&text, policy.rule_count);
+	report_note(line);
+}
+
+/* A library of the program may be linked with us for sigbus_copy_from(): then nobody misses us. */
+static void say_behind(void)
+{
+	if (!from_environment("SIGBUS_POLICY") && !from_environment("SIGBUS_LOG"))
+		return;
+	open_log();
+	report_note("inactive: loaded behind the C library: preload it, or link with it");
+}
+
+__attribute__((constructor)) static void load(int argc, char **argv, char **envp)
+{
+	const char *only;
+
+	(void)argc, (void)argv;
+	real_init();
+	inspect_init();
+	if (!__libc_allocate_rtsig) {
+		inspect_set_state(INSPECT_FOREIGN);
+		return;
+	}
+	secure_mode = getauxval(AT_SECURE);
+	environment = envp; /* given by this C library's loader only */
+	name_program();
+	only = from_environment("SIGBUS_ONLY");
+	if (only && !is_wanted_here(only)) {
+		inspect_set_state(INSPECT_DORMANT);
+		return;
+	}
+	/* By dlopen(), or linked in behind the C library: nobody's calls come to our hooks. */
+	if (!object_precedes(&active, (void *)__libc_allocate_rtsig)) {
+		inspect_set_state(INSPECT_FAILED);
+		say_behind();
+	} else if (!has_our_page_size()) {
+		inspect_set_state(INSPECT_FAILED);
+		open_log();
+		report_note("inactive: this kernel's pages are not of 4 KiB");
+	} else if (start() != 0) {
+		inspect_set_state(INSPECT_FAILED);
+		report_note("inactive: the kernel or the C library lacks what is needed");
+	} else if (out_start_line_wanted()) {
+		say_started();
+	}
+}
+
+/*
+ * The last moment before the program runs. Our constructor is too early for dlopen(): the C library
+ * has not been started then, and would be, without its arguments, as a dependency of libgcc_s.
+ */
+EXPORT int __libc_start_main(int (*program)(int, char **, char **), int argc, char **argv,
+	void (*init)(void), void (*fini)(void), void (*loader_fini)(void), void *stack_end)
+{
+	if (!real.__libc_start_main) /* another C library runs constructors later than this */
+		real_init();
+	if (active && policy.keys & 1u << KEY_OWNER)
+		wrapper_init();
+	return real.__libc_start_main(program, argc, argv, init, fini, loader_fini, stack_end);
+}
+
+__attribute__((destructor)) static void unload(void)
+{
+	if (!active)
+		return;
+	call_flush();
+	report_summary();
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+#include "start/inspect.h"
+#include "owner/owner.h"
+
+HIDDEN struct inspect inspect_root __attribute__((used));
+
+/* A note is in a loaded segment, and no strip takes it away. */
+__asm__(".pushsection .note.sigbus, \"a\", %note\n"
+	"	.balign 4\n"
+	"	.long 2f - 1f, 4f - 3f, 1\n"
+	"1:	.asciz \"sigbus\"\n"
+	"2:	.balign 4\n"
+	"3:	.long inspect_root - .\n"
+	"4:	.popsection\n");
+
+void inspect_init(void)
+{
+	inspect_root = (struct inspect){
+		.magic = INSPECT_MAGIC,
+		.version = INSPECT_VERSION,
+		.size = sizeof(inspect_root),
+		.library = PACKAGE_VERSION,
+		.sizes = {.range = sizeof(struct range),
+			.owner = sizeof(struct owner),
+			.handler_cell = sizeof(struct handler_cell),
+			.disposition = sizeof(struct disposition),
+			.policy = sizeof(struct policy),
+			.rule = sizeof(struct rule),
+			.process_state = sizeof(struct process_state)},
+		.program_name = &program_name,
+		.owner = owner_by_id(0),
+		.ranges = range_inspect(),
+		.policy = &policy,
+		.disposition = disposition_inspect(),
+		.process_state = &process_state,
+	};
+}
+
+void inspect_set_state(enum inspect_state state)
+{
+	atomic_store(&inspect_root.state, state);
+}

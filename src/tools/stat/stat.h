@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sigbus-stat: what its files share. One look at a process becomes a struct view, which is then
+ * printed. A look runs in a process of its own: nothing is ever freed, and if it got stuck on what
+ * the other process made of its memory it would be killed.
+ *
+ * All that is read from the other process may be garbage, and changes while it is read.
+ */
+#ifndef SIGBUS_STAT_H
+#define SIGBUS_STAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "start/inspect.h"
+
+/* ---- stat.c ---- */
+
+enum status { STATUS_OK, STATUS_NOTHING, STATUS_USAGE, STATUS_DENIED, STATUS_GONE };
+
+void *grow(void *array, size_t count, size_t size); /* room for one more; exits without memory */
+__attribute__((format(printf, 1, 2))) char *format(const char *format, ...);
+/* One line on stderr, then the end of this look. */
+__attribute__((noreturn, format(printf, 2, 3))) void give_up(
+	enum status status, const char *format, ...);
+
+/* ---- stat-process.c: another process as the kernel shows it ---- */
+
+struct map {
+	uintptr_t start, end;
+	uint64_t offset, inode; /* inode 0: anonymous */
+	unsigned major, minor;
+	char prot[5]; /* "rw-s" */
+	bool deleted;
+	char *path; /* never NULL */
+};
+
+struct maps {
+	struct map *item;
+	size_t count;
+};
+
+struct process {
+	pid_t pid;
+	struct maps maps;
+	const struct map *library; /* the first mapping of libsigbus, or NULL */
+};
+
+int maps_read(pid_t pid, struct maps *maps); /* 0 or -errno */
+const struct map *maps_at(
+	const struct maps *maps, uintptr_t address); /* the first that ends behind */
+bool same_file(const struct map *a, const struct map *b);
+char *process_file(pid_t pid, const char *name, size_t *length); /* terminated; NULL: errno */
+char *process_name(pid_t pid);
+/* When it started, which no other process of this number did. 0: there is none, or it has ended. */
+uint64_t process_born(pid_t pid);
+bool process_is_kernel(pid_t pid);
+/* False: it can't be read, or is not memory that is safe to be read. errno EPERM: not allowed. */
+bool process_read(
+	const struct process *process, const volatile void *address, void *buffer, size_t size);
+/* At most limit bytes; NULL: can't be read. */
+char *process_string(const struct process *process, const char *address, size_t limit);
+const char *file_name(const char *path); /* the part behind the last slash */
+
+/* ---- stat-find.c: libsigbus in it ---- */
+
+/* The root in its memory. False: *reason says why not, and *state whether it is there at all. */
+bool find_root(struct process *process, struct inspect *root, const char **state, char **reason);
+char *why_denied(pid_t pid);
+
+/* ---- stat-absent.c ---- */
+
+char *why_absent(const struct process *process);
+
+/* ---- stat-look.c, stat-range.c, stat-users.c ---- */
+
+struct rule_view {
+	char *text;
+	uint32_t item, line; /* as in struct rule */
+	uint64_t hits;
+};
+
+struct owner_view {
+	char *name, *resolved;
+	uintptr_t start, end; /* of the object */
+	bool registered;
+	char *callback; /* NULL: none */
+	char **handler; /* newest first */
+	size_t handler_count;
+	size_t ranges;
+	uint64_t faults;
+};
+
+struct range_view {
+	uintptr_t start, end, anchor;
+	unsigned owner, flags;
+	uint32_t caller, faults;
+	const struct map *map; /* of its file, NULL: no mapping of a file is left there */
+	bool mapped;	       /* something is */
+	int64_t offset;	       /* in the file, of start */
+	uint64_t replaced;     /* pages */
+	bool replaced_known;
+};
+
+struct user {
+	size_t file; /* index of the range_view whose file it is */
+	pid_t pid;
+	char *name;
+	char prot[5];	/* "": does not map it */
+	int fd;		/* -1: has none open */
+	char access[3]; /* of fd */
+};
+
+/* One of COUNTERS. */
+struct counter_view {
+	const char *name, *words;
+	uint64_t count;
+};
+#define COUNT_ONE(name, words) +1
+enum { COUNTER_COUNT = COUNTERS(COUNT_ONE) };
+
+struct view {
+	pid_t pid;
+	const char *state;
+	char *program, *reason, *library, *version;
+	char *handler; /* "default", "ignore" or where it is */
+	uint64_t handler_flags, handler_mask;
+	struct rule_view *rule;
+	size_t rule_count;
+	struct owner_view *owner; /* by id */
+	size_t owner_count;
+	struct range_view *range; /* by address */
+	size_t range_count;
+	struct user *user; /* by file */
+	size_t user_count;
+	struct counter_view counter[COUNTER_COUNT];
+	size_t counter_count; /* 0: they could not be read */
+	size_t skipped;	   /* entries that could not be read, or changed all the time */
+	size_t unreadable; /* processes that might map the files too */
+};
+
+void look(struct view *view, pid_t pid);
+void look_at_ranges(struct view *view, struct process *process, const struct inspect *root);
+void look_at_users(struct view *view, const struct process *process);
+const struct owner_view *view_owner(const struct view *view, const struct range_view *range);
+/* Who called mmap(): "object+0x123", the owner's name for a registered range; NULL: unknown. */
+char *view_mapper(const struct view *view, const struct range_view *range);
+char *view_prot(const struct range_view *range);
+
+/* ---- stat-text.c, stat-json.c ---- */
+
+char *escape(const char *name); /* as text_escaped() */
+void print_text(const struct view *view);
+void print_json(const struct view *view);
+
+#endif

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/* A view as tables. Names that others chose are escaped, so that they can't look like the rest. */
+#include "tools/stat/stat.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define COLUMNS_MAX 10
+#define USERS_SHOWN 10 /* of each file */
+
+char *escape(const char *name)
+{
+	size_t size = 4 * strlen(name) + 1;
+	struct text text = {.buffer = malloc(size), .size = size};
+
+	if (!text.buffer)
+		give_up(STATUS_NOTHING, "out of memory");
+	text.buffer[0] = '\0';
+	text_escaped(&text, name);
+	return text.buffer;
+}
+
+/* ---- lines ---- */
+
+/* 0: not a terminal. There a line is cut at its edge, or the table could not be read. */
+static size_t terminal_width(void)
+{
+	struct winsize size;
+
+	if (!isatty(STDOUT_FILENO))
+		return 0;
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
+}
+
+static bool is_continuation(char byte)
+{
+	return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+static size_t width_of(const char *text)
+{
+	size_t width = 0;
+
+	for (; *text; text++)
+		width += !is_continuation(*text);
+	return width;
+}
+
+static void print_cut(const char *line, size_t width)
+{
+	const char *end = line;
+
+	while (*end && (!width || is_continuation(*end) || width > 1)) {
+		width -= width && !is_continuation(*end);
+		end++;
+	}
+	if (*end && !end[1])
+		end++;
+	printf("%.*s\n", (int)(end - line), line);
+}
+
+static void print_heading(const char *line, size_t width)
+{
+	if (width)
+		printf("\033[1m");
+	print_cut(line, width);
+	if (width)
+		printf("\033[0m");
+}
+
+/* ---- tables ---- */
+
+struct table {
+	size_t columns;
+	const char *heading[COLUMNS_MAX]; /* with a blank before it: a number */
+	char **cell;
+	size_t count;
+};
+
+static void add(struct table *table, char *cell)
+{
+	table->cell = grow(table->cell, table->count, sizeof(*table->cell));
+	table->cell[table->count++] = cell;
+}
+
+static const char *heading_of(const struct table *table, size_t column)
+{
+	return table->heading[column] + (table->heading[column][0] == ' ');
+}
+
+static void measure(const struct table *table, size_t widths[])
+{
+	for (size_t i = 0; i < table->columns; i++)
+		widths[i] = width_of(heading_of(table, i));
+	for (size_t i = 0; i < table->count; i++) {
+		size_t width = width_of(table->cell[i]);
+
+		if (widths[i % table->columns] < width)
+			widths[i % table->columns] = width;
+	}
+}
+
+static char *put_cell(char *line, const char *cell, size_t width, bool right)
+{
+	size_t pad = width - width_of(cell);
+	char *wider = format("%s%s%*s%s%*s", line, *line ? "  " : "", right ? (int)pad : 0, "",
+		cell, right ? 0 : (int)pad, "");
+
+	free(line);
+	return wider;
+}
+
+static char *make_line(const struct table *table, const size_t widths[], char *const cell[])
+{
+	char *line = format("%s", "");
+	size_t length;
+
+	for (size_t i = 0; i < table->columns; i++)
+		line = put_cell(line, cell ? cell[i] : heading_of(table, i), widths[i],
+			table->heading[i][0] == ' ');
+	for (length = strlen(line); length && line[length - 1] == ' ';)
+		line[--length] = '\0';
+	return line;
+}
+
+static void print_table(const char *title, const struct table *table)
+{
+	size_t widths[COLUMNS_MAX], width = terminal_width();
+
+	measure(table, widths);
+	printf("\n");
+	print_heading(title, width);
+	print_cut(make_line(table, widths, NULL), width);
+	for (size_t i = 0; i < table->count; i += table->columns) {
+		char *line = make_line(table, widths, table->cell + i);
+
+		print_cut(line, width);
+		free(line);
+	}
+}
+
+/* ---- the parts ---- */
+
+static void print_rules(const struct view *view)
+{
+	struct table table = {.columns = 2, .heading = {" HITS", "RULE"}};
+
+	for (size_t i = 0; i < view->rule_count; i++) {
+		const struct rule_view *rule = &view->rule[i];
+
+		add(&table, format("%" PRIu64, rule->hits));
+		add(&table, format("%s%s", escape(rule->text), rule->item ? "" : " (built-in)"));
+	}
+	print_table("Rules, the first that matches decides", &table);
+}
+
+static char *handlers_of(const struct owner_view *owner)
+{
+	char *text =
+		owner->callback ? format("callback %s", escape(owner->callback)) : format("%s", "");
+
+	for (size_t i = 0; i < owner->handler_count; i++)
+		text = format("%s%s%s", text, *text ? ", " : "", escape(owner->handler[i]));
+	return *text ? text : "none";
+}
+
+static char *names_of(const struct owner_view *owner)
+{
+	if (owner->registered)
+		return format("%s (registered)", escape(owner->name));
+	if (!strcmp(owner->name, owner->resolved))
+		return escape(owner->name);
+	return format("%s (%s)", escape(owner->name), escape(owner->resolved));
+}
+
+static bool is_worth_telling(const struct owner_view *owner)
+{
+	return owner->name && (owner->ranges || owner->handler_count || owner->registered);
+}
+
+static void print_owners(const struct view *view)
+{
+	struct table table = {
+		.columns = 4, .heading = {" RANGES", " FAULTS", "OWNER", "HANDLERS, NEWEST FIRST"}};
+
+	for (size_t i = 0; i < view->owner_count; i++) {
+		const struct owner_view *owner = &view->owner[i];
+
+		if (!is_worth_telling(owner))
+			continue;
+		add(&table, format("%zu", owner->ranges));
+		add(&table, format("%" PRIu64, owner->faults));
+		add(&table, names_of(owner));
+		add(&table, handlers_of(owner));
+	}
+	print_table("Owners", &table);
+}
+
+static char *size_text(uint64_t bytes)
+{
+	static const char units[] = "KMGT";
+	int unit = 0;
+
+	for (bytes /= 1024; bytes >= 10240 && units[unit + 1]; bytes /= 1024)
+		unit++;
+	return format("%" PRIu64 "%c", bytes, units[unit]);
+}
+
+static char *file_text(const struct range_view *range)
+{
+	if (!range->map)
+		return range->mapped ? "(no file)" : "(not mapped any more)";
+	return format("%s%s", escape(range->map->path), range->map->deleted ? " (deleted)" : "");
+}
+
+static char *owner_text(const struct view *view, const struct range_view *range)
+{
+	char *mapper = view_mapper(view, range);
+
+	if (!mapper)
+		return "unknown";
+	return format(
+		"%s%s", escape(mapper), range->flags & RANGE_REGISTERED ? " (registered)" : "");
+}
+
+static void add_range(struct table *table, const struct view *view, const struct range_view *range)
+{
+	char *prot = view_prot(range);
+
+	add(table, format("%" PRIxPTR "-%" PRIxPTR, range->start, range->end));
+	add(table, prot ? prot : "?");
+	add(table, size_text(range->end - range->start));
+	add(table, format("%u", range->faults));
+	add(table, range->replaced_known ? format("%" PRIu64, range->replaced) : "?");
+	add(table, owner_text(view, range));
+	add(table, range->map ? format("0x%" PRIx64, range->offset) : "");
+	add(table, file_text(range));
+}
+
+static void print_ranges(const struct view *view)
+{
+	struct table table = {.columns = 8,
+		.heading = {"ADDRESS", "PROT", " SIZE", " FAULTS", " REPLACED", "MAPPED BY",
+			" OFFSET", "FILE"}};
+
+	for (size_t i = 0; i < view->range_count; i++)
+		add_range(&table, view, &view->range[i]);
+	print_table("Ranges, with the pages in them that were replaced", &table);
+}
+
+static void add_user(struct table *table, const struct view *view, const struct user *user)
+{
+	add(table, format("%d", (int)user->pid));
+	add(table, format("\"%s\"", escape(user->name)));
+	add(table, user->prot[0] ? format("%s", user->prot) : "-");
+	add(table, user->fd < 0 ? "-" : format("%d %s", user->fd, user->access));
+	add(table, file_text(&view->range[user->file]));
+}
+
+static void print_users(const struct view *view)
+{
+	struct table table = {.columns = 5, .heading = {" PID", "NAME", "MAPS IT", "FD", "FILE"}};
+	size_t of_file = 0, hidden = 0;
+
+	for (size_t i = 0; i < view->user_count; i++) {
+		of_file = i && view->user[i].file == view->user[i - 1].file ? of_file + 1 : 0;
+		if (of_file < USERS_SHOWN)
+			add_user(&table, view, &view->user[i]);
+		else
+			hidden++;
+	}
+	print_table("Other processes with the same files", &table);
+	if (hidden)
+		printf("and %zu more\n", hidden);
+}
+
+/* What never happened is no news. */
+static void print_counters(const struct view *view)
+{
+	struct table table = {.columns = 2, .heading = {" COUNT", "WHAT"}};
+
+	for (size_t i = 0; i < view->counter_count; i++) {
+		if (!view->counter[i].count)
+			continue;
+		add(&table, format("%" PRIu64, view->counter[i].count));
+		add(&table, format("%s", view->counter[i].words));
+	}
+	if (table.count)
+		print_table("Counted since the process started", &table);
+}
+
+static void print_notes(const struct view *view)
+{
+	if (view->unreadable)
+		printf("\nOther processes that could not be looked at, but may have the same "
+		       "files: %zu\n",
+			view->unreadable);
+	if (view->skipped)
+		printf("\nEntries that could not be read, or were changing: %zu\n", view->skipped);
+}
+
+void print_text(const struct view *view)
+{
+	char *first = format(
+		"%s[%d]: libsigbus is %s", escape(view->program), (int)view->pid, view->state);
+
+	if (view->reason)
+		first = format("%s: %s", first, view->reason);
+	if (view->handler)
+		first = format(
+			"%s, the program's SIGBUS handler: %s", first, escape(view->handler));
+	printf("%s\n", first);
+	if (strcmp(view->state, "active") != 0)
+		return;
+	print_rules(view);
+	print_owners(view);
+	print_ranges(view);
+	print_counters(view);
+	if (view->user_count)
+		print_users(view);
+	print_notes(view);
+}
