@@ -6,7 +6,6 @@
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,44 +32,6 @@ struct options {
 	bool json, watch;
 	pid_t pid;
 };
-
-void *grow(void *array, size_t count, size_t size)
-{
-	if (count & (count - 1)) /* the next power of two was allocated before */
-		return array;
-	array = reallocarray(array, count ? 2 * count : 1, size);
-	if (!array)
-		give_up(STATUS_NOTHING, "out of memory");
-	return array;
-}
-
-char *format(const char *format, ...)
-{
-	va_list arguments;
-	char *text;
-	int length;
-
-	va_start(arguments, format);
-	length = vasprintf(&text, format, arguments);
-	va_end(arguments);
-	if (length < 0)
-		give_up(STATUS_NOTHING, "out of memory");
-	return text;
-}
-
-void give_up(enum status status, const char *format, ...)
-{
-	char line[PATH_MAX + 512], escaped[4 * sizeof(line)];
-	struct text text = {.buffer = escaped, .size = sizeof(escaped)};
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(line, sizeof(line), format, arguments);
-	va_end(arguments);
-	text_escaped(&text, line);
-	fprintf(stderr, "sigbus-stat: %s\n", escaped);
-	exit((int)status);
-}
 
 /* ---- one look ---- */
 

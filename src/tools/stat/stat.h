@@ -15,7 +15,7 @@
 #include <sys/types.h>
 #include "start/inspect.h"
 
-/* ---- stat.c ---- */
+/* ---- util.c ---- */
 
 enum status { STATUS_OK, STATUS_NOTHING, STATUS_USAGE, STATUS_DENIED, STATUS_GONE };
 
@@ -24,8 +24,9 @@ __attribute__((format(printf, 1, 2))) char *format(const char *format, ...);
 /* One line on stderr, then the end of this look. */
 __attribute__((noreturn, format(printf, 2, 3))) void give_up(
 	enum status status, const char *format, ...);
+char *escape(const char *name); /* as text_escaped() */
 
-/* ---- stat-process.c: another process as the kernel shows it ---- */
+/* ---- processes.c: another process as the kernel shows it ---- */
 
 struct map {
 	uintptr_t start, end;
@@ -63,17 +64,17 @@ bool process_read(
 char *process_string(const struct process *process, const char *address, size_t limit);
 const char *file_name(const char *path); /* the part behind the last slash */
 
-/* ---- stat-find.c: libsigbus in it ---- */
+/* ---- find.c: libsigbus in it ---- */
 
 /* The root in its memory. False: *reason says why not, and *state whether it is there at all. */
 bool find_root(struct process *process, struct inspect *root, const char **state, char **reason);
 char *why_denied(pid_t pid);
 
-/* ---- stat-absent.c ---- */
+/* ---- absent.c ---- */
 
 char *why_absent(const struct process *process);
 
-/* ---- stat-look.c, stat-range.c, stat-users.c ---- */
+/* ---- look.c, ranges.c, users.c ---- */
 
 struct rule_view {
 	char *text;
@@ -148,9 +149,8 @@ const struct owner_view *view_owner(const struct view *view, const struct range_
 char *view_mapper(const struct view *view, const struct range_view *range);
 char *view_prot(const struct range_view *range);
 
-/* ---- stat-text.c, stat-json.c ---- */
+/* ---- text-view.c, json-view.c ---- */
 
-char *escape(const char *name); /* as text_escaped() */
 void print_text(const struct view *view);
 void print_json(const struct view *view);
 

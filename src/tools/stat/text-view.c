@@ -3,7 +3,6 @@
 #include "tools/stat/stat.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,18 +11,6 @@
 
 #define COLUMNS_MAX 10
 #define USERS_SHOWN 10 /* of each file */
-
-char *escape(const char *name)
-{
-	size_t size = 4 * strlen(name) + 1;
-	struct text text = {.buffer = malloc(size), .size = size};
-
-	if (!text.buffer)
-		give_up(STATUS_NOTHING, "out of memory");
-	text.buffer[0] = '\0';
-	text_escaped(&text, name);
-	return text.buffer;
-}
 
 /* ---- lines ---- */
 
