@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "internal.h"
+#include "base/base.h"
+#include "table/table.h"
+#include "policy/policy.h"
+#include "rules/fault.h"
+#include "memory/memory.h"
 
 #if __has_include(<valgrind/callgrind.h>)
 #include <valgrind/callgrind.h>

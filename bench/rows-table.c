@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The range table alone, linked into bench: how long a lookup takes, and how many bytes a range. */
+#include "base/base.h"
+#include "table/table.h"
 #include "bench.h"
-#include "internal.h"
 
 #include <stdlib.h>
 #include <sys/wait.h>

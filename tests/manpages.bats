@@ -107,7 +107,7 @@ assert_same() { # EXPECTED ACTUAL, a line each word
 }
 
 @test "keys of sigbus-stat --json" {
-    counters=$(sed -n '/^#define COUNTERS(X)/,/[^\\]$/s/^\tX(\([a-z_]*\),.*/\1/p' "$src/internal.h")
+    counters=$(sed -n '/^#define COUNTERS(X)/,/[^\\]$/s/^\tX(\([a-z_]*\),.*/\1/p' "$src/kernel/process.h")
     [ -n "$counters" ]
     code=$({
         grep -o 'put_[a-z_]*("[a-z_]*"' "$src/tools/stat/json-view.c" | sed 's/.*"\(.*\)"/\1/'

@@ -24,7 +24,7 @@ refused() { # HOST TEXT
 }
 
 @test "ports: the source says the same to a compiler for another machine" {
-    run ${CC} -E -U__x86_64__ -U__aarch64__ -U__i386__ -D_GNU_SOURCE -I"$top_srcdir/src" \
+    run ${CC} -E -U__x86_64__ -U__aarch64__ -U__i386__ -D_GNU_SOURCE -I"$top_srcdir/src" -I"$top_srcdir/include" \
         "$top_srcdir/src/fault/chain.c"
     assert_failure
     assert_output --partial "error \"libsigbus knows the signal frames of"

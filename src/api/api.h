@@ -3,7 +3,7 @@
 #ifndef SIGBUS_API_H
 #define SIGBUS_API_H
 
-#include "internal.h"
+#include "owner/owner.h"
 #include "sigbus/sigbus.h"
 
 unsigned api_owner(const struct sigbus_owner *handle); /* 0: not a live one */

@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <string.h>
 #include "api/api.h"
-#include "internal.h"
-#include "owner/owner.h"
+#include "base/base.h"
+#include "kernel/next.h"
+#include "kernel/process.h"
 #include "memory/repair.h"
+#include "owner/owner.h"
+#include "table/table.h"
 
 #define NAME_SIZE 64
 

@@ -10,6 +10,12 @@
  */
 #include <errno.h>
 #include "api/api.h"
+#include "base/base.h"
+#include "kernel/mask.h"
+#include "kernel/next.h"
+#include "kernel/process.h"
+#include "memory/memory.h"
+#include "table/table.h"
 
 int api_pages(const void *address, size_t length, struct pages *pages)
 {

@@ -6,8 +6,14 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include "api/api.h"
-#include "memory/repair.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "kernel/kernel.h"
+#include "kernel/mask.h"
+#include "kernel/next.h"
+#include "kernel/process.h"
+#include "memory/repair.h"
+#include "table/table.h"
 
 #define RUNS_MAX 32
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Globs over bytes: * (also over "/"), ?, [...], and "\" before a byte that is meant literally. */
 #include <string.h>
+#include "base/glob.h"
 
-#include "internal.h"
 
 static bool is_escape(const char *p, const char *end)
 {

@@ -7,8 +7,9 @@
  */
 #include <string.h>
 #include <time.h>
-#include "internal.h"
 #include "base/syscall.h"
+#include "base/text.h"
+#include "tools/stat/stat.h"
 
 void text_bytes(struct text *text, const char *bytes, size_t length)
 {

@@ -8,10 +8,15 @@
  * is never reset, it is believed only while it fits the stack.
  */
 #include <string.h>
-#include "signal/frame.h"
+#include "base/base.h"
 #include "fault/call.h"
+#include "fault/fault.h"
+#include "kernel/mask.h"
 #include "owner/owner.h"
-#include "base/syscall.h"
+#include "rules/fault.h"
+#include "signal/disposition.h"
+#include "signal/frame.h"
+#include "table/table.h"
 
 #define COOKIE 0x7369676275732e21ull
 

@@ -3,8 +3,9 @@
 #ifndef SIGBUS_CALL_H
 #define SIGBUS_CALL_H
 
-#include "internal.h"
 #include "owner/owner.h"
+#include "rules/fault.h"
+#include "signal/disposition.h"
 
 /* False if it declined by raise(). placed: see call_placed(). [H] */
 bool call_handler(const struct fault *fault, const struct disposition *handler,

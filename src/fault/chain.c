@@ -7,9 +7,12 @@
  * siglongjmp(), an edited ucontext - is then between the handler and the kernel.
  */
 #include <string.h>
+#include "base/base.h"
+#include "fault/fault.h"
+#include "kernel/mask.h"
+#include "owner/owner.h"
+#include "signal/disposition.h"
 #include "signal/frame.h"
-#include "internal.h"
-#include "base/syscall.h"
 
 /* The frame is on the alternate stack, where the handler did not ask to run. */
 static bool needs_move(const struct disposition *handler, const struct jump *jump)

@@ -6,10 +6,16 @@
 #include <errno.h>
 #include <string.h>
 #include <time.h>
-#include "signal/frame.h"
-#include "internal.h"
-#include "fault/deliver.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "fault/deliver.h"
+#include "fault/fault.h"
+#include "kernel/mask.h"
+#include "kernel/process.h"
+#include "report/report.h"
+#include "rules/fault.h"
+#include "signal/disposition.h"
+#include "signal/frame.h"
 
 static _Atomic bool keep_real; /* a signalfd reads SIGBUS: it has to be pending as such */
 

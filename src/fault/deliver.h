@@ -3,7 +3,7 @@
 #ifndef SIGBUS_SENT_H
 #define SIGBUS_SENT_H
 
-#include "internal.h"
+#include "fault/fault.h"
 
 /* A pending SIGBUS that waited as a shadow signal: info becomes the original. Else false. [H] */
 bool sent_unwrap(siginfo_t *info);

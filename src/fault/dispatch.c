@@ -11,14 +11,25 @@
 #include <errno.h>
 #include <string.h>
 #include <time.h>
-#include "signal/frame.h"
-#include "fault/call.h"
-#include "rules/decide.h"
-#include "internal.h"
-#include "owner/owner.h"
-#include "base/tracepoints.h"
-#include "fault/deliver.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "base/tracepoints.h"
+#include "fault/call.h"
+#include "fault/deliver.h"
+#include "fault/fault.h"
+#include "kernel/kernel.h"
+#include "kernel/mask.h"
+#include "kernel/next.h"
+#include "kernel/process.h"
+#include "memory/memory.h"
+#include "owner/owner.h"
+#include "policy/policy.h"
+#include "report/report.h"
+#include "rules/fault.h"
+#include "rules/rules.h"
+#include "signal/disposition.h"
+#include "signal/frame.h"
+#include "table/table.h"
 
 /*
  * A handler that we chained to may return without having changed anything, and so for ever: without

@@ -9,10 +9,12 @@
 #include <errno.h>
 #include <limits.h>
 #include <sys/uio.h>
-#include "signal/frame.h"
-#include "internal.h"
-#include "sigbus/sigbus.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "fault/fault.h"
+#include "kernel/process.h"
+#include "signal/frame.h"
+#include "table/table.h"
 
 #if defined(__x86_64__)
 #include <sys/platform/x86.h>

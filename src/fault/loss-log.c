@@ -9,7 +9,11 @@
  */
 #include <errno.h>
 #include "api/api.h"
+#include "base/base.h"
+#include "fault/fault.h"
+#include "kernel/process.h"
 #include "owner/owner.h"
+#include "table/table.h"
 
 #define LOG_BITS 10
 #define LOG_SIZE ((uint64_t)1 << LOG_BITS)

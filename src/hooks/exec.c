@@ -11,9 +11,14 @@
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
-#include "internal.h"
-#include "owner/owner.h"
+#include "base/base.h"
 #include "fault/deliver.h"
+#include "kernel/mask.h"
+#include "kernel/next.h"
+#include "kernel/process.h"
+#include "owner/owner.h"
+#include "signal/disposition.h"
+#include "table/record.h"
 
 /* What has to be taken back. */
 struct handover {

@@ -11,9 +11,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include "internal.h"
-#include "fault/deliver.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "fault/deliver.h"
+#include "kernel/mask.h"
+#include "kernel/next.h"
+#include "kernel/process.h"
+#include "signal/disposition.h"
 
 #define INVALID_HOW (-1)
 

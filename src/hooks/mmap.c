@@ -13,7 +13,11 @@
 #undef mmap
 #undef mmap64
 #include <sys/types.h>
-#include "internal.h"
+#include "base/base.h"
+#include "kernel/next.h"
+#include "kernel/process.h"
+#include "memory/memory.h"
+#include "policy/policy.h"
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))
 

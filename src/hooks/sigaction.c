@@ -9,8 +9,13 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include "internal.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "fault/fault.h"
+#include "kernel/mask.h"
+#include "kernel/next.h"
+#include "kernel/process.h"
+#include "signal/disposition.h"
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))
 

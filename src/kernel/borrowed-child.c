@@ -14,8 +14,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include "internal.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "kernel/kernel.h"
 
 struct limit { /* struct rlimit64 */
 	uint64_t now, most;

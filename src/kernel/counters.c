@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How often what happened, in memory that a fork child finds empty. All [H]. */
-#include "internal.h"
+#include "kernel/process.h"
 
 struct counters *counters(void)
 {

@@ -14,8 +14,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include "internal.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "base/text.h"
+#include "kernel/kernel.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8

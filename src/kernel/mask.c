@@ -9,8 +9,9 @@
  */
 #include <errno.h>
 #include <string.h>
-#include "internal.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "kernel/mask.h"
 
 int shadow_signal = 64;
 

@@ -10,8 +10,9 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <sys/mman.h>
-#include "internal.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "kernel/next.h"
 
 static long set_errno(long result)
 {

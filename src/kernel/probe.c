@@ -13,9 +13,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/utsname.h>
-#include "internal.h"
-#include "memory/repair.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "kernel/kernel.h"
+#include "memory/repair.h"
 
 static bool populate_works;
 

@@ -9,8 +9,9 @@
  */
 #include <errno.h>
 #include <sys/mman.h>
-#include "internal.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "kernel/process.h"
 
 /* Weak: missing under other C libraries, where we stay inert. */
 extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *)

@@ -3,8 +3,9 @@
  * Buffers for the fault path. The busy flags live in pages that a fork child finds zeroed, so a
  * buffer that another thread held at the time of fork() is free again there.
  */
-#include "internal.h"
 #include "base/syscall.h"
+#include "kernel/process.h"
+#include "kernel/scratch.h"
 
 #define NAPS_MAX 40000
 #define NAP_NANOSECONDS 20000

@@ -10,8 +10,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include "internal.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "base/text.h"
+#include "kernel/kernel.h"
 
 /* The kernel's interface, which the C library's headers of our time do not have. */
 struct procmap_query {

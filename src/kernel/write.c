@@ -3,6 +3,7 @@
  * One write that neither blocks nor raises a signal, to a descriptor that the program owns. All
  * [H].
  */
+#include <signal.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,8 +13,10 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
-#include "internal.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "base/text.h"
+#include "kernel/kernel.h"
 
 #define TTYAUX_MAJOR 5
 #define PTMX_MINOR 2

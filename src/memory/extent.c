@@ -11,9 +11,14 @@
  */
 #include <errno.h>
 #include <sys/mman.h>
-#include "internal.h"
-#include "memory/repair.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "kernel/kernel.h"
+#include "memory/repair.h"
+#include "rules/fault.h"
+#include "rules/rules.h"
+#include "table/record.h"
+#include "table/table.h"
 
 #define SCRATCH_MAX ((size_t)16 * PAGE_SIZE)
 #define PROBES_MIN 4 /* lost neighbours before more is asked */

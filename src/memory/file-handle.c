@@ -9,8 +9,10 @@
  */
 #include <errno.h>
 #include <sys/mman.h>
-#include "internal.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "memory/memory.h"
+#include "memory/repair.h"
 
 #define ANCHORS 4096
 

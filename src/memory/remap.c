@@ -7,8 +7,11 @@
  */
 #include <errno.h>
 #include <sys/mman.h>
-#include "internal.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "kernel/kernel.h"
+#include "kernel/next.h"
+#include "memory/memory.h"
 
 struct remap {
 	uintptr_t old, new;

@@ -11,10 +11,18 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
-#include "signal/frame.h"
-#include "internal.h"
-#include "memory/repair.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "kernel/kernel.h"
+#include "kernel/mask.h"
+#include "kernel/process.h"
+#include "memory/memory.h"
+#include "memory/repair.h"
+#include "policy/policy.h"
+#include "rules/fault.h"
+#include "signal/frame.h"
+#include "table/record.h"
+#include "table/table.h"
 
 #define TRIES 3
 #define SPINS 200

@@ -4,7 +4,8 @@
 #define SIGBUS_REPAIR_H
 
 #include <errno.h>
-#include "internal.h"
+#include "rules/fault.h"
+#include "table/table.h"
 
 /* The page's present PROT_*; known is what the range's record says. [H] */
 unsigned probe_protection(uintptr_t page, unsigned known);

@@ -15,9 +15,17 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
-#include "rules/decide.h"
-#include "internal.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "base/text.h"
+#include "kernel/kernel.h"
+#include "kernel/mask.h"
+#include "kernel/scratch.h"
+#include "memory/memory.h"
+#include "policy/policy.h"
+#include "rules/rules.h"
+#include "signal/disposition.h"
+#include "table/table.h"
 
 #define SECTOR 512
 #define MADV_POPULATE_WRITE_ 23 /* Linux 5.14; missing in older headers */

@@ -10,10 +10,17 @@
 #include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
-#include "internal.h"
-#include "owner/owner.h"
-#include "base/tracepoints.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "base/tracepoints.h"
+#include "kernel/next.h"
+#include "kernel/process.h"
+#include "memory/memory.h"
+#include "owner/owner.h"
+#include "policy/policy.h"
+#include "signal/disposition.h"
+#include "table/record.h"
+#include "table/table.h"
 
 static size_t whole_pages(size_t size)
 {

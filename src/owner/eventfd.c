@@ -11,9 +11,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
-#include "internal.h"
-#include "owner/owner.h"
 #include "base/syscall.h"
+#include "kernel/mask.h"
+#include "kernel/process.h"
+#include "owner/owner.h"
 
 /* The process that made it << 32 | descriptor + 1; 0: none. */
 static uint64_t event_make(int fd)

@@ -14,9 +14,12 @@
 #include <fcntl.h>
 #include <link.h>
 #include <string.h>
-#include "internal.h"
-#include "owner/owner.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "kernel/process.h"
+#include "owner/owner.h"
+#include "signal/disposition.h"
+#include "table/table.h"
 
 #ifndef DLFO_STRUCT_HAS_EH_DBASE
 #error "libsigbus needs glibc 2.35 or newer (_dl_find_object)"

@@ -1,10 +1,48 @@
 /* SPDX-License-Identifier: MIT */
-/* One entry of the owner table, for owner.c and the C API. */
+/*
+ * Room owner: address -> shared object -> owner. Owners are shared objects, and what programs register
+ * by the C API; one table has both. Calls base and kernel; signal, rules, memory, report, fault, hooks,
+ * api and start may call it.
+ */
 #ifndef SIGBUS_OWNER_H
 #define SIGBUS_OWNER_H
 
-#include "internal.h"
+#include <stdatomic.h>
+#include "base/base.h"
 #include "sigbus/sigbus.h"
+#include "table/table.h"
+
+struct disposition;
+
+/* The owner of the code at address; 0 when no object holds it. */
+unsigned owner_at(uintptr_t address);
+/* The same for the caller of a mapping function, past objects that only wrap mmap(). */
+unsigned owner_of_caller(uintptr_t caller, uint32_t *offset);
+const char *base_name(const char *path);
+/* Do the symbols of the object that holds the one come before those of the other's? */
+bool object_precedes(const void *one, const void *other);
+bool object_at(uintptr_t address, const char **name, uintptr_t *offset); /* [H] */
+const char *owner_name(unsigned owner);                                  /* [H] */
+/* The i-th name by which rules know the owner; NULL when there are no more. [H] */
+const char *owner_alias(unsigned owner, unsigned i);
+/* The handler that answers for the owner now, or NULL. [H] */
+const struct disposition *owner_handler(unsigned owner);
+/* What the owners learn from a sigaction(SIGBUS) outside of handlers, made by code at caller. [H] */
+void owner_note(const struct disposition *disposition, const struct disposition *before,
+	uintptr_t caller);
+/* Takes a handler away from every owner that has it as its newest (SA_RESETHAND). [H] */
+void owner_forget(const struct disposition *disposition);
+
+/* ---- wrapper.c: whose mmap() was it, when the caller only wraps mmap() ---- */
+
+void wrapper_init(void);
+bool wrapper_is(const char *object_name); /* [H] */
+/* The first return address on this thread's stack outside of wrappers, or caller. */
+uintptr_t wrapper_caller(uintptr_t caller);
+
+/* ---- one entry of the table ---- */
+
+struct rule;
 
 /* Interned: the same handler before the same rest is the same cell. */
 struct handler_cell {

@@ -11,7 +11,8 @@
 #include <errno.h>
 #include <string.h>
 #include <unwind.h>
-#include "internal.h"
+#include "base/glob.h"
+#include "fault/fault.h"
 #include "owner/owner.h"
 
 #define FRAMES_MAX 24

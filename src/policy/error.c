@@ -2,8 +2,10 @@
 /* What is wrong with a policy, in one line. */
 #include <errno.h>
 #include <string.h>
-
+#include "base/text.h"
 #include "policy/parse.h"
+#include "policy/policy.h"
+
 
 #define NEAR_MAX 31 /* no valid word is longer */
 

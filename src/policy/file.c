@@ -7,9 +7,9 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include "internal.h"
 #include "base/syscall.h"
+#include "policy/policy.h"
+
 
 #define PRESETS_MAX 64
 

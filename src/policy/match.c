@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The words of the policy language, and which rule a fault falls under. */
 #include <string.h>
+#include "base/glob.h"
+#include "policy/policy.h"
 
-#include "internal.h"
 
 static const char *const kinds[] = {"hugetlb", "memfd", "shm", "device", "file", "anon", NULL};
 static const char *const maps[] = {"shared", "private", "ro", "rw", NULL};

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "policy/parse.h"
+#include "policy/policy.h"
 
 static bool is_blank(char c)
 {

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "internal.h"
+#include "policy/policy.h"
 
 struct span {
 	const char *start, *end;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* One rule: MATCH&MATCH=ACTION|ACTION+quiet. */
 #include <string.h>
-
+#include "base/glob.h"
 #include "policy/parse.h"
+#include "policy/policy.h"
+#include "table/record.h"
+
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)

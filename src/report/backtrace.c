@@ -24,9 +24,14 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include "signal/frame.h"
-#include "report/report.h"
 #include "base/syscall.h"
+#include "base/text.h"
+#include "kernel/kernel.h"
+#include "kernel/scratch.h"
+#include "report/backtrace.h"
+#include "report/formats.h"
+#include "rules/fault.h"
+#include "signal/frame.h"
 
 #define TIME_MAX 3000 /* milliseconds */
 #define BUILD_DIR "/.libs"

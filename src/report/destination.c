@@ -3,8 +3,9 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include "internal.h"
 #include "base/syscall.h"
+#include "base/text.h"
+#include "report/report.h"
 
 struct word {
 	const char *text;

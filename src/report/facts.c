@@ -9,7 +9,15 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include "report/report.h"
+#include "base/base.h"
+#include "base/text.h"
+#include "kernel/kernel.h"
+#include "owner/owner.h"
+#include "report/backtrace.h"
+#include "report/formats.h"
+#include "rules/fault.h"
+#include "rules/rules.h"
+#include "table/table.h"
 
 #define NAME_MAX_SHOWN 256
 #define RULE_MAX_SHOWN 1024

@@ -6,8 +6,14 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
-#include "report/report.h"
 #include "base/syscall.h"
+#include "base/text.h"
+#include "kernel/process.h"
+#include "owner/owner.h"
+#include "report/formats.h"
+#include "rules/fault.h"
+#include "rules/rules.h"
+#include "table/table.h"
 
 static bool add_number(struct text *text, uint64_t number)
 {

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The report as a message of the journal, with the facts as fields of their own. All [H]. */
-#include "report/report.h"
+#include "base/text.h"
+#include "report/backtrace.h"
+#include "report/formats.h"
+#include "rules/fault.h"
 
 static void add_field(struct text *text, const struct report_field *fact, const struct fault *fault)
 {

@@ -6,7 +6,10 @@
  * begins the escapes of what is not. So a reader who undoes JSON gets the same escaped names.
  */
 #include <string.h>
-#include "report/report.h"
+#include "base/text.h"
+#include "report/backtrace.h"
+#include "report/formats.h"
+#include "rules/fault.h"
 
 /* For what ends a report: a field that does not fit is left out, and the object stays whole. */
 #define CLOSING_SIZE 16

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What is to be said, but not about one fault, in the format of the reports. All [H]. */
-#include "report/report.h"
 #include "base/syscall.h"
+#include "base/text.h"
+#include "report/formats.h"
+#include "report/report.h"
+#include "tools/stat/stat.h"
 
 static void add_json_byte(struct text *text, char byte)
 {

@@ -11,9 +11,14 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/uio.h>
-#include "internal.h"
-#include "report/report.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "base/text.h"
+#include "kernel/kernel.h"
+#include "kernel/process.h"
+#include "kernel/scratch.h"
+#include "report/formats.h"
+#include "report/report.h"
 
 /* Set while there is one thread, then only read. */
 static struct out_target out = {.fd = 2};

@@ -5,8 +5,20 @@
  */
 #include <signal.h>
 #include <string.h>
-#include "report/report.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "base/text.h"
+#include "kernel/kernel.h"
+#include "kernel/mask.h"
+#include "kernel/process.h"
+#include "kernel/scratch.h"
+#include "report/backtrace.h"
+#include "report/formats.h"
+#include "report/report.h"
+#include "rules/fault.h"
+#include "rules/rules.h"
+#include "signal/disposition.h"
+#include "table/table.h"
 
 #define ALWAYS_REPORTED 10
 

@@ -1,73 +1,53 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files that make reports share. All [H]. */
+/*
+ * Room report: tells. It reads a struct fault and changes nothing else. Calls base, kernel, policy,
+ * owner, rules and the types of table; fault and start may call it.
+ */
 #ifndef SIGBUS_REPORT_H
 #define SIGBUS_REPORT_H
 
-#include "report/backtrace.h"
-#include "internal.h"
+#include <limits.h>
+#include "rules/fault.h"
 
-#define JOURNAL_SOCKET "/run/systemd/journal/socket"
-
-/* ---- report-facts.c: one fact a function; false: not known, or there is none, nothing added ----
+void report_fault(struct fault *fault); /* [H] */
+bool report_is_due(const struct fault *fault); /* [H] */
+/*
+ * Asks the kernel about the page, if there will be a report: to be called before anything is
+ * replaced, for afterwards nothing there tells what was lost. page: room for the answer, which few
+ * faults need and the stack has little of. [H]
  */
+void report_look(struct fault *fault, struct page_facts *page);
+extern const struct page_facts page_unknown; /* before anybody looked */
+/*
+ * Counts a fault, reported or not: to be called for each answer, before fault->reported is set. [H]
+ */
+void report_count(struct fault *fault);
+void report_summary(void);       /* at the end of the process, if anything was not told */
+/* One line of ours that is not about a fault (bad policy, start). No "\n". */
+void report_note(const char *text);
 
-bool fact_code(struct text *text, const struct fault *fault);
-bool fact_place(struct text *text, uintptr_t address); /* OBJECT+0xOFFSET */
-bool fact_path(struct text *text, const struct fault *fault);
-bool fact_protection(struct text *text, const struct fault *fault);
-bool fact_mapped_by(struct text *text, const struct fault *fault);
-bool fact_rule(struct text *text, const struct fault *fault);
-bool fact_hint(struct text *text, const struct fault *fault);
-/* As it was mapped at once, if we saw that; the kernel may have cut it up. */
-bool fact_extent(const struct fault *fault, uintptr_t *start, uintptr_t *end);
-const char *fact_access(const struct fault *fault);
-void fact_name(struct text *text, const char *name); /* escaped, and not too long */
-bool fault_is_loss(const struct fault *fault);
-bool fault_has_sender(const struct fault *fault);
-bool fault_is_fatal(const struct fault *fault);
-bool frame_place(struct text *text, const struct backtrace *trace, unsigned i);
-bool frame_symbol(struct text *text, const struct backtrace *trace, unsigned i);
+enum out_kind { OUT_FD, OUT_OFF, OUT_PATH, OUT_SOCKET };
+enum out_format { OUT_TEXT, OUT_JSON, OUT_JOURNAL };
 
-/* ---- report-fields.c: the facts by name, for JSON and the journal ---- */
-
-struct report_field {
-	const char *name;
-	bool is_text; /* else a number, true or false */
-	bool (*add)(struct text *text, const struct fault *fault);
+struct out_target {
+	enum out_kind kind;
+	enum out_format format;
+	int fd;
+	bool start_line, backtrace;
+	size_t directory_length; /* of what is in front of the relative path */
+	char path[2 * PATH_MAX]; /* directory, "/", and then with %p as written */
 };
-extern const struct report_field report_fields[]; /* name NULL ends */
 
-/* ---- the formats. trace NULL: there is none. The buffer may be too small for all. ---- */
-
-void report_text(struct text *text, const struct fault *fault, const struct backtrace *trace);
-/* The first line, with no "\n". */
-void report_line(struct text *text, const struct fault *fault, const struct backtrace *trace);
-void report_frames(struct text *text, const struct backtrace *trace, const char *before);
-void report_json(struct text *text, const struct fault *fault, const struct backtrace *trace);
-void report_journal(struct text *text, const struct fault *fault, const struct backtrace *trace);
-
-/* ---- journal.c ---- */
-
-enum journal_priority { JOURNAL_ERROR = 3, JOURNAL_WARNING = 4 }; /* as in syslog(3) */
-
-/* A field whose value is being added. It is there only if all of it fits. */
-struct journal_field {
-	struct text before;
-	size_t value_at;
-};
-struct journal_field journal_begin(struct text *text, const char *prefix, const char *name);
-void journal_end(struct text *text, const struct journal_field *field);
-void journal_head(struct text *text, enum journal_priority priority);
-void journal_note(struct text *text, const char *note);
-long journal_send(struct lines *lines); /* each part is a message; bytes sent, or -errno */
-
-/* ---- note.c ---- */
-
-void note_add(struct text *text, const char *note); /* in the format of out_format() */
-
-/* ---- backtrace.c ---- */
-
-/* Frames and names are in the buffer; not while the line is composed, it is used meanwhile. */
-void backtrace_take(const struct fault *fault, struct scratch *scratch, struct backtrace *trace);
+/* SIGBUS_LOG (NULL: stderr): 0, or -EINVAL with a line in error, and then the target is stderr. */
+int out_parse(const char *spec, struct out_target *target, char *error, size_t error_size);
+/* The same, for all lines from now on. */
+int out_open(const char *spec, char *error, size_t error_size);
+bool out_wanted(void);                          /* [H] */
+bool out_start_line_wanted(void);
+bool out_backtrace_wanted(void);   /* [H] */
+enum out_format out_format(void); /* [H] */
+void out_line(const char *line, size_t length); /* [H] with its "\n"; never blocks, never SIGPIPE */
+void out_stderr_line(const char *line, size_t length); /* the same, to fd 2 in any case */
+void out_count_lost(void);                      /* [H] for a line that could not even be made */
 
 #endif

@@ -5,8 +5,15 @@
  */
 #include <string.h>
 #include <sys/prctl.h>
-#include "report/report.h"
 #include "base/syscall.h"
+#include "base/text.h"
+#include "kernel/process.h"
+#include "policy/policy.h"
+#include "report/backtrace.h"
+#include "report/formats.h"
+#include "rules/fault.h"
+#include "rules/rules.h"
+#include "table/table.h"
 
 #define BRIEF_FRAMES 16
 

@@ -27,8 +27,12 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
-#include "internal.h"
+#include "base/base.h"
 #include "base/syscall.h"
+#include "base/text.h"
+#include "kernel/kernel.h"
+#include "rules/rules.h"
+#include "table/record.h"
 
 #define DESCRIPTORS_MAX 1024
 #define DISK_SPACE_MIN 65536 /* a disk's file system may need some blocks to add one page */

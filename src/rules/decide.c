@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers what the rules ask: only what is asked, and the kernel at most once. [H] */
-#include "rules/decide.h"
+#include "base/base.h"
+#include "kernel/kernel.h"
+#include "kernel/mask.h"
+#include "kernel/process.h"
+#include "kernel/scratch.h"
 #include "owner/owner.h"
+#include "policy/policy.h"
+#include "rules/fault.h"
+#include "rules/rules.h"
+#include "signal/disposition.h"
+#include "table/table.h"
 
 static bool look(struct facts *facts)
 {

@@ -11,10 +11,14 @@
  */
 #include <errno.h>
 #include <string.h>
-#include "start/inspect.h"
-#include "internal.h"
-#include "fault/deliver.h"
 #include "base/syscall.h"
+#include "fault/deliver.h"
+#include "fault/fault.h"
+#include "kernel/mask.h"
+#include "kernel/next.h"
+#include "kernel/process.h"
+#include "owner/owner.h"
+#include "signal/disposition.h"
 
 /* Linux' struct for rt_sigaction, which is not the C library's. */
 struct kernel_sigaction {

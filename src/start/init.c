@@ -9,11 +9,24 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
-#include "fault/call.h"
-#include "start/inspect.h"
-#include "internal.h"
-#include "memory/repair.h"
+#include "base/base.h"
+#include "base/glob.h"
 #include "base/syscall.h"
+#include "base/text.h"
+#include "fault/call.h"
+#include "fault/fault.h"
+#include "kernel/kernel.h"
+#include "kernel/mask.h"
+#include "kernel/next.h"
+#include "kernel/process.h"
+#include "memory/memory.h"
+#include "memory/repair.h"
+#include "owner/owner.h"
+#include "policy/policy.h"
+#include "report/report.h"
+#include "signal/disposition.h"
+#include "start/inspect.h"
+#include "table/table.h"
 
 /* Weak: missing under other C libraries, where we stay inert. */
 extern int __libc_allocate_rtsig(int high) __attribute__((weak));

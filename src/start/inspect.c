@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
-#include "start/inspect.h"
+#include "base/base.h"
+#include "kernel/process.h"
 #include "owner/owner.h"
+#include "policy/policy.h"
+#include "signal/disposition.h"
+#include "start/inspect.h"
+#include "table/table.h"
 
 HIDDEN struct inspect inspect_root __attribute__((used));
 

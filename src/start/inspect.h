@@ -12,7 +12,11 @@
 #ifndef SIGBUS_INSPECT_H
 #define SIGBUS_INSPECT_H
 
-#include "internal.h"
+#include "kernel/process.h"
+#include "owner/owner.h"
+#include "policy/policy.h"
+#include "signal/disposition.h"
+#include "table/table.h"
 
 #define INSPECT_NOTE_NAME "sigbus"
 #define INSPECT_NOTE 1

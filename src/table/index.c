@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The index of the range table: from a page to the starts around it. */
+#include "base/base.h"
+#include "kernel/next.h"
 #include "table/record.h"
 
 struct range_top range_top;

@@ -5,9 +5,12 @@
  * The record of the nearest start decides in nearly all cases. One look may read the index before,
  * and the record after, a split; so nothing counts as "nothing" before two looks agree.
  */
-#include "table/record.h"
 
 #include <string.h>
+#include "base/base.h"
+#include "table/record.h"
+#include "table/table.h"
+#include "tools/stat/stat.h"
 
 ALWAYS_INLINE bool take(uint32_t id, uint64_t page, struct range_hit *hit)
 {

@@ -24,9 +24,11 @@
  *
  * What the table contributes to the repair protocol is said in tests/model/README.
  */
-#include "table/record.h"
 
 #include <errno.h>
+#include "base/base.h"
+#include "table/record.h"
+#include "table/table.h"
 
 /*
  * Sizes are compared as last - first page: size 0 is a lot then, and none that passes is longer

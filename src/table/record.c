@@ -6,8 +6,11 @@
  * at most one for each place and concurrent writer. Records are used again, one of them without
  * going through the list: most programs that unmap also map.
  */
+#include "base/base.h"
+#include "kernel/next.h"
 #include "start/inspect.h"
 #include "table/record.h"
+#include "table/table.h"
 
 struct arena {
 	_Alignas(64) _Atomic size_t used;

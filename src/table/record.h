@@ -3,7 +3,9 @@
 #ifndef SIGBUS_RANGE_TABLE_H
 #define SIGBUS_RANGE_TABLE_H
 
-#include "internal.h"
+#include "base/base.h"
+#include "base/text.h"
+#include "table/table.h"
 
 #define BLOCK_SHIFT 9 /* pages of a leaf */
 #define GIB_SHIFT 18

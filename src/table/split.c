@@ -10,6 +10,7 @@
  * three writers in one record a note may come to say too little; then the part is given up.
  */
 #include "table/record.h"
+#include "table/table.h"
 
 /* ---- the note of a right part ---- */
 

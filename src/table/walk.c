@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* All records that overlap some pages. */
+#include "base/base.h"
 #include "table/record.h"
+#include "table/table.h"
+#include "tools/stat/stat.h"
 
 static bool overlaps(const struct walk *walk, uint64_t geometry)
 {

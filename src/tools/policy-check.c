@@ -3,8 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "policy/policy.h"
+#include "report/report.h"
 
-#include "internal.h"
 
 static void *allocate(size_t size)
 {

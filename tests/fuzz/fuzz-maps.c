@@ -9,8 +9,10 @@
 #define FUZZ_SEEDS "maps"
 #define FUZZ_COUNT 50000
 #define FUZZ_BYTES " -:\n\\0127fs/()[]rwxp"
+#include "base/text.h"
+#include "kernel/kernel.h"
+#include "kernel/next.h"
 #include "fuzz.h"
-#include "internal.h"
 
 #define PATH_SIZE 24 /* names get cut off often */
 

@@ -12,8 +12,12 @@
 #define FUZZ_SEEDS "policy"
 #define FUZZ_COUNT 200000
 #define FUZZ_BYTES ",&=|:*?[]\\@#+() \n!-"
+#include "base/glob.h"
+#include "base/text.h"
 #include "fuzz.h"
-#include "internal.h"
+#include "memory/repair.h"
+#include "policy/policy.h"
+#include "rules/rules.h"
 
 #define BLOCKS_MAX (POLICY_INCLUDES_MAX + 8)
 

@@ -9,8 +9,11 @@
 #define FUZZ_SEEDS "range"
 #define FUZZ_COUNT 4000
 #define FUZZ_BYTES "\0\1\2\3\4\5\6\7\x40\x80\xff"
+#include "api/api.h"
+#include "base/base.h"
 #include "fuzz.h"
-#include "internal.h"
+#include "owner/owner.h"
+#include "table/table.h"
 
 #define WINDOW 2048 /* pages, around the end of a GiB */
 #define START (((uintptr_t)77 << 30) - 700 * PAGE_SIZE)

@@ -10,8 +10,13 @@
  *   file                  the rules are in a mapping of a file, which nobody may touch
  *   wait                  the rules are in a page that is never given to a reader
  */
-#include "start/inspect.h"
+#include "kernel/process.h"
+#include "memory/memory.h"
 #include "owner/owner.h"
+#include "policy/policy.h"
+#include "signal/disposition.h"
+#include "start/inspect.h"
+#include "table/table.h"
 
 #include <fcntl.h>
 #include <link.h>

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "internal.h"
+#include "base/text.h"
+#include "policy/policy.h"
 
 /* Names and texts behind "@"; a NULL text: loading fails with the error. */
 struct fake_file {
@@ -50,6 +51,6 @@ static inline struct policy_words fake_presets(void)
 	return (struct policy_words){names, sizeof(names[0])};
 }
 
-static const struct policy_env fake_env = {fake_allocate, fake_load, fake_presets};
+static const struct policy_env fake_env = {.allocate = fake_allocate, .load = fake_load, .presets = fake_presets};
 
 #endif

@@ -4,10 +4,11 @@
 #ifndef SIGBUS_TESTS_RANGE_ENV_H
 #define SIGBUS_TESTS_RANGE_ENV_H
 
-#include "internal.h"
+#include "table/table.h"
+#include "owner/owner.h"
+#include "tap.h"
 
 #include <stdlib.h>
-#include "tap.h"
 
 #define GIB ((uintptr_t)1 << 30)
 #define BLOCK ((uintptr_t)2 << 20)

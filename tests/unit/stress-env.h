@@ -3,11 +3,13 @@
 #ifndef SIGBUS_TESTS_STRESS_ENV_H
 #define SIGBUS_TESTS_STRESS_ENV_H
 
-#include "internal.h"
+#include "base/base.h"
+#include "table/table.h"
+#include "owner/owner.h"
+#include "tap.h"
 
 #include <stdlib.h>
 #include <time.h>
-#include "tap.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define GIB ((uintptr_t)1 << 30)

@@ -3,7 +3,12 @@
  * The range table with writers that interrupt each other, at each instruction of an operation, by
  * single-stepping it. Argument: seconds, default 2.
  */
+#include "api/api.h"
+#include "base/base.h"
+#include "policy/policy.h"
+#include "signal/frame.h"
 #include "stress-env.h"
+#include "table/table.h"
 
 #include <ucontext.h>
 

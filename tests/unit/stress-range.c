@@ -3,8 +3,13 @@
  * The range table with writers in threads that interrupt each other, with signals on top.
  * Argument: seconds, default 2.
  */
+#include "api/api.h"
+#include "base/base.h"
+#include "owner/owner.h"
 #include "stress-env.h"
+#include "table/table.h"
 
+#include <signal.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>

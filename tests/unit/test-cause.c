@@ -10,7 +10,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "base/base.h"
+#include "base/text.h"
+#include "kernel/kernel.h"
+#include "rules/rules.h"
+#include "signal/frame.h"
 #include "tap.h"
 
 #define PAGES 16

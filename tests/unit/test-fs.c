@@ -9,7 +9,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "base/base.h"
+#include "base/text.h"
+#include "kernel/kernel.h"
+#include "kernel/next.h"
+#include "memory/memory.h"
 #include "tap.h"
 
 static const char mounts[] =

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "internal.h"
+#include "base/text.h"
+#include "base/glob.h"
+#include "policy/policy.h"
 #include "tap.h"
 
 static bool matches(const char *glob, const char *text)

@@ -2,7 +2,8 @@
 /* The words of SIGBUS_LOG. */
 #include <errno.h>
 
-#include "internal.h"
+#include "kernel/process.h"
+#include "report/report.h"
 #include "tap.h"
 
 static struct process_state state;

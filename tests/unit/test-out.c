@@ -11,7 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "base/text.h"
+#include "kernel/process.h"
+#include "kernel/next.h"
+#include "kernel/scratch.h"
+#include "report/report.h"
 #include "tap.h"
 
 static struct process_state state;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Policies that are wrong: the exact line for each, and that the built-in policy is what is left.
  */
+#include "base/text.h"
 #include "policy-env.h"
+#include "policy/policy.h"
+#include "signal/frame.h"
 #include "tap.h"
 
 static char line[1024];

@@ -8,7 +8,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "base/text.h"
+#include "policy/policy.h"
+#include "signal/frame.h"
 #include "tap.h"
 
 static char directory[] = "/tmp/test-policy-file.XXXXXX";

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "policy-env.h"
+#include "policy/policy.h"
 #include "tap.h"
 
 static struct policy parsed;

@@ -2,7 +2,9 @@
 /* The presets: each is right, and what is done with whose mapping of what. */
 #include <stdlib.h>
 
-#include "internal.h"
+#include "base/text.h"
+#include "policy/policy.h"
+#include "owner/owner.h"
 #include "tap.h"
 
 static struct policy parsed;
@@ -14,7 +16,7 @@ static void *allocate(size_t size)
 
 static bool parse(const char *text)
 {
-	static const struct policy_env env = {allocate, policy_load, policy_presets};
+	static const struct policy_env env = {.allocate = allocate, .load = policy_load, .presets = policy_presets};
 	struct policy_error error;
 	char line[512];
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The range table at its edges: limits, waits, incarnations, memory. */
+#include "base/base.h"
 #include "range-env.h"
+#include "table/record.h"
+#include "table/table.h"
 
 #include <errno.h>
-#include "table/record.h"
 
 #if UINTPTR_MAX > UINT32_MAX
 static void test_limits(void)

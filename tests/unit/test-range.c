@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The range table against an array of pages. */
+#include "api/api.h"
+#include "base/base.h"
+#include "owner/owner.h"
 #include "range-env.h"
+#include "table/table.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The time in a report. */
-#include "internal.h"
+#include "base/text.h"
 #include "tap.h"
 
 static char buffer[64];

@@ -2,7 +2,17 @@
 /* The three formats of a report: the same facts, and whole whatever is in the names. */
 #include <stdlib.h>
 
-#include "report/report.h"
+#include "api/api.h"
+#include "base/text.h"
+#include "kernel/kernel.h"
+#include "kernel/process.h"
+#include "owner/owner.h"
+#include "policy/policy.h"
+#include "report/formats.h"
+#include "rules/fault.h"
+#include "rules/rules.h"
+#include "signal/frame.h"
+#include "table/table.h"
 #include "tap.h"
 
 static struct process_state state;

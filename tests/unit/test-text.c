@@ -3,7 +3,7 @@
 #include <limits.h>
 #include <stdint.h>
 
-#include "internal.h"
+#include "base/text.h"
 #include "tap.h"
 
 static char buffer[256];

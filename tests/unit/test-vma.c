@@ -14,7 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "base/base.h"
+#include "base/text.h"
+#include "kernel/kernel.h"
+#include "memory/memory.h"
 #include "tap.h"
 
 static char path[4096];

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Why a process does not have the library. */
-#include "tools/stat/stat.h"
 
 #include <elf.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "tools/stat/stat.h"
 
 /* ---- what the kernel told the program at its start ---- */
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the library is in another process, and what it says of itself. */
-#include "tools/stat/stat.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -11,7 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/base.h"
+#include "kernel/process.h"
 #include "owner/owner.h"
+#include "policy/policy.h"
+#include "signal/disposition.h"
+#include "start/inspect.h"
+#include "table/table.h"
+#include "tools/stat/stat.h"
 
 #define HEADERS_MAX 64
 #define NOTES_MAX 4096

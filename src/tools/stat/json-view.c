@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A view as one JSON object on one line; the schema is in sigbus-stat(1). */
-#include "tools/stat/stat.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "table/table.h"
+#include "tools/stat/stat.h"
 
 /* ---- values ---- */
 

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* The tables of the library in another process: rules, owners, the disposition. */
-#include "tools/stat/stat.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include "kernel/process.h"
 #include "owner/owner.h"
+#include "policy/policy.h"
+#include "signal/disposition.h"
+#include "start/inspect.h"
+#include "table/record.h"
+#include "table/table.h"
+#include "tools/stat/stat.h"
 
 #define NAME_LIMIT 256
 #define RULES_MAX (POLICY_TEXT_MAX / 4) /* a rule has so many bytes at least */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* sigbus-stat PID: what libsigbus has and did in a running process. */
-#include "tools/stat/stat.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -11,6 +10,8 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "base/text.h"
+#include "tools/stat/stat.h"
 
 #define LOOK_SECONDS 10
 #define WATCH_SECONDS 1

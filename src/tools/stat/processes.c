@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "tools/stat/stat.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -7,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include "base/base.h"
+#include "tools/stat/stat.h"
 
 /* ---- /proc/PID/NAME ---- */
 

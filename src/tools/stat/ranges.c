@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The range table of another process, and what the kernel says of the same addresses. */
-#include "tools/stat/stat.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "base/base.h"
+#include "start/inspect.h"
+#include "table/record.h"
+#include "table/table.h"
+#include "tools/stat/stat.h"
 
 #define RECORD_TRIES 8
 #define CHUNK_RECORDS_MAX 65536

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* A view as tables. Names that others chose are escaped, so that they can't look like the rest. */
-#include "tools/stat/stat.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,6 +7,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include "base/text.h"
+#include "table/record.h"
+#include "table/table.h"
+#include "tools/stat/stat.h"
 
 #define COLUMNS_MAX 10
 #define USERS_SHOWN 10 /* of each file */

@@ -5,7 +5,6 @@
  * The files are known by device and inode. Some file systems (btrfs) number a device in another way
  * for stat() than for maps: then the same inode under the same name is the same file.
  */
-#include "tools/stat/stat.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,6 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "table/record.h"
+#include "tools/stat/stat.h"
 
 /* The ranges that are looked for, sorted by file, one of each. */
 struct files {

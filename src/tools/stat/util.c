@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory and text for programs that end when there is no more of it: sigbus-stat, sigbus-explain. */
+#include "base/text.h"
 #include "tools/stat/stat.h"
 
 #include <errno.h>

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Room kernel: asks the kernel, and talks to it: mappings, file systems, probes of a page, writing a
+ * line, the signal mask, the next functions, the state of this process. It remembers nothing about
+ * ranges, rules or handlers. Calls base; every room above may call it.
+ */
+#ifndef SIGBUS_KERNEL_H
+#define SIGBUS_KERNEL_H
+
+#include <stdatomic.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include "base/base.h"
+
+/* ---- borrowed-child.c: with a limit of descriptors of its own ---- */
+
+/* Runs work(data) in a child that shares the memory. 0, or -errno: it was not run. [H] */
+long aside(void (*work)(void *), void *data);
+/* Whoever did not ask for it may have it, too: no system call filter is in the way. [H] */
+bool aside_is_harmless(void);
+bool aside_finds_descriptors(void); /* [H] where the program finds none: -EMFILE */
+/* Runs work(data) here, or aside if no descriptor is free. [H] */
+void with_descriptors(void (*work)(void *), void *data);
+
+/* ---- vma.c: what is mapped at an address ---- */
+
+struct vma {
+	uintptr_t start, end;
+	uint64_t offset, inode;
+	uint32_t dev_major, dev_minor;
+	uint32_t page_size; /* 0: not known */
+	uint8_t prot;       /* PROT_* */
+	bool shared;
+	bool deleted;     /* the name ended in " (deleted)", which is cut off */
+	const char *path; /* never NULL; "" for anonymous memory */
+};
+/* What is mapped at address: 0, -ENOENT, or -errno when the kernel can't be asked. path: storage,
+ * or NULL with size 0. [H] */
+int vma_query(uintptr_t address, struct vma *vma, char *path, size_t path_size);
+bool vma_query_is_cheap(void); /* [H] false: it reads text, perhaps a lot of it */
+/* "hugetlb", "memfd", "shm", "device", "file" or "anon". [H] */
+const char *vma_kind(const struct vma *vma);
+
+/* The text of /proc/PID/maps, fed in pieces. Pure; here for its tests. */
+#define MAPS_FIELDS 7
+struct maps_scan {
+	uintptr_t address; /* the caller sets these three; all else is zero at first */
+	char *path;
+	size_t path_size;
+	uint64_t value[MAPS_FIELDS];
+	size_t length;           /* of the name, also of what did not fit into the path */
+	size_t deleted, escape;  /* how much of " (deleted)" and of "\012" it ends with */
+	unsigned field;
+	bool skip; /* to the end of the line */
+};
+/* True: the line that holds the address is complete; then ask for the result. [H] */
+bool maps_scan(struct maps_scan *scan, const char *bytes, size_t length);
+void maps_scan_result(const struct maps_scan *scan, struct vma *vma); /* [H] */
+
+/* ---- fs.c: the file system of a mapping ---- */
+
+#define FS_TYPE_MAX 64 /* bytes of a type's name that are kept, its end included */
+
+struct mount_reader; /* room that the caller gives, for the handler has little */
+
+/*
+ * The type as mountinfo names it, in buffer, or NULL: not known. Neither the file nor its server is
+ * asked. [H]
+ */
+const char *fs_type(
+	const struct vma *vma, struct mount_reader *reader, char *buffer, size_t size);
+const char *fs_type_here(const struct vma *vma, struct mount_reader *reader, char *buffer,
+	size_t size); /* [H] with a descriptor that is free */
+/* A file in memory on the kernel's own mount: a memfd, or shared anonymous memory. [H] */
+bool fs_is_internal(const struct vma *vma);
+/* Who closes a file there, or ends with one open, may wait for a server. [H] */
+bool fs_is_served(const char *type);
+/* The i-th name by which rules know the type, or NULL when there are no more. [H] */
+const char *fs_alias(const char *type, unsigned i);
+/* What this process can still get there: local file systems with a limit only, else false. [H] */
+bool fs_space(const struct vma *vma, struct mount_reader *reader, uint64_t *free_bytes,
+	uint64_t *free_inodes);
+
+/* The text of /proc/PID/mountinfo, fed in pieces. Pure; here for its tests. */
+struct mount_scan {
+	uint32_t dev_major, dev_minor; /* the caller sets these; all else is zero at first */
+	uint64_t id, major, minor;
+	char type[FS_TYPE_MAX], point[256];
+	size_t type_length, point_length; /* also of what did not fit */
+	unsigned field, octal;            /* octal: digits of an escape that are still to come */
+	size_t column;                    /* of the field */
+	unsigned char byte;
+	bool dash;  /* the field is "-" so far */
+	bool ended; /* by a newline */
+};
+/*
+ * True: a line of the device is complete, and *length is how much of bytes was read for it; the
+ * next call goes on with the rest. [H]
+ */
+bool mount_scan(struct mount_scan *scan, const char *bytes, size_t *length);
+
+struct mount_reader {
+	struct mount_scan scan;
+	char chunk[512];
+};
+
+/* ---- probe.c: can a page be had? ---- */
+
+/* Can the page not be read (or written)? 0: it can; -EFAULT/-EHWPOISON: lost; else: no telling. [H] */
+int probe(uintptr_t page, bool write);
+/* Is it poisoned? Only of memory that no file system has to read. [H] */
+bool probe_poison(uintptr_t page);
+bool probe_may_populate(void); /* MADV_POPULATE_* of any page comes to an end */
+void probe_init(void);
+
+/* ---- write.c ---- */
+
+struct identity {
+	dev_t device, special;
+	ino_t inode;
+	mode_t type; /* 0: there was none */
+};
+
+struct identity identify(int fd);                                             /* [H] */
+bool same_identity(const struct identity *a, const struct identity *b);        /* [H] */
+
+/* The note and the line: one call, so that nobody else's text comes between or into them. */
+struct lines {
+	struct iovec part[2];
+	size_t length;
+};
+
+/* Bytes written, or -errno; never blocks, raises no signal. [H] */
+long write_lines(int fd, const struct identity *identity, struct lines *lines);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* What this process is: what fork() must not hand to the child as it is, counters, names. */
+#ifndef SIGBUS_PROCESS_H
+#define SIGBUS_PROCESS_H
+
+#include <signal.h>
+#include <stdatomic.h>
+#include "base/base.h"
+
+#define SCRATCH_SLOTS 64 /* no memory is spent on one that was never taken */
+#define STASH_SLOTS 64
+
+#define LOCKS 64       /* of ranges: state_lock() */
+#define API_LOCK LOCKS /* of who adds or removes ranges: see api-range.c */
+
+struct lock_word {
+	/* Even: free, odd: held. It only grows, so it is a version too. */
+	_Alignas(64) _Atomic uint64_t word;
+};
+
+/* A SIGBUS that was sent while virtually blocked; it waits as a queued shadow signal. */
+struct stash {
+	_Atomic int state;  /* 0 free, 1 being filled, 2 queued */
+	_Atomic int target; /* thread id, or 0: the process */
+	siginfo_t info;
+};
+
+/* They only grow. See report_count() and out.c. With the words in which sigbus-stat tells them. */
+#define COUNTERS(X)                                                                                \
+	X(faults, "faults")                                                                        \
+	X(reported, "reported, or tried to")                                                       \
+	X(suppressed, "not reported: too many in their range")                                     \
+	X(quiet, "not reported: +quiet")                                                           \
+	X(lost, "lines of reports that did not get out")                                           \
+	X(repaired_pages, "pages replaced")                                                        \
+	X(repaired_ranges, "ranges with replaced pages")                                           \
+	X(owner_answered, "answered by an owner")                                                  \
+	X(chained, "handed to the program's handler")                                              \
+	X(fatal, "left to the default action")                                                     \
+	X(untracked, "in memory that no hook had seen")                                            \
+	X(failed_open, "mappings that could not be tracked")
+
+struct counters {
+#define COUNTER_MEMBER(name, words) _Atomic uint64_t name;
+	COUNTERS(COUNTER_MEMBER)
+#undef COUNTER_MEMBER
+};
+
+/* Lives in MADV_WIPEONFORK pages: a fork child finds all of it zero, whatever was held. */
+struct process_state {
+	struct lock_word lock[LOCKS + 1];
+	_Atomic int pid;                              /* of the process that uses it; 0 in a new child */
+	/* Writers come between cutting a range and its new state: how many came, and how many left. */
+	_Atomic uint32_t writers_in, writers_out;
+	_Atomic uint32_t writers_lost; /* writers_in when those who are in did not leave in time */
+	_Atomic uint32_t scratch_busy[SCRATCH_SLOTS]; /* see scratch_get() */
+	struct stash stash[STASH_SLOTS];
+	struct counters counters;
+};
+extern struct process_state *process_state;
+
+struct counters *counters(void); /* [H] of this process; never NULL */
+void counter_add(_Atomic uint64_t *counter, uint64_t count); /* [H] */
+int process_init(void);
+/* Not our own: a vfork() or clone(CLONE_VM) child, which must not change what it shares. */
+bool process_is_borrowed(void);
+void *arena_allocate(size_t size); /* [H] zeroed, never freed; NULL: no memory */
+
+extern bool active;              /* false: dormant (SIGBUS_ONLY), or nothing works: only pass on */
+extern const char *program_name; /* base name of what was executed */
+extern const char *program_path; /* base name of the file it is, e.g. behind a link */
+/* By set-user-ID or the like it can do more than who started it: who is not to be trusted. */
+extern bool secure_mode;
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Buffers for the fault path: it has little stack and no malloc. */
+#ifndef SIGBUS_SCRATCH_H
+#define SIGBUS_SCRATCH_H
+
+#include "kernel/kernel.h"
+#include "policy/policy.h"
+
+struct scratch {
+	_Alignas(uint64_t) char path[4096];
+	char line[8192];
+	struct policy_names names;
+	struct mount_reader mounts;
+};
+struct scratch *scratch_get(void);         /* [H] NULL when all are in use */
+void scratch_put(struct scratch *scratch); /* [H] */
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Room memory: changes mappings: replaces lost pages, and tells the range table what the mapping hooks
+ * did. It never decides, never reports. Calls base, kernel, table, owner, signal and rules; fault,
+ * hooks, api and start may call it.
+ */
+#ifndef SIGBUS_MEMORY_H
+#define SIGBUS_MEMORY_H
+
+#include <sys/types.h>
+#include "policy/policy.h"
+#include "table/table.h"
+
+struct fault;
+
+/* ---- repair.c ---- */
+
+enum answer { ANSWER_DONE, ANSWER_DECLINED, ANSWER_RETRY };
+enum answer repair(struct fault *fault, const struct action *action); /* [H] zero, ones */
+void repair_wait(unsigned lock); /* [H] until the present holder of the lock word, if any, is gone */
+void anchor_free(uintptr_t anchor); /* [H] */
+void range_cut_release(struct range_cut cut); /* [H] range_cut_free() and what hangs on the records */
+
+/* ---- track.c, reserve.c, remap.c ---- */
+
+struct mapping {
+	void *address;
+	size_t length;
+	int prot, flags, fd;
+	off_t offset;
+};
+void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const struct mapping *mapping,
+	uintptr_t caller);
+/* After an mmap() that replaced nothing. */
+void track_mapped(uintptr_t start, size_t length, int prot, int flags, uintptr_t caller);
+/* flags: of mmap(). */
+#define mapping_is_tracked(flags) (!((flags)&MAP_ANONYMOUS) || (flags)&MAP_HUGETLB)
+int track_munmap(void *address, size_t length);
+/* Around a cut after which the pages are put in again: until then they are nobody's. */
+void track_enter(void);
+void track_leave(void);
+/* The action "reserve": RANGE_RESERVED, 0 (no rule asks for it), or -ENOMEM: refuse the mapping. */
+int reserve(const struct mapping *mapping, unsigned owner);
+bool reserve_tail(uintptr_t start, size_t size);
+struct remapping {
+	void *old;
+	size_t old_size, new_size;
+	int flags;
+	void *new; /* with MREMAP_FIXED */
+};
+void *track_mremap(const struct remapping *move);
+struct protecting {
+	uint64_t locks; /* a bit for each lock word of a range that is concerned */
+	uint64_t version[RANGE_LOCKS];
+};
+void track_protect(struct protecting *protecting, void *address, size_t length, int prot);
+/* After the system call: a repair came in between, which knew the old protection. */
+bool track_must_repeat(struct protecting *protecting);
+void *track_shmat(int id, const void *address, int flags, uintptr_t caller);
+int track_shmdt(const void *address);
+/* mremap() of a range of which pages were replaced: the kernel sees several mappings there. */
+void *remap_repaired(const struct remapping *move, uintptr_t anchor, unsigned prot);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* One fault on its way: what came, what was decided, what was told. */
+#ifndef SIGBUS_FAULT_RECORD_H
+#define SIGBUS_FAULT_RECORD_H
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/ucontext.h>
+#include "kernel/kernel.h"
+#include "rules/rules.h"
+#include "table/table.h"
+
+/* The lost page and what is mapped there, as far as a report tells it. */
+struct page_facts {
+	bool asked;            /* the kernel was asked ... */
+	bool known;            /* ... and gave an answer */
+	bool path_cut;         /* path is only the end of it */
+	struct vma vma;        /* but its path is here: */
+	char path[256];
+	struct loss loss;
+};
+
+/* One fault (or one fatal sent SIGBUS) as the dispatch saw it. */
+struct fault {
+	siginfo_t *info;
+	ucontext_t *uc;
+	uintptr_t address, pc;
+	bool write;     /* the access was a write */
+	bool sent;      /* kill() and the like: no address, no range */
+	struct range_hit range;
+	const struct rule *rule; /* NULL for sent ones */
+	const char *action;      /* what decided: "owner", "zero", "chain", "abort", "default" */
+	unsigned pages;          /* replaced by it */
+	uintptr_t handler;       /* the code that was called or jumped to, or 0 */
+	uint32_t count;          /* faults in this range so far */
+	uint32_t caller;         /* of its record: a handler may end it before the report */
+	const struct page_facts *page; /* never NULL; see report_look() */
+	bool reported, counted, noted;
+	const struct disposition *declined; /* the handler that did */
+	const struct disposition *placed;   /* what it put in its place, or NULL */
+	_Atomic bool *left;                 /* to be set if the handler leaves by siglongjmp() */
+};
+
+#endif

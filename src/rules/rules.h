@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Room rules: which rule decides, and why a page is lost. Calls base, kernel, policy, owner and the
+ * types of table; memory, report and fault may call it.
+ */
+#ifndef SIGBUS_RULES_H
+#define SIGBUS_RULES_H
+
+#include <signal.h>
+#include "kernel/kernel.h"
+#include "kernel/scratch.h"
+#include "policy/policy.h"
+
+struct fault;
+struct mapping;
+
+/* ---- decide.c: what rules ask about. All [H]. ---- */
+
+struct facts {
+	unsigned owner;
+	const struct fault *fault;     /* NULL: there is none, a file is being mapped */
+	const struct mapping *mapping; /* then: which */
+	bool viewed;
+	struct scratch *scratch; /* holds the path of vma */
+	struct vma vma;
+	char fs[FS_TYPE_MAX];
+};
+
+/* The rule that decides. */
+const struct rule *facts_match(struct facts *facts);
+/* What a mapping will look like once it is there; path is storage. False: no such file. */
+bool reserve_view(const struct mapping *mapping, struct vma *vma, char *path, size_t size);
+
+
+/* ---- cause.c ---- */
+
+enum cause {
+	CAUSE_UNKNOWN,
+	CAUSE_TRUNCATED,
+	CAUSE_NOSPACE,
+	CAUSE_DEVICE,
+	CAUSE_HWPOISON,
+	CAUSE_COUNT
+};
+struct loss {
+	enum cause cause;
+	uint64_t file_size; /* CAUSE_TRUNCATED: the file's size now */
+	bool size_is_bound; /* the file may be smaller: only the first lost page is known */
+	bool free_known;    /* the file system's free space was asked for */
+	uint64_t free_bytes, free_inodes;
+	char fs[16]; /* file system type, "" where not known */
+};
+/* vma: NULL: not known. write: what the access was. [H] */
+struct loss cause_find(const siginfo_t *info, const struct vma *vma, bool write,
+	struct mount_reader *reader);
+bool swap_is_used(void); /* [H] true, too, where the kernel does not say */
+const char *cause_name(enum cause cause);                             /* [H] */
+
+#endif
