@@ -32,6 +32,8 @@ if [ -z "${top_builddir:-}" ]; then
     top_builddir=$top_srcdir
     [ -e "$top_srcdir/Makefile" ] || top_builddir=$top_srcdir/_build
 fi
+[[ $top_srcdir == /* ]] || top_srcdir=$(cd "$top_srcdir" && pwd)
+[[ $top_builddir == /* ]] || top_builddir=$(cd "$top_builddir" && pwd)
 : "${SIGBUS_LIB:=$top_builddir/.libs/libsigbus.so}"
 : "${SIGBUS_PRESETS:=$top_srcdir/data}"
 : "${CC:=cc}"
