@@ -14,14 +14,15 @@ setup() {
     limit=100
 }
 
-# All points were tried; the first party was held at most of them, and the other let in between.
+# The first party was held at each point, and the other let in between; where it is another thread,
+# it was done at some points before the first went on.
 assert_explored() { # FIRST SECOND thread|signal STRIDE
     us interleave "$@"
     echo "$* (${policy}): $output"
     assert_success
-    [[ $output =~ ^points=([0-9]+)\ held=([0-9]+)\ early=([0-9]+)\ whole$ ]]
-    [ "${BASH_REMATCH[2]}" -ge $((BASH_REMATCH[1] * 3 / 4)) ]
-    [ "$3" = signal ] || [ "${BASH_REMATCH[3]}" -ge 2 ]
+    [[ $output =~ ^points=([0-9]+)\ early=([0-9]+)$ ]]
+    [ "${BASH_REMATCH[1]}" -ge 3 ]
+    [ "$3" = signal ] || [ "${BASH_REMATCH[2]}" -ge 2 ]
 }
 
 @test "interleave: without us it dies at once" {

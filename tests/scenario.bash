@@ -27,9 +27,9 @@ without_us() { # PROG [ARG...]
     skip_if_not_here
 }
 
-# tests/progs/not-here.c
+# A program that cannot do its part here prints why, and its status is 77.
 skip_if_not_here() {
-    [ "$status $output" != "77 not written for this machine" ] || skip "$output"
+    [ "$status" != 77 ] || skip "${lines[0]}"
 }
 
 # The same program both ways: status and output have to be the same.

@@ -7,12 +7,14 @@
  */
 #include "interleave.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -290,7 +292,7 @@ static void fork_act(int party)
 	pid_t child = _Fork();
 
 	if (child == 0) {
-		alarm(20);
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* whoever ends a hang ends it here, too */
 		write_word(page_at(SHARED_PAGE), party);
 		write_word(page_at(0), party);
 		unmap_act(party);
