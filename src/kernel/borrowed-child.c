@@ -70,7 +70,7 @@ long aside(void (*work)(void *), void *data)
 }
 
 /* A filter may answer a system call that the program never makes with its death. */
-bool aside_is_harmless(void)
+static bool is_harmless(void)
 {
 	return SYS_5(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0) == 0;
 }
@@ -79,7 +79,7 @@ bool aside_finds_descriptors(void)
 {
 	struct limit limit = limit_of_descriptors();
 
-	return limit.now < limit.most && aside_is_harmless();
+	return limit.now < limit.most && is_harmless();
 }
 
 static bool has_free_descriptor(void)

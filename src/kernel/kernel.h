@@ -16,8 +16,6 @@
 
 /* Runs work(data) in a child that shares the memory. 0, or -errno: it was not run. [H] */
 long aside(void (*work)(void *), void *data);
-/* Whoever did not ask for it may have it, too: no system call filter is in the way. [H] */
-bool aside_is_harmless(void);
 bool aside_finds_descriptors(void); /* [H] where the program finds none: -EMFILE */
 /* Runs work(data) here, or aside if no descriptor is free. [H] */
 void with_descriptors(void (*work)(void *), void *data);
@@ -73,8 +71,6 @@ const char *fs_type_here(const struct vma *vma, struct mount_reader *reader, cha
 	size_t size); /* [H] with a descriptor that is free */
 /* A file in memory on the kernel's own mount: a memfd, or shared anonymous memory. [H] */
 bool fs_is_internal(const struct vma *vma);
-/* Who closes a file there, or ends with one open, may wait for a server. [H] */
-bool fs_is_served(const char *type);
 /* The i-th name by which rules know the type, or NULL when there are no more. [H] */
 const char *fs_alias(const char *type, unsigned i);
 /* What this process can still get there: local file systems with a limit only, else false. [H] */

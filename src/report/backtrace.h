@@ -20,7 +20,6 @@ struct backtrace {
 	const char *problem; /* NULL: there is one */
 	unsigned count;
 	const struct backtrace_frame *frame;
-	bool brief; /* nobody asked for it, but the program dies */
 };
 
 #endif

@@ -43,7 +43,7 @@ extern const struct report_field report_fields[]; /* name NULL ends */
 
 void report_text(struct text *text, const struct fault *fault, const struct backtrace *trace);
 /* The first line, with no "\n". */
-void report_line(struct text *text, const struct fault *fault, const struct backtrace *trace);
+void report_line(struct text *text, const struct fault *fault);
 void report_frames(struct text *text, const struct backtrace *trace, const char *before);
 void report_json(struct text *text, const struct fault *fault, const struct backtrace *trace);
 void report_journal(struct text *text, const struct fault *fault, const struct backtrace *trace);

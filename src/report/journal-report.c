@@ -21,7 +21,7 @@ void report_journal(struct text *text, const struct fault *fault, const struct b
 
 	journal_head(text, fault_is_fatal(fault) ? JOURNAL_ERROR : JOURNAL_WARNING);
 	field = journal_begin(text, "", "MESSAGE");
-	report_line(text, fault, NULL);
+	report_line(text, fault);
 	journal_end(text, &field);
 	for (const struct report_field *fact = report_fields; fact->name; fact++)
 		add_field(text, fact, fault);

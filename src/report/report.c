@@ -104,24 +104,15 @@ static void compose(struct text *text, const struct fault *fault, const struct b
 	}
 }
 
-/* It may never happen again; but the report must not wait for a server that does not answer. */
-static bool needs_backtrace(const struct fault *fault)
-{
-	return fault_is_fatal(fault) && fault_is_loss(fault) && !secure_mode && aside_is_harmless() &&
-	       !fs_is_served(fault->page->loss.fs);
-}
-
 static void write_report(const struct fault *fault, struct scratch *scratch)
 {
 	struct text text = {scratch->line, sizeof(scratch->line), 0, false};
-	struct backtrace trace = {.brief = !out_backtrace_wanted()};
-	bool taken = false;
+	struct backtrace trace = {.count = 0};
+	bool wanted = out_backtrace_wanted();
 
-	if (!trace.brief || needs_backtrace(fault)) {
+	if (wanted)
 		backtrace_take(fault, scratch, &trace);
-		taken = !trace.brief || !trace.problem;
-	}
-	compose(&text, fault, taken ? &trace : NULL);
+	compose(&text, fault, wanted ? &trace : NULL);
 	counter_add(&counters()->reported, 1);
 	out_line(scratch->line, text.length);
 }

@@ -15,8 +15,6 @@
 #include "rules/rules.h"
 #include "table/table.h"
 
-#define BRIEF_FRAMES 16
-
 static void add_number(struct text *text, const char *before, uint64_t number, const char *after)
 {
 	text_add(text, before);
@@ -236,22 +234,9 @@ static void add_frame(struct text *text, const struct backtrace *trace, unsigned
 		*text = before;
 }
 
-/* From the innermost one on, in the line itself. */
-static void add_brief_frames(struct text *text, const struct backtrace *trace)
-{
-	text_add(text, "; backtrace: ");
-	for (unsigned i = 0; i < trace->count && i < BRIEF_FRAMES; i++) {
-		if (i > 0)
-			text_add(text, " < ");
-		add_frame(text, trace, i);
-	}
-	if (trace->count > BRIEF_FRAMES)
-		text_add(text, " < ...");
-}
-
 /* ---- the line, and a line for each frame ---- */
 
-void report_line(struct text *text, const struct fault *fault, const struct backtrace *trace)
+void report_line(struct text *text, const struct fault *fault)
 {
 	add_thread(text);
 	if (fault->sent) {
@@ -265,8 +250,6 @@ void report_line(struct text *text, const struct fault *fault, const struct back
 	text_add(text, "; ");
 	add_rule(text, fault);
 	add_outcome(text, fault);
-	if (trace && trace->brief)
-		add_brief_frames(text, trace);
 	add_hint(text, fault);
 }
 
@@ -298,10 +281,10 @@ void report_text(struct text *text, const struct fault *fault, const struct back
 {
 	text_add(text, "libsigbus: ");
 	text->size--; /* a line that was cut ends too */
-	report_line(text, fault, trace);
+	report_line(text, fault);
 	text->size++;
 	text->cut = false;
 	text_add(text, "\n");
-	if (trace && !trace->brief)
+	if (trace)
 		report_frames(text, trace, "libsigbus:   ");
 }
