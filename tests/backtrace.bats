@@ -12,16 +12,15 @@ setup() {
     log=$BATS_TEST_TMPDIR/log
 }
 
-# A directory like the build tree, but the helper for backtraces is another program.
-with_helper() { # [TEXT OF A SCRIPT]
+# A directory like the build tree, but the helper for backtraces is another program, or there is none.
+with_helper() { # [PROG]
     if [ ! -e tree ]; then
         mkdir -p tree/.libs
         cp "$(readlink -f "$SIGBUS_LIB")" tree/.libs/libsigbus.so
-        SIGBUS_LIB=$BATS_TEST_TMPDIR/tree/.libs/libsigbus.so
     fi
-    [ $# = 0 ] && return
-    printf '#!/bin/sh\n%s\n' "$1" >tree/sigbus-backtrace
-    chmod +x tree/sigbus-backtrace
+    SIGBUS_LIB=$BATS_TEST_TMPDIR/tree/.libs/libsigbus.so
+    rm -f tree/sigbus-backtrace
+    [ $# = 0 ] || cp "$(prog_path "$1")" tree/sigbus-backtrace
 }
 
 skip_without_unwinder() {
@@ -69,7 +68,7 @@ skip_without_unwinder() {
 
 @test "backtrace: none that nobody asked for, and no program is started for it" {
     unset policy
-    with_helper "touch '$BATS_TEST_TMPDIR/started'"
+    with_helper fake-helper
     us pages "${lost_half[@]}" read:5
     assert_equal "$status" "$bus_error"
     [[ $stderr == *"killed by SIGBUS" ]]
@@ -77,7 +76,7 @@ skip_without_unwinder() {
     assert_equal "$status" "$bus_error"
     run json "$log" "'backtrace' in reports[0]"
     assert_output False
-    [ ! -e started ]
+    [ ! -e pid ]
 }
 
 @test "backtrace: no backtrace, and why" {
@@ -87,7 +86,7 @@ skip_without_unwinder() {
     assert_line "show 0-3:= 4-7:0"
     [[ $stderr == *$'\nlibsigbus:   no backtrace: sigbus-backtrace is not installed'* ]]
 
-    with_helper 'exit 1'
+    with_helper fake-helper
     logged "json:$log+backtrace" pages "${lost_half[@]}" read:5
     assert_success
     run json "$log" "reports[0]['backtrace']"
@@ -95,7 +94,8 @@ skip_without_unwinder() {
 }
 
 @test "backtrace: a helper that hangs is given up and ended" {
-    with_helper "echo \$\$ >'$BATS_TEST_TMPDIR/pid'; exec sleep 60"
+    with_helper fake-helper
+    touch hang
     logged stderr+backtrace watched
     assert_success
     assert_output done
@@ -105,13 +105,60 @@ skip_without_unwinder() {
 }
 
 @test "backtrace: the helper gets no file and no environment of the program" {
-    with_helper "readlink /proc/\$\$/fd/* >'$BATS_TEST_TMPDIR/files'
-        tr '\\0' '\\n' </proc/\$\$/environ >'$BATS_TEST_TMPDIR/environment'"
+    with_helper fake-helper
     logged stderr+backtrace watched
     assert_output done
     run cat files environment
-    assert_line --regexp '^/proc/[0-9]+/mem$'
+    assert_line --regexp '^0 /proc/[0-9]+/mem '
     refute_line --partial watched
     refute_line --partial LD_PRELOAD
     refute_line --partial pipe:
+}
+
+# A directory in which the names of this root are the programs of somebody else.
+make_jail() {
+    with_helper fake-helper
+    mkdir -p jail/proc/self jail/proc/thread-self
+    ldd "$PROGS/fake-helper" | grep -o '/[^ ]*' | xargs cp -L --parents -t jail
+    cp --parents "$BATS_TEST_TMPDIR/tree/sigbus-backtrace" jail
+    touch jail/proc/self/mem
+}
+
+@test "backtrace: after chroot() or pivot_root no program of the new root is started" {
+    skip_unless_root
+    make_jail
+    unset policy
+    for step in chroot:jail pivot:"$BATS_TEST_TMPDIR/jail"; do
+        logged stderr+backtrace pages "${lost_half[@]}" "$step" read:5
+        assert_equal "$status" "$bus_error"
+        [[ $stderr == *$'\nlibsigbus:   no backtrace: the root directory is not that of the start' ]]
+        [ ! -e jail/pid ]
+    done
+    # The jail is one in which that program runs.
+    run chroot jail "$BATS_TEST_TMPDIR/tree/sigbus-backtrace"
+    assert_failure 1
+    [ -e jail/pid ]
+}
+
+@test "backtrace: a program that was put in the helper's place is not started" {
+    with_helper
+    cp "$PROGS/fake-helper" other
+    cp /bin/true tree/sigbus-backtrace
+    logged stderr+backtrace pages "${lost_half[@]}" run:'mv other tree/sigbus-backtrace' read:5
+    assert_success
+    [[ $stderr == *"no backtrace: sigbus-backtrace was replaced since the start"* ]]
+    [ ! -e pid ]
+}
+
+@test "backtrace: where /proc is not the kernel's no file of it is opened as memory" {
+    skip_without_namespaces
+    with_helper fake-helper
+    cat >fake-proc.sh <<'END'
+mount -t tmpfs none /proc && mkdir /proc/self && touch /proc/self/mem
+exec env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY='*=zero' SIGBUS_LOG=stderr+backtrace "$@"
+END
+    run --separate-stderr unshare -m sh fake-proc.sh "$PROGS/pages" "${lost_half[@]}" read:5
+    assert_success
+    [[ $stderr == *"no backtrace: /proc is no procfs"* ]]
+    [ ! -e pid ]
 }

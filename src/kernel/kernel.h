@@ -20,6 +20,18 @@ bool aside_finds_descriptors(void); /* [H] where the program finds none: -EMFILE
 /* Runs work(data) here, or aside if no descriptor is free. [H] */
 void with_descriptors(void (*work)(void *), void *data);
 
+/* ---- root.c: after chroot(), pivot_root or setns() every name means something else ---- */
+
+/* Remembers "/" as it is now. To be called once, at the start, before root_is_ours(). */
+void root_init(void);
+
+/* Is "/" of the calling thread what root_init() saw? False, too, where the kernel does not say. [H] */
+bool root_is_ours(void);
+
+/* Is fd on a file system of the kernel's own, a procfs, and not on a file that somebody put where
+ * /proc was? [H] */
+bool is_on_procfs(int fd);
+
 /* ---- vma.c: what is mapped at an address ---- */
 
 struct vma {

@@ -41,27 +41,65 @@ _Static_assert(
 	sizeof(struct backtrace_frame) * BACKTRACE_FRAMES <= sizeof(((struct scratch *)0)->path),
 	"the frames fit into the buffer");
 
-struct launch {
+/* The program, as it was at the start. */
+static struct {
 	const char *path;
+	struct identity identity;
+} helper;
+
+struct launch {
 	char *const *arguments;
-	volatile long error; /* written by the children, which share the memory */
-	volatile bool late;
+	/* Written by the children, which share the memory: */
+	volatile long error;
+	const char *volatile problem; /* or NULL: error says it */
 };
 
 /* ---- in the children. They run on the stack of the thread, which waits: below its live frames.
  * ---- */
 
-static __attribute__((noinline, noreturn)) void become_helper(struct launch *launch)
+/* The memory becomes descriptor 0, for the table is empty. */
+static long open_memory(struct launch *launch)
+{
+	long fd = SYS_4(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDWR, 0);
+
+	if (fd > 0 || (fd == 0 && !is_on_procfs((int)fd)))
+		launch->problem = "/proc is no procfs";
+	return fd;
+}
+
+/* What was opened is what is looked at and what is executed. */
+static long execute(struct launch *launch)
 {
 	static char *const no_environment[] = {NULL};
+	long fd = SYS_4(SYS_openat, AT_FDCWD, helper.path, O_PATH | O_CLOEXEC, 0);
+	struct identity found;
+
+	if (fd < 0)
+		return fd;
+	found = identify((int)fd);
+	if (!same_identity(&found, &helper.identity)) {
+		launch->problem = HELPER " was replaced since the start";
+		return -ESTALE;
+	}
+	return SYS_5(SYS_execveat, fd, "", launch->arguments, no_environment, AT_EMPTY_PATH);
+}
+
+/*
+ * The root is this child's own copy: nobody can change it after the look, and the helper's loader
+ * comes from the same root.
+ */
+static __attribute__((noinline, noreturn)) void become_helper(struct launch *launch)
+{
 	long error = SYS_3(SYS_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE);
 
 	SYS_5(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (error == 0)
-		error = SYS_4(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDWR, 0);
-	if (error == 0) /* the number, too: the table was empty */
-		error = SYS_3(SYS_execve, launch->path, launch->arguments, no_environment);
-	launch->error = error ? error : -EBADF;
+	if (!root_is_ours())
+		launch->problem = "the root directory is not that of the start";
+	else if (error == 0)
+		error = open_memory(launch);
+	if (error == 0 && !launch->problem)
+		error = execute(launch);
+	launch->error = error;
 	for (;;)
 		SYS_1(SYS_exit, 127);
 }
@@ -83,7 +121,7 @@ static void wait_for_helper(struct launch *launch, long pid)
 			return;
 		sys_nap(1000000);
 	}
-	launch->late = true;
+	launch->problem = "it took too long";
 	SYS_2(SYS_kill, pid, SIGKILL);
 	SYS_4(SYS_wait4, pid, NULL, __WALL, NULL);
 }
@@ -102,22 +140,35 @@ static void watch(void *data)
 /* ---- in the thread ---- */
 
 /* Next to the library as long as that is in its build tree. */
-static const char *find_helper(char *path, size_t size)
+static void find_helper(char *path, size_t size)
 {
 	struct vma vma;
 	struct text text = {path, size, 0, false};
-	char *end;
+	char *end = NULL;
 
-	if (vma_query((uintptr_t)find_helper, &vma, path, size) == 0) {
+	if (vma_query((uintptr_t)find_helper, &vma, path, size) == 0)
 		end = strrchr(path, '/');
-		if (end && end - path >= (long)strlen(BUILD_DIR) &&
-			!strncmp(end - strlen(BUILD_DIR), BUILD_DIR, strlen(BUILD_DIR))) {
-			text.length = (size_t)(end - path) - strlen(BUILD_DIR);
-			text_add(&text, "/" HELPER);
-			return path;
-		}
+	if (end && end - path >= (long)strlen(BUILD_DIR) &&
+		!strncmp(end - strlen(BUILD_DIR), BUILD_DIR, strlen(BUILD_DIR))) {
+		text.length = (size_t)(end - path) - strlen(BUILD_DIR);
+		text_add(&text, "/" HELPER);
+	} else {
+		text_add(&text, HELPER_DIR "/" HELPER);
 	}
-	return HELPER_DIR "/" HELPER;
+}
+
+void backtrace_init(void)
+{
+	static char path[4096];
+	long fd;
+
+	find_helper(path, sizeof(path));
+	helper.path = path;
+	fd = SYS_4(SYS_openat, AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	helper.identity = identify((int)fd);
+	SYS_1(SYS_close, fd);
 }
 
 static unsigned count_frames(const struct backtrace_frame *frame)
@@ -131,9 +182,11 @@ static unsigned count_frames(const struct backtrace_frame *frame)
 
 static const char *problem_of(const struct launch *launch)
 {
+	if (launch->problem)
+		return launch->problem;
 	switch (launch->error) {
 	case 0:
-		return launch->late ? "it took too long" : HELPER " found nothing";
+		return HELPER " found nothing";
 	case -ENOENT:
 		return HELPER " is not installed, or /proc is missing";
 	case -ENOSYS:
@@ -156,7 +209,6 @@ static void launch_helper(const struct fault *fault, struct scratch *scratch, st
 
 		text_decimal(&text, (int64_t)value[i]);
 	}
-	launch->path = find_helper(scratch->line, sizeof(scratch->line));
 	launch->arguments = arguments;
 	error = aside(watch, launch);
 	if (error)

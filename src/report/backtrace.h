@@ -22,4 +22,7 @@ struct backtrace {
 	const struct backtrace_frame *frame;
 };
 
+/* Finds the program that makes them. At the start, where they are wanted. */
+void backtrace_init(void);
+
 #endif

@@ -17,6 +17,7 @@
 #include "kernel/kernel.h"
 #include "kernel/process.h"
 #include "kernel/scratch.h"
+#include "report/backtrace.h"
 #include "report/formats.h"
 #include "report/report.h"
 
@@ -32,6 +33,10 @@ int out_open(const char *spec, char *error, size_t error_size)
 	int result = out_parse(spec, &out, error, error_size);
 
 	identity = identify(out.fd);
+	if (out.kind == OUT_PATH || out.backtrace)
+		root_init();
+	if (out.backtrace)
+		backtrace_init();
 	return result;
 }
 

@@ -9,12 +9,14 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -206,4 +208,28 @@ void do_hang(const char *words)
 			perror("pages: hang");
 	}
 	printf("hang %lu\n", threads);
+}
+
+/* ---- another root ---- */
+
+void do_chroot(const char *directory)
+{
+	if (chroot(directory) < 0 || chdir("/") < 0)
+		perror("pages: chroot");
+}
+
+/* As containers are made: in a mount name space of its own, and the old root is gone. */
+void do_pivot(const char *directory)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		mount(directory, directory, NULL, MS_BIND, NULL) < 0 || chdir(directory) < 0 ||
+		syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
+		chdir("/") < 0)
+		perror("pages: pivot_root");
+}
+
+void do_run(const char *command)
+{
+	if (system(command) != 0)
+		printf("run: %s failed\n", command);
 }

@@ -10,6 +10,7 @@
  *          the byte; two signs: the first byte, the others
  *   perms  runs of pages: as in /proc/self/maps     count  pages by sign     peek:P  some bytes
  *   fork, thread  where the other steps run         again  in the same program, executed anew
+ *   chroot:DIRECTORY, pivot:DIRECTORY  another root      run:COMMAND  by the shell
  * Those of signals and limits are told of in pages-signals.c and pages-limits.c.
  */
 #include "pages.h"
@@ -258,6 +259,9 @@ static const struct step {
 	{"limit", do_limit},
 	{"refuse", do_refuse},
 	{"hang", do_hang},
+	{"chroot", do_chroot},
+	{"pivot", do_pivot},
+	{"run", do_run},
 };
 
 static void run_step(const char *text)

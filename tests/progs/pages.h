@@ -53,5 +53,8 @@ void do_signalfd(const char *unused);
 void do_limit(const char *what);
 void do_refuse(const char *words);
 void do_hang(const char *words);
+void do_chroot(const char *directory);
+void do_pivot(const char *directory);
+void do_run(const char *command);
 
 #endif
