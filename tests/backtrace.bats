@@ -109,10 +109,11 @@ skip_without_unwinder() {
     logged stderr+backtrace watched
     assert_output done
     run cat files environment
-    assert_line --regexp '^0 /proc/[0-9]+/mem '
+    assert_line --regexp '^0 /proc/[0-9]+/mem read$'
+    assert_line --regexp '^1 pipe:.* write$'
+    assert_equal "$(wc -l <files)" 2
     refute_line --partial watched
     refute_line --partial LD_PRELOAD
-    refute_line --partial pipe:
 }
 
 # A directory in which the names of this root are the programs of somebody else.
@@ -161,4 +162,17 @@ END
     assert_success
     [[ $stderr == *"no backtrace: /proc is no procfs"* ]]
     [ ! -e pid ]
+}
+
+@test "backtrace: none of what its own user may not inspect" {
+    skip_unless_root
+    with_helper fake-helper
+    chmod 777 .
+    unset policy
+    for step in keepcaps:65534 undumpable; do
+        logged stderr+backtrace pages "${lost_half[@]}" "$step" read:5
+        assert_equal "$status" "$bus_error"
+        [[ $stderr == *"no backtrace: this process may not be inspected by others of its user"* ]]
+        [ ! -e pid ]
+    done
 }

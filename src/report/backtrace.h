@@ -16,6 +16,12 @@ struct backtrace_frame {
 	char symbol[BACKTRACE_SYMBOL]; /* "": not known */
 };
 
+/* What the program writes: of each frame at least one. */
+struct backtrace_part {
+	uint64_t number;
+	struct backtrace_frame frame;
+};
+
 struct backtrace {
 	const char *problem; /* NULL: there is one */
 	unsigned count;

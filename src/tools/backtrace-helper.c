@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sigbus-backtrace PID UCONTEXT FRAMES: unwinds a thread that stands still.
+ * sigbus-backtrace PID UCONTEXT: unwinds a thread that stands still.
  *
- * The library starts it for a report (see backtrace.c). Descriptor 0 is the memory of process PID.
- * UCONTEXT is the address of the thread's registers there, FRAMES that of the result, which is
- * written as it is found: addresses first, then names, so that something is there if time runs out.
+ * The library starts it for a report (see backtrace.c). Descriptor 0 is the memory of process PID,
+ * to be read only. UCONTEXT is the address of the thread's registers there. The frames are written
+ * to descriptor 1 as they are found: addresses first, then names, so that something is there if time
+ * runs out.
  */
 #include <libunwind-ptrace.h>
 #include <stdbool.h>
@@ -100,15 +101,13 @@ struct result {
 	struct backtrace_frame frame[BACKTRACE_FRAMES];
 	uint64_t function[BACKTRACE_FRAMES]; /* where it starts; 0: not known */
 	unsigned count;
-	uint64_t address;
 };
 
 static bool put(const struct result *result, unsigned i)
 {
-	const struct backtrace_frame *frame = &result->frame[i];
-	off_t address = (off_t)(result->address + i * sizeof(*frame));
+	struct backtrace_part part = {.number = i, .frame = result->frame[i]};
 
-	return pwrite(STDIN_FILENO, frame, sizeof(*frame), address) == (ssize_t)sizeof(*frame);
+	return write(STDOUT_FILENO, &part, sizeof(part)) == (ssize_t)sizeof(part);
 }
 
 static uint64_t function_start(unw_cursor_t *cursor)
@@ -165,10 +164,9 @@ int main(int argc, char **argv)
 	uint64_t uc;
 	void *process;
 
-	if (argc != 4)
+	if (argc != 3)
 		return 2;
 	uc = strtoull(argv[2], NULL, 10);
-	result.address = strtoull(argv[3], NULL, 10);
 	space = unw_create_addr_space(&accessors, 0);
 	process = _UPT_create(atoi(argv[1]));
 	if (!space || !process ||

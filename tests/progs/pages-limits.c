@@ -233,3 +233,19 @@ void do_run(const char *command)
 	if (system(command) != 0)
 		printf("run: %s failed\n", command);
 }
+
+void do_undumpable(const char *unused)
+{
+	(void)unused;
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		perror("pages: prctl");
+}
+
+void do_keepcaps(const char *user)
+{
+	uid_t id = (uid_t)strtoul(user, NULL, 10);
+
+	if (prctl(PR_SET_KEEPCAPS, 1) < 0 || setresuid(id, id, id) < 0 ||
+		prctl(PR_SET_DUMPABLE, 1) < 0)
+		perror("pages: keepcaps");
+}

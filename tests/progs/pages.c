@@ -11,6 +11,7 @@
  *   perms  runs of pages: as in /proc/self/maps     count  pages by sign     peek:P  some bytes
  *   fork, thread  where the other steps run         again  in the same program, executed anew
  *   chroot:DIRECTORY, pivot:DIRECTORY  another root      run:COMMAND  by the shell
+ *   undumpable   keepcaps:USER  as that user, with the capabilities of before
  * Those of signals and limits are told of in pages-signals.c and pages-limits.c.
  */
 #include "pages.h"
@@ -262,6 +263,8 @@ static const struct step {
 	{"chroot", do_chroot},
 	{"pivot", do_pivot},
 	{"run", do_run},
+	{"undumpable", do_undumpable},
+	{"keepcaps", do_keepcaps},
 };
 
 static void run_step(const char *text)

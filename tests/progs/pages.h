@@ -56,5 +56,7 @@ void do_hang(const char *words);
 void do_chroot(const char *directory);
 void do_pivot(const char *directory);
 void do_run(const char *command);
+void do_undumpable(const char *unused);
+void do_keepcaps(const char *user);
 
 #endif
