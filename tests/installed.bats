@@ -58,7 +58,7 @@ END
     done
 }
 
-@test "sigbus-run finds its own library, presets and programs" {
+@test "sigbus-run finds its own library and presets" {
     run "$SIGBUS_RUN" --policy @compositor --log stderr+start cat /proc/self/maps
     assert_success
     assert_output --regexp 'libsigbus: active in cat\[[0-9]+\], rules: [1-9][0-9]'
@@ -123,15 +123,17 @@ END
         return
     fi
     assert [ "$path" -ef "$SIGBUS_LIB" ]
+    unshare --mount true 2>/dev/null || skip 'no mount namespace can be made'
     printf 'header\0/lib/libc.so.6\0%s\0' "$path" >cache
     printf 'header\0/lib/libc.so.6\0/other%s\0%s.1\0' "$path" "$path" >other
-    for cache in cache other; do
-        sed -e "s|/etc/ld.so.cache|$PWD/$cache|" -e "s|^sr_here=.*|sr_here=${SIGBUS_RUN%/*}|" \
-            "$SIGBUS_RUN" >sigbus-run-$cache
-        grep -qF "$PWD/$cache" sigbus-run-$cache
-    done
-    LD_LIBRARY_PATH=${SIGBUS_LIB%/*} run sh sigbus-run-cache sh -c 'echo "$LD_PRELOAD"'
+    [ -e /etc/ld.so.cache ] || skip 'there is no /etc/ld.so.cache'
+    with_cache() { # CACHE
+        # shellcheck disable=SC2016
+        LD_LIBRARY_PATH=${SIGBUS_LIB%/*} unshare --mount sh -c 'mount --bind "$1" /etc/ld.so.cache &&
+            exec "$2" sh -c "echo \$LD_PRELOAD"' sh "$1" "$SIGBUS_RUN"
+    }
+    run with_cache cache
     assert_output libsigbus.so.0
-    run sh sigbus-run-other sh -c 'echo "$LD_PRELOAD"'
+    run with_cache other
     assert_output "$path"
 }

@@ -126,6 +126,50 @@ END
     assert_output "@$PWD/./rules,*=zero|json:$PWD/./log"
 }
 
+@test "what was checked is what runs, byte for byte" {
+    show='printf "<%s>" "$SIGBUS_POLICY"'
+    for policy in 'path:/a\,@b=zero' 'path:/a\,@b/c=zero,*=chain' $'*=zero\n' 'path:/x\\y=zero , *=chain' \
+        ' @compositor , *=chain ' 'path:* ;&=zero'; do
+        run sigbus_run --policy "$policy" sh -c "$show"
+        [ "$status" = 2 ] || assert_output "<$policy>"
+    done
+    # The directory is named so that its name alone would add rules, or end the policy.
+    mkdir 'a,*=abort,b' 'c+quiet&d\e=f' $'g\nh'
+    for directory in 'a,*=abort,b' 'c+quiet&d\e=f'; do
+        cd "$BATS_TEST_TMPDIR/$directory"
+        echo 'path:/x=zero' >rules
+        run sigbus_run --policy @./rules sh -c "$show; cd /; SIGBUS_LOG=stderr+start cat /dev/null"
+        assert_success
+        assert_output --regexp '^<@/.*/\./rules>.*, rules: 2$'
+    done
+    cd "$BATS_TEST_TMPDIR"/$'g\nh'
+    cp ../a*/rules .
+    run sigbus_run --policy @./rules echo started
+    assert_failure 2
+    assert_output --regexp '^sigbus-run: the name of the current directory holds a newline.*/g\\x0ah$'
+    run sigbus_run --policy @"$BATS_TEST_TMPDIR/a\\,*=abort\\,b/rules" echo started
+    assert_output started
+    run sigbus_run --policy @"$BATS_TEST_TMPDIR/a,*=abort,b/rules" echo started
+    assert_failure 2
+}
+
+@test "a command with the name of an option of exec" {
+    for name in -c -a -l; do
+        printf '#!/bin/sh\necho "<$0>"\n' >./"$name"
+        chmod +x ./"$name"
+        PATH=$PWD:$PATH run sigbus_run -- "$name"
+        assert_success
+        assert_output "<$PWD/$name>"
+    done
+}
+
+@test "what is no program and no script is given to the shell" {
+    echo 'echo "text $1"' >plain
+    chmod +x plain
+    run sigbus_run ./plain x
+    assert_output 'text x'
+}
+
 @test "a wrong --log starts nothing" {
     for log in out.log fd: fd:9x fd:99999999999 json: json:off journal+strat stderr+start+start \
         http:./x json:json:./x ./%d; do
@@ -169,22 +213,24 @@ END
     assert_output "$(our_path):./*.so"
 }
 
-@test "what checks the policy runs without the preloads of the caller" {
+@test "nothing but the program is started" {
     cat >name.c <<'END'
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
 __attribute__((constructor)) static void name(void)
 {
-	fprintf(fopen("names", "a"), "%s\n", program_invocation_short_name);
+	FILE *file = fopen("names", "a");
+
+	fprintf(file, "%s\n", program_invocation_short_name);
+	fclose(file);
 }
 END
     "$CC" -shared -fPIC -o name.so name.c
     LD_PRELOAD=$PWD/name.so run sigbus_run --policy '*=chain' true
     assert_success
     run cat names
-    assert_line true
-    refute_line policy-check
+    assert_output $'sigbus-run\ntrue'
 }
 
 @test "we are in LD_PRELOAD once" {
@@ -203,6 +249,20 @@ END
         run preload_of "$PWD/lib$name.so.8:libm.so.6"
         assert_output "$PWD/lib$name.so.8:libm.so.6:$(our_path)"
     done
+}
+
+@test "libjsig stays in front of us; a program linked with it is told" {
+    echo >empty.c
+    "$CC" -shared -fPIC -Wl,-soname,libjsig.so -o libjsig.so empty.c
+    run preload_of "libm.so.6:$PWD/libjsig.so"
+    assert_output "libm.so.6:$PWD/libjsig.so:$(our_path)"
+    compile_probe probe "$CC" -Wl,--no-as-needed -L. -ljsig
+    LD_LIBRARY_PATH=$PWD run sigbus_run --check ./probe
+    assert_success
+    assert_line --regexp '^./probe: note: linked with libjsig, which would come behind libsigbus .*; way out: LD_PRELOAD='
+    compile_probe probe "$CC"
+    run sigbus_run --check ./probe
+    refute_output --partial libjsig
 }
 
 @test "an ASan program runs with us behind libasan" {
@@ -243,6 +303,15 @@ END
         assert_failure 2
         assert_output --partial "$option needs a value"
     done
+    run sigbus_run --check=yes true
+    assert_failure 2
+    assert_output 'sigbus-run: --check=yes: this option takes no value (see sigbus-run --help)'
+    run sigbus_run --polcy x true
+    assert_failure 2
+    assert_output 'sigbus-run: --polcy: unknown option, did you mean --policy?'
+    run sigbus_run --check -xh true
+    assert_failure 2
+    assert_output 'sigbus-run: -x: unknown option (see sigbus-run --help)'
 }
 
 @test "2: a bad policy gives one line and nothing starts" {
@@ -257,13 +326,41 @@ END
     [ ! -e started ]
 }
 
-@test "2: the library is missing" {
-    [ -z "${SIGBUS_INSTALLED:-}" ] || skip 'moves the build tree'
-    sed 's|^sr_library=.*|sr_library=/no/such/libsigbus.so.0|' "$SIGBUS_RUN" >sigbus-run
-    run sh ./sigbus-run touch started
+# A copy of the launcher that takes the given file for its library.
+launcher_with() { # LIBRARY DIRECTORY
+    mkdir -p "$2/.libs"
+    cp "$SIGBUS_RUN" "$2/sigbus-run"
+    cp "$1" "$2/.libs/libsigbus.so"
+}
+
+@test "2: the library cannot be read, or is none; --force starts all the same" {
+    as_nobody
+    launcher_with "$SIGBUS_LIB" here
+    chmod 0600 here/.libs/libsigbus.so
+    run "${as_user[@]}" ./here/sigbus-run echo started
     assert_failure 2
-    assert_output 'sigbus-run: /no/such/libsigbus.so.0: the library is missing or cannot be read'
-    [ ! -e started ]
+    assert_output "sigbus-run: $PWD/here/.libs/libsigbus.so: the library is missing or cannot be read"
+    run "${as_user[@]}" ./here/sigbus-run --force printenv LD_PRELOAD
+    assert_failure 1
+    assert_output --regexp '^sigbus-run: warning: /.*/printenv: started without libsigbus: .* cannot be read$'
+    echo text >text
+    launcher_with text there
+    run ./there/sigbus-run echo started
+    assert_failure 2
+    assert_output --partial 'is not a shared library; way out: install libsigbus again'
+}
+
+@test "2: a blank or a colon in the library's path" {
+    for name in 'a b' a:b; do
+        launcher_with "$SIGBUS_LIB" "$name"
+        run "./$name/sigbus-run" echo started
+        assert_failure 2
+        assert_output --regexp "^sigbus-run: $PWD/$name/.*: LD_PRELOAD cannot hold a path with a blank or a colon"
+        run --separate-stderr "./$name/sigbus-run" --force echo started
+        assert_success
+        assert_output started
+        [[ $stderr == *'started without libsigbus'* ]]
+    done
 }
 
 # ---- telling ----
@@ -271,12 +368,15 @@ END
 @test "--help, --version and --list" {
     run sigbus_run --help
     assert_success
-    for option in policy log only check list help version; do
+    for option in policy log only check force list help version; do
         assert_output --partial " --$option"
     done
-    run sigbus_run --version
-    assert_success
-    assert_output --regexp '^sigbus-run \(libsigbus\) [0-9.]+$'
+    assert_equal "$(sigbus_run -h)" "$output"
+    for option in --version -V; do
+        run sigbus_run $option
+        assert_success
+        assert_output --regexp '^sigbus-run \(libsigbus\) [0-9.]+$'
+    done
     run sigbus_run --list
     assert_success
     for word in owner zero chain abort path kind compositor; do
@@ -329,7 +429,13 @@ assert_ineffective() { # PROGRAM REGEXP
     assert_output --regexp "$2"
     assert_output --regexp 'ways? out'
     run "${as_user[@]}" "$SIGBUS_RUN" "$1"
+    assert_failure 2
+    assert_equal "${#lines[@]}" 1
+    assert_output --regexp "^sigbus-run: .*$2"
+    assert_output --regexp 'ways? out.* \(--force starts it all the same\)$'
+    run --separate-stderr "${as_user[@]}" "$SIGBUS_RUN" --force "$1"
     assert_line absent
+    [[ $stderr == 'sigbus-run: warning: '*': started without libsigbus: '* ]]
 }
 
 assert_effective() { # PROGRAM
@@ -394,12 +500,69 @@ as_nobody() {
     assert_ineffective ./probe 'statically linked'
 }
 
+@test "a program that takes LD_PRELOAD from what it starts: the right order is told" {
+    skip_unless_root
+    compile_probe starter "$CC"
+    chgrp 65534 starter
+    chmod 2755 starter
+    run sigbus_run --policy @compositor -- ./starter -t 3600 true 'a b'
+    assert_failure 2
+    assert_equal "${#lines[@]}" 1
+    assert_output --regexp "^sigbus-run: ./starter: setgid: .*removes it for what the program starts.*; for what it starts the right order is: ./starter -t 3600 sigbus-run --policy @compositor -- true 'a b'$"
+    skip_without ssh-agent
+    [ -g "$(command -v ssh-agent)" ] || skip 'ssh-agent is not set-group-ID here'
+    run sigbus_run --policy @compositor -- ssh-agent true
+    assert_failure 2
+    assert_output --partial 'the right order is: ssh-agent sigbus-run --policy @compositor -- true'
+}
+
+@test "with no_new_privs a set-group-ID program is as any other" {
+    skip_unless_root
+    skip_without setpriv
+    compile_probe probe "$CC"
+    chgrp 65534 probe
+    chmod 2755 probe
+    run setpriv --no-new-privs "$SIGBUS_RUN" ./probe
+    assert_success
+    assert_output loaded
+}
+
+@test "--check: a Go program is told, by its note" {
+    cat >note.s <<'END'
+.section .note.go.buildid,"a",@note
+.long 4, 4, 4
+.asciz "Go\0"
+.long 0
+END
+    printf 'int main(void){return 0;}' >main.c
+    "$CC" -o go main.c note.s
+    run sigbus_run --check ./go
+    assert_success
+    assert_line --regexp '^./go: note: a Go program: it maps files by raw system calls'
+    run sigbus_run ./go
+    assert_success
+    assert_output ''
+}
+
+@test "the dynamic linker itself is no static program" {
+    loader=$(readelf -l "$(type -P cat)" | sed -n 's/.*interpreter: \(.*\)\]/\1/p')
+    compile_probe probe "$CC"
+    run sigbus_run "$loader" ./probe
+    assert_output loaded
+    run sigbus_run --check "$loader"
+    assert_success
+    assert_line --partial 'note: a dynamic linker'
+}
+
 @test "--check: musl" {
     skip_without musl-gcc
     compile_probe probe musl-gcc
     run sigbus_run --check ./probe
     assert_failure 1
     assert_output --regexp 'linked with musl.*way out'
+    run --separate-stderr sigbus_run ./probe
+    assert_success
+    [[ $stderr == 'sigbus-run: warning: ./probe: linked with musl'* ]]
 }
 
 @test "--check: another class, another machine" {
@@ -454,14 +617,6 @@ as_nobody() {
     assert_output --partial 'cannot be read, so it was not checked'
 }
 
-@test "a POSIX shell is enough" {
-    skip_without dash
-    run dash -n "$SIGBUS_RUN"
-    assert_success
-    run dash "$SIGBUS_RUN" echo text
-    assert_output text
-}
-
 @test "sigbus-run: a log file that cannot be is said before it is needed" {
     local dest
 
@@ -496,6 +651,11 @@ as_nobody() {
 @test "sigbus-run: --only that no program can match is an error" {
     local only
 
+    for bad in '[a' 'x,[b-' 'a\'; do
+        run "$SIGBUS_RUN" --only "$bad" true
+        assert_failure 2
+        assert_output --partial "sigbus-run: --only: '"
+    done
     for only in '' , ,,; do
         run "$SIGBUS_RUN" --only "$only" true
         assert_failure 2

@@ -2,6 +2,9 @@
 /*
  * The files and presets behind "@NAME". The preload's constructor comes here before malloc and the
  * next functions can be used: raw system calls, and memory from a callback only.
+ *
+ * The presets that come with the library are compiled into it, so that their names mean the same
+ * wherever it was built or moved to; preset_dir is asked for all other names.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -98,11 +101,25 @@ static int load_path(const char *path, bool trusted, const char **text, size_t *
 	return result;
 }
 
+static const char *compiled_text(const char *name)
+{
+	for (const struct preset *preset = compiled_presets; preset->name; preset++)
+		if (strcmp(preset->name, name) == 0)
+			return preset->text;
+	return NULL;
+}
+
 static int load(const char *name, bool trusted, const char **text, size_t *length)
 {
 	char path[4096];
 	size_t dir_size = strlen(preset_dir), name_size = strlen(name);
+	const char *compiled = compiled_text(name);
 
+	if (compiled) {
+		*text = compiled;
+		*length = strlen(compiled);
+		return 0;
+	}
 	if (strchr(name, '/'))
 		return load_path(name, trusted, text, length);
 	if (dir_size + name_size + 2 > sizeof(path))
@@ -138,24 +155,32 @@ static bool is_preset(const char *name)
 	return name[0] != '.' && name[strlen(name) - 1] != '~';
 }
 
-static void insert_sorted(const char **names, size_t count, const char *name)
+static size_t insert_sorted(const char **names, size_t count, const char *name)
 {
 	size_t i = count;
 
 	for (; i > 0 && strcmp(names[i - 1], name) > 0; i--)
 		names[i] = names[i - 1];
 	names[i] = name;
+	return count + 1;
 }
 
-static void add_entries(const char **names, const char *buffer, size_t size)
+static size_t add_compiled(const char **names)
 {
 	size_t count = 0;
 
+	for (const struct preset *preset = compiled_presets; preset->name; preset++)
+		count = insert_sorted(names, count, preset->name);
+	return count;
+}
+
+static void add_entries(const char **names, size_t count, const char *buffer, size_t size)
+{
 	for (size_t at = 0; at < size && count < PRESETS_MAX;) {
 		const struct entry *entry = (const void *)(buffer + at);
 
-		if (is_preset(entry->name))
-			insert_sorted(names, count++, entry->name);
+		if (is_preset(entry->name) && !compiled_text(entry->name))
+			count = insert_sorted(names, count, entry->name);
 		at += entry->size;
 	}
 }
@@ -165,17 +190,19 @@ struct policy_words policy_presets(void)
 	enum { SIZE = 8192 };
 	const char **names = allocate((PRESETS_MAX + 1) * sizeof(*names));
 	char *buffer = allocate(SIZE);
-	long size;
+	size_t count;
+	long size = 0;
 	int fd;
 
 	if (!names || !buffer)
 		return (struct policy_words){0};
+	count = add_compiled(names);
 	fd = open_file(preset_dir, O_DIRECTORY);
-	if (fd < 0)
-		return (struct policy_words){0};
-	size = SYS_3(SYS_getdents64, fd, buffer, SIZE);
-	SYS_1(SYS_close, fd);
+	if (fd >= 0) {
+		size = SYS_3(SYS_getdents64, fd, buffer, SIZE);
+		SYS_1(SYS_close, fd);
+	}
 	if (size > 0)
-		add_entries(names, buffer, (size_t)size);
+		add_entries(names, count, buffer, (size_t)size);
 	return (struct policy_words){names, sizeof(*names)};
 }

@@ -171,7 +171,7 @@ static char edge(const struct source *source)
 	return source->in_file ? '\n' : ',';
 }
 
-static struct span next_item(struct source *source)
+struct span policy_next_item(struct source *source)
 {
 	const char *start = source->next, *end = source->text.end;
 	const char *p = find_item_end(start, end, source->in_file);
@@ -192,7 +192,7 @@ static int parse_items(struct parser *parser, struct source *source)
 {
 	while (source->next) {
 		bool comma = source->before == ',';
-		struct span item = next_item(source);
+		struct span item = policy_next_item(source);
 		/* A line may be empty, or end with a comma. */
 		bool lacks = span_empty(item) && comma && source->before == ',';
 		int result = 0;

@@ -63,6 +63,9 @@ static inline struct policy_words list_of(const char *const *values)
 /* Without the blanks around it. */
 struct span span_trim(const char *start, const char *end);
 
+/* The next item of a text, without the blanks around it; source->next is NULL after the last. */
+struct span policy_next_item(struct source *source);
+
 /* One item with an "=": 0, or -EINVAL with the error filled. */
 int policy_parse_rule(struct parser *parser, struct span item);
 

@@ -153,7 +153,13 @@ const char *action_name(enum action_kind kind); /* [H] */
 
 /* ---- file.c: the files and presets behind "@NAME" ---- */
 
-/* allocate: as in struct policy_env. preset_dir is kept. */
+/* The presets of data/, in the library (preset-texts.c, made by make). The last name is NULL. */
+struct preset {
+	const char *name, *text;
+};
+extern const struct preset compiled_presets[];
+
+/* allocate: as in struct policy_env. preset_dir is kept; presets that are not compiled in are there. */
 void policy_file_init(const char *preset_dir, void *(*allocate)(size_t size));
 /*
  * The text behind "@name": 0 or -errno; -EOPNOTSUPP: not a regular file, -EFBIG: longer than
@@ -162,7 +168,7 @@ void policy_file_init(const char *preset_dir, void *(*allocate)(size_t size));
 int policy_load(const char *name, const char **text, size_t *length);
 /* The same for a program in secure mode: -EKEYREJECTED if others than root can write the file. */
 int policy_load_trusted(const char *name, const char **text, size_t *length);
-/* The names of the installed presets, sorted. */
+/* The names of the presets, sorted: those compiled in, and the installed ones. */
 struct policy_words policy_presets(void);
 
 #endif

@@ -126,22 +126,29 @@ static void test_names(void)
 static void test_presets(void)
 {
 	struct policy_words presets;
+	const char *text;
+	size_t length;
 
 	mkdir("presets", 0700);
 	policy_file_init("presets", allocate);
-	ok(!policy_words_at(policy_presets(), 0), "no presets");
+	is_string(policy_words_at(policy_presets(), 0), "compositor",
+		"those that are compiled in are always there");
 	close(create("presets/beta", ""));
 	close(create("presets/alpha", ""));
 	close(create("presets/gamma", ""));
 	close(create("presets/.hidden", ""));
 	close(create("presets/alpha~", ""));
+	close(create("presets/compositor", "*=abort"));
 	presets = policy_presets();
 	is_string(policy_words_at(presets, 0), "alpha", "presets are sorted");
-	is_string(policy_words_at(presets, 1), "beta", "all");
-	is_string(policy_words_at(presets, 2), "gamma", "are there");
-	ok(!policy_words_at(presets, 3), "but no hidden file and no back-up");
+	is_string(policy_words_at(presets, 1), "beta", "all are there");
+	is_string(policy_words_at(presets, 2), "compositor", "one that is compiled in: once");
+	is_string(policy_words_at(presets, 3), "container", "and the next");
+	ok(policy_load("compositor", &text, &length) == 0 && length > 100,
+		"a file does not change the one that is compiled in");
+	ok(policy_load("alpha", &text, &length) == 0 && length == 0, "another is read from its file");
 	policy_file_init("/nonexistent", allocate);
-	ok(!policy_words_at(policy_presets(), 0), "no directory of presets");
+	is_string(policy_words_at(policy_presets(), 0), "compositor", "no directory of presets");
 }
 
 int main(void)
