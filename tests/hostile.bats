@@ -164,3 +164,20 @@ assert_plain() { # FILE
     lost=$(sed -n 's/^libsigbus: .*[^0-9]\([0-9]*\) lines\? lost$/\1/p' log | tail -n 1)
     [ $((told + ${lost:-0})) -ge 400 ]
 }
+
+@test "hostile: a file that grows and is cut while its page is looked at" {
+    for policy in '*=zero' '*=ones' 'owner:toggle=owner|zero' '*=zero(page)' '*=zero(range)' \
+        '@compositor'; do
+        us toggle 50
+        assert_success
+    done
+    policy='*=zero'
+    us toggle 50
+    assert_lines "00 77"
+}
+
+@test "hostile: a page that can always be read and never be copied is not tried for ever" {
+    policy='*=zero|chain'
+    us toggle 1000000
+    assert_equal "$status" "$bus_error"
+}

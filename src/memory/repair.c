@@ -25,6 +25,7 @@
 #include "table/table.h"
 
 #define TRIES 3
+#define COPIES_MAX 100 /* that fail, one after the other, of a page that a probe can read */
 #define SPINS 200
 #define NAP_NANOSECONDS 20000
 
@@ -89,43 +90,51 @@ static uintptr_t map_scratch(size_t size)
 }
 
 /*
- * The kernel copies: a page that is lost meanwhile is an error then, not a fault of ours. "Local" is
+ * The kernel copies: a page that is lost meanwhile is an error then, not a fault of ours, and one
+ * more try finds it lost or readable. Whoever grows and cuts the file in turns gets many of them;
+ * but a page that a probe can read and a copy never can would be tried for ever. "Local" is
  * read as any system call reads; as "remote" the kernel would look for the page's owner, and do that
  * for ever where the page is memory of a device (DAX) whose driver is gone.
  */
-static bool fill_scratch(uintptr_t scratch, const struct extent *extent)
+static enum answer fill_scratch(uintptr_t scratch, const struct extent *extent)
 {
 	size_t size = extent->end - extent->start;
 	struct iovec local = {(void *)extent->start, size}, remote = {(void *)scratch, size};
+	long copied;
 
 	if (extent->content == ONES) {
 		memset((void *)scratch, 0xff, size);
-		return true;
+		return ANSWER_DONE;
 	}
-	return SYS_6(SYS_process_vm_writev, SYS_0(SYS_getpid), &local, 1, &remote, 1, 0) ==
-	       (long)size;
+	copied = SYS_6(SYS_process_vm_writev, SYS_0(SYS_getpid), &local, 1, &remote, 1, 0);
+	if (copied == (long)size)
+		return ANSWER_DONE;
+	/* It could be read when it was probed: the file was cut meanwhile, and may have grown again. */
+	return copied >= 0 || copied == -EFAULT ? ANSWER_RETRY : ANSWER_DECLINED;
 }
 
 /*
  * Filled and protected first, then moved in place: nobody sees a page that is not complete. The move
  * itself needs no memory: one that failed would already have unmapped what it should replace.
  */
-static bool replace_with_scratch(const struct extent *extent)
+static enum answer replace_with_scratch(const struct extent *extent)
 {
 	size_t size = extent->end - extent->start;
 	uintptr_t scratch = map_scratch(size);
+	enum answer answer;
 
 	if (!scratch)
-		return false;
-	if (!fill_scratch(scratch, extent) ||
-		(extent->prot != (PROT_READ | PROT_WRITE) &&
-			SYS_3(SYS_mprotect, scratch, size, extent->prot) < 0) ||
-		SYS_5(SYS_mremap, scratch, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
-			extent->start) != (long)extent->start) {
+		return ANSWER_DECLINED;
+	answer = fill_scratch(scratch, extent);
+	if (answer == ANSWER_DONE &&
+		((extent->prot != (PROT_READ | PROT_WRITE) &&
+			 SYS_3(SYS_mprotect, scratch, size, extent->prot) < 0) ||
+			SYS_5(SYS_mremap, scratch, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
+				extent->start) != (long)extent->start))
+		answer = ANSWER_DECLINED;
+	if (answer != ANSWER_DONE)
 		SYS_2(SYS_munmap, scratch, size);
-		return false;
-	}
-	return true;
+	return answer;
 }
 
 static void keep_file(const struct range_hit *hit)
@@ -144,18 +153,18 @@ static void keep_file(const struct range_hit *hit)
 /* With the lock word held. */
 static enum answer replace(struct extent *extent, const struct range_hit *hit)
 {
-	bool done;
+	enum answer answer;
 
 	if (!range_still(hit, extent->start, extent->end - extent->start)) /* CHECK */
 		return ANSWER_RETRY;
 	keep_file(hit);
 	if (extent->content == ZEROES) /* REPLACE */
-		done = replace_with_zeros(extent, hit);
+		answer = replace_with_zeros(extent, hit) ? ANSWER_DONE : ANSWER_DECLINED;
 	else
-		done = replace_with_scratch(extent);
-	if (done)
+		answer = replace_with_scratch(extent);
+	if (answer == ANSWER_DONE)
 		range_set_flags(*hit, RANGE_REPAIRED, 0);
-	return done ? ANSWER_DONE : ANSWER_DECLINED;
+	return answer;
 }
 
 static void wait_for_holder(_Atomic uint64_t *word, uint64_t held)
@@ -187,6 +196,7 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 	enum answer answer;
 	int error;
 
+	order->copy_failed = false;
 	if (!hit.range) /* it was there: between a cut and what comes after it, or it is gone */
 		return ANSWER_RETRY;
 	if ((state_flags(hit.state) & (RANGE_EXEC | RANGE_PROTECTED)) == RANGE_EXEC)
@@ -205,6 +215,7 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 	if (!atomic_compare_exchange_strong(word, &version, version + 1)) /* TAKE */
 		return ANSWER_RETRY;
 	answer = replace(&extent, &hit);
+	order->copy_failed = extent.content == COPY && answer == ANSWER_RETRY;
 	atomic_store(word, version + 2); /* RELEASE */
 	if (answer == ANSWER_DONE) {
 		fault->pages += (unsigned)((extent.end - extent.start) / PAGE_SIZE);
@@ -217,10 +228,16 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 static enum answer repair_at(struct fault *fault, struct repair_order *order)
 {
 	enum answer answer = ANSWER_RETRY;
+	int races = 0, copies = 0;
 
-	for (int i = 0; i < TRIES && answer == ANSWER_RETRY; i++)
+	while (answer == ANSWER_RETRY && races < TRIES && copies < COPIES_MAX) {
 		answer = try_repair(fault, order);
-	return answer;
+		races += answer == ANSWER_RETRY && !order->copy_failed;
+		copies += order->copy_failed;
+		if (order->copy_failed)
+			order->limit = PAGE_SIZE; /* one page holds still longer than several */
+	}
+	return copies == COPIES_MAX ? ANSWER_DECLINED : answer;
 }
 
 static bool repair_if_lost(struct fault *other, uintptr_t page, struct repair_order *order)

@@ -28,6 +28,7 @@ struct repair_order {
 	bool ones;
 	size_t limit;	      /* of one extent, in bytes */
 	uintptr_t start, end; /* what was replaced last, for it */
+	bool copy_failed;     /* the last try ended so: the page changes while it is looked at */
 };
 
 /* What is going to be replaced. */
