@@ -19,6 +19,12 @@ extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void), voi
 
 struct process_state *process_state;
 
+/* Set by start/init.c, before active is. */
+bool active;
+const char *program_name = "?";
+const char *program_path = "?";
+bool secure_mode;
+
 #define ARENA_CHUNK ((size_t)1 << 20)
 
 struct arena {

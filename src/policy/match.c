@@ -4,6 +4,7 @@
 #include "base/glob.h"
 #include "policy/policy.h"
 
+struct policy policy; /* set by start/init.c before it sets active */
 
 static const char *const kinds[] = {"hugetlb", "memfd", "shm", "device", "file", "anon", NULL};
 static const char *const maps[] = {"shared", "private", "ro", "rw", NULL};

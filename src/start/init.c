@@ -31,12 +31,6 @@
 /* Weak: missing under other C libraries, where we stay inert. */
 extern int __libc_allocate_rtsig(int high) __attribute__((weak));
 
-bool active;
-const char *program_name = "?";
-const char *program_path = "?";
-struct policy policy;
-bool secure_mode;
-
 static char **environment;
 
 static void name_program(void)
