@@ -48,6 +48,16 @@ struct vma {
  * or NULL with size 0. [H] */
 int vma_query(uintptr_t address, struct vma *vma, char *path, size_t path_size);
 bool vma_query_is_cheap(void); /* [H] false: it reads text, perhaps a lot of it */
+/* What an mmap() call asks for. */
+struct mapping {
+	void *address;
+	size_t length;
+	int prot, flags, fd;
+	off_t offset;
+};
+/* What such a mapping of a file will look like once it is there; path is storage. False: the
+ * descriptor is none. [H] */
+bool vma_of_mapping(const struct mapping *mapping, struct vma *vma, char *path, size_t path_size);
 /* "hugetlb", "memfd", "shm", "device", "file" or "anon". [H] */
 const char *vma_kind(const struct vma *vma);
 

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include "base/base.h"
 #include "base/syscall.h"
 #include "base/text.h"
@@ -340,4 +342,42 @@ const char *vma_kind(const struct vma *vma)
 		if (text_starts(vma->path, kinds[i].prefix))
 			return kinds[i].kind;
 	return "file";
+}
+
+/* ---- of a mapping that is still to be made ---- */
+
+static void name_file(int fd, struct vma *vma, char *path, size_t size)
+{
+	static const char suffix[] = " (deleted)";
+	char link[32];
+	struct text text = {.buffer = link, .size = sizeof(link)};
+	long length;
+
+	text_add(&text, "/proc/thread-self/fd/");
+	text_decimal(&text, fd);
+	length = SYS_4(SYS_readlinkat, AT_FDCWD, link, path, size - 1);
+	if (length < 0)
+		length = 0;
+	vma->deleted = length > (long)strlen(suffix) &&
+		       !memcmp(path + length - strlen(suffix), suffix, strlen(suffix));
+	if (vma->deleted)
+		length -= (long)strlen(suffix);
+	path[length] = '\0';
+	vma->path = path;
+}
+
+bool vma_of_mapping(const struct mapping *mapping, struct vma *vma, char *path, size_t path_size)
+{
+	struct stat file;
+
+	if (SYS_2(SYS_fstat, mapping->fd, &file) < 0)
+		return false;
+	*vma = (struct vma){.offset = (uint64_t)mapping->offset,
+		.inode = file.st_ino,
+		.dev_major = major(file.st_dev),
+		.dev_minor = minor(file.st_dev),
+		.prot = (uint8_t)(mapping->prot & 7),
+		.shared = true};
+	name_file(mapping->fd, vma, path, path_size);
+	return true;
 }

@@ -8,6 +8,7 @@
 #define SIGBUS_MEMORY_H
 
 #include <sys/types.h>
+#include "kernel/kernel.h"
 #include "policy/policy.h"
 #include "table/table.h"
 
@@ -23,12 +24,6 @@ void range_cut_release(struct range_cut cut); /* [H] range_cut_free() and what h
 
 /* ---- track.c, reserve.c, remap.c ---- */
 
-struct mapping {
-	void *address;
-	size_t length;
-	int prot, flags, fd;
-	off_t offset;
-};
 void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const struct mapping *mapping,
 	uintptr_t caller);
 /* After an mmap() that replaced nothing. */

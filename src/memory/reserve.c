@@ -14,10 +14,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <sys/sysmacros.h>
 #include "base/base.h"
 #include "base/syscall.h"
-#include "base/text.h"
 #include "kernel/kernel.h"
 #include "kernel/mask.h"
 #include "kernel/scratch.h"
@@ -55,42 +53,6 @@ static bool allocate(int fd, off_t offset, size_t length)
 	long error = sys_fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, length);
 
 	return error != -ENOSPC && error != -EDQUOT;
-}
-
-static void name_file(int fd, struct vma *vma, char *path, size_t size)
-{
-	static const char suffix[] = " (deleted)";
-	char link[32];
-	struct text text = {.buffer = link, .size = sizeof(link)};
-	long length;
-
-	text_add(&text, "/proc/thread-self/fd/");
-	text_decimal(&text, fd);
-	length = SYS_4(SYS_readlinkat, AT_FDCWD, link, path, size - 1);
-	if (length < 0)
-		length = 0;
-	vma->deleted = length > (long)strlen(suffix) &&
-		       !memcmp(path + length - strlen(suffix), suffix, strlen(suffix));
-	if (vma->deleted)
-		length -= (long)strlen(suffix);
-	path[length] = '\0';
-	vma->path = path;
-}
-
-bool reserve_view(const struct mapping *mapping, struct vma *vma, char *path, size_t size)
-{
-	struct stat file;
-
-	if (SYS_2(SYS_fstat, mapping->fd, &file) < 0)
-		return false;
-	*vma = (struct vma){.offset = (uint64_t)mapping->offset,
-		.inode = file.st_ino,
-		.dev_major = major(file.st_dev),
-		.dev_minor = minor(file.st_dev),
-		.prot = (uint8_t)(mapping->prot & 7),
-		.shared = true};
-	name_file(mapping->fd, vma, path, size);
-	return true;
 }
 
 static bool is_wanted(const struct mapping *mapping, unsigned owner)

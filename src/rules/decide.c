@@ -19,7 +19,7 @@ static bool look(struct facts *facts)
 
 	if (facts->fault)
 		return vma_query(facts->fault->address, &facts->vma, path, size) == 0;
-	return reserve_view(facts->mapping, &facts->vma, path, size);
+	return vma_of_mapping(facts->mapping, &facts->vma, path, size);
 }
 
 static const struct vma *view(struct facts *facts)

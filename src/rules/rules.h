@@ -12,7 +12,6 @@
 #include "policy/policy.h"
 
 struct fault;
-struct mapping;
 
 /* ---- decide.c: what rules ask about. All [H]. ---- */
 
@@ -28,8 +27,6 @@ struct facts {
 
 /* The rule that decides. */
 const struct rule *facts_match(struct facts *facts);
-/* What a mapping will look like once it is there; path is storage. False: no such file. */
-bool reserve_view(const struct mapping *mapping, struct vma *vma, char *path, size_t size);
 
 
 /* ---- cause.c ---- */
