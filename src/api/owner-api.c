@@ -30,33 +30,12 @@ static struct sigbus_owner *handle_make(unsigned id, uint32_t generation)
 	return (struct sigbus_owner *)((uintptr_t)generation << ID_BITS | id);
 }
 
-static bool is_live(uint32_t generation)
-{
-	return generation && !(generation & 1);
-}
-
 unsigned api_owner(const struct sigbus_owner *handle)
 {
 	unsigned id = (uintptr_t)handle & ID_MASK;
 	uint32_t generation = atomic_load(&owner_by_id(id)->generation);
 
-	return is_live(generation) && handle == handle_make(id, generation) ? id : 0;
-}
-
-/* Function and data of the same incarnation, or none: it may end at any time. */
-struct callback owner_callback(unsigned id)
-{
-	struct owner *owner = owner_by_id(id);
-	uint32_t generation = atomic_load(&owner->generation);
-	struct callback callback;
-
-	if (likely(!is_live(generation)))
-		return (struct callback){0};
-	callback.function = atomic_load(&owner->callback);
-	callback.data = atomic_load(&owner->data);
-	if (atomic_load(&owner->generation) != generation)
-		return (struct callback){0};
-	return callback;
+	return owner_is_registered(generation) && handle == handle_make(id, generation) ? id : 0;
 }
 
 /* ---- entries that were used before ---- */

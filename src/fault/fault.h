@@ -44,11 +44,17 @@ bool frame_move(const struct disposition *handler, struct jump *jump);
 /* ---- guarded-copy.c ---- */
 
 void copy_init(void);
+HIDDEN int copy_bytes(void *to, const void *from, size_t length, size_t *copied); /* copy-*.S */
 /* Ends the copy if the fault is one's, or lets it go on byte by byte; else false. [H] */
 bool copy_answer(const siginfo_t *info, ucontext_t *uc);
 
 /* ---- loss-log.c ---- */
 
+#define LOSS_LOG_BITS 10
+#define LOSS_LOG_SIZE ((uint64_t)1 << LOSS_LOG_BITS) /* of the last losses it says which page it was */
+extern HIDDEN _Atomic uint64_t losses;               /* so far */
 void loss_note(uintptr_t address, const struct range_hit *hit); /* [H] */
+/* Was a page of [start, start + size) among the losses before + 1 to now, as far as the log goes? */
+bool loss_is_logged(uintptr_t start, size_t size, uint64_t before, uint64_t now);
 
 #endif

@@ -77,6 +77,10 @@ struct callback {
 	void *data;
 };
 struct callback owner_callback(unsigned id); /* [H] */
+static inline bool owner_is_registered(uint32_t generation)
+{
+	return generation && !(generation & 1);
+}
 
 extern HIDDEN struct owner owners[OWNERS_MAX]; /* by id; the first is nobody's */
 static inline struct owner *owner_by_id(unsigned id)
