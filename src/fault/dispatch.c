@@ -15,6 +15,7 @@
 #include "base/syscall.h"
 #include "base/tracepoints.h"
 #include "fault/call.h"
+#include "signal/pending.h"
 #include "fault/deliver.h"
 #include "fault/fault.h"
 #include "kernel/kernel.h"
@@ -490,7 +491,7 @@ void sigbus_dispatch(int signo, struct jump *jump)
 
 	jump->handler = NULL;
 	jump->signo = (uintptr_t)signo;
-	if (signo == shadow_signal && sent_unwrap(jump->info))
+	if (signo == shadow_signal && pending_unwrap(jump->info))
 		sent_deliver(SIGBUS, jump);
 	else if (signo != SIGBUS || !is_fault(jump))
 		sent_deliver(signo, jump);

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/base.h"
-#include "fault/deliver.h"
+#include "signal/pending.h"
 #include "kernel/mask.h"
 #include "kernel/next.h"
 #include "kernel/process.h"
@@ -35,7 +35,7 @@ static struct handover begin(void)
 		return handover;
 	handover.ignored = disposition_show_ignored();
 	handover.mask = mask_swap(SIG_BLOCK, SIGNAL_BIT(SIGBUS));
-	sent_unqueue();
+	pending_unqueue();
 	told = handover.mask & ~SIGNAL_BIT(shadow_signal);
 	if (handover.mask & SIGNAL_BIT(shadow_signal))
 		told = mask_from_kernel(handover.mask);

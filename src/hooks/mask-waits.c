@@ -13,7 +13,7 @@
 #include <sys/signalfd.h>
 #include "base/base.h"
 #include "base/syscall.h"
-#include "fault/deliver.h"
+#include "signal/pending.h"
 #include "kernel/mask.h"
 #include "kernel/next.h"
 #include "kernel/process.h"
@@ -143,7 +143,7 @@ static int wait_without_sigbus(wait_function next, const sigset_t *set, siginfo_
 /* The C library shows a raise() and a kill() alike. */
 static int unwrap(int signo, siginfo_t *info)
 {
-	if (signo != shadow_signal || !sent_unwrap(info))
+	if (signo != shadow_signal || !pending_unwrap(info))
 		return signo;
 	if (info->si_code == SI_TKILL)
 		info->si_code = SI_USER;
@@ -225,7 +225,7 @@ EXPORT int sigpending(sigset_t *set)
 EXPORT int signalfd(int fd, const sigset_t *set, int flags)
 {
 	if (active && is_readable(set) && mask_word(set) & SIGNAL_BIT(SIGBUS))
-		sent_keep_real();
+		pending_keep_real();
 	return next()->signalfd(fd, set, flags);
 }
 

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <string.h>
 #include "base/syscall.h"
-#include "fault/deliver.h"
+#include "signal/pending.h"
 #include "fault/fault.h"
 #include "kernel/mask.h"
 #include "kernel/next.h"
@@ -32,6 +32,7 @@ struct kernel_sigaction {
 
 static _Atomic(const struct disposition *) interned[INTERN_BUCKETS];
 static _Atomic(const struct disposition *) current[2]; /* SIGBUS, shadow */
+static void *entry; /* of our handler: what the kernel has */
 static struct kernel_sigaction ours; /* with the C library's restorer, learned once */
 static _Atomic uint64_t real_flags;
 _Atomic bool disposition_disarmed;
@@ -119,7 +120,7 @@ static void adopt_displaced(int signo)
 	struct kernel_sigaction found;
 	const struct disposition *disposition;
 
-	if (kernel_action(signo, NULL, &found) < 0 || found.handler == (void *)sigbus_entry)
+	if (kernel_action(signo, NULL, &found) < 0 || found.handler == entry)
 		return;
 	if (signo == SIGBUS && atomic_load(&disposition_disarmed)) {
 		disposition_rearm();
@@ -166,12 +167,12 @@ const struct disposition *disposition_set(int signo, const struct disposition *n
 	}
 	adopt_displaced(signo);
 	/* Ours is what a raw query shows: who puts it back wants what is there already. */
-	if (!new || new->handler == (void *)sigbus_entry)
+	if (!new || new->handler == entry)
 		return disposition_now(signo);
 	old = atomic_exchange(&current[signo != SIGBUS], new);
 	follow_restart(signo, new);
 	if (new->handler == SIG_IGN && signo == SIGBUS)
-		sent_discard();
+		pending_discard();
 	if (signo == SIGBUS && !chained_handler_is_live())
 		owner_note(new, old, caller);
 	return old;
@@ -211,7 +212,7 @@ bool disposition_show_ignored(void)
 	struct kernel_sigaction ignored = ours, found;
 
 	if (disposition_now(SIGBUS)->handler != SIG_IGN ||
-		kernel_action(SIGBUS, NULL, &found) < 0 || found.handler != (void *)sigbus_entry)
+		kernel_action(SIGBUS, NULL, &found) < 0 || found.handler != entry)
 		return false;
 	ignored.handler = SIG_IGN;
 	return kernel_action(SIGBUS, &ignored, NULL) == 0;
@@ -236,13 +237,13 @@ static bool adopt_first(int signo)
  */
 static int take(int signo)
 {
-	struct sigaction action = {.sa_sigaction = (void (*)(int, siginfo_t *, void *))sigbus_entry,
+	struct sigaction action = {.sa_sigaction = entry,
 		.sa_flags = flags_of(signo) | SA_RESTART};
 	struct sigaction replaced;
 
 	if (real.sigaction(signo, &action, &replaced) != 0 || kernel_action(signo, NULL, &ours) < 0)
 		return -EINVAL;
-	if (ours.handler == (void *)sigbus_entry)
+	if (ours.handler == entry)
 		return 0;
 	/* Another copy of us was here first, and took ours for the program's. */
 	real.sigaction(signo, &replaced, NULL);
@@ -250,10 +251,11 @@ static int take(int signo)
 }
 
 /* What may be lacking is asked for before anything is installed: it would stay, and we be inactive. */
-int disposition_init(void)
+int disposition_init(void *our_handler)
 {
 	const struct disposition *found;
 
+	entry = our_handler;
 	if (!adopt_first(shadow_signal) || !adopt_first(SIGBUS))
 		return -ENOMEM;
 	if (take(shadow_signal) < 0 || take(SIGBUS) < 0)

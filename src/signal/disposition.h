@@ -24,7 +24,7 @@ struct disposition {
 		SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
 #define SA_RESTORER_ ((uint64_t)0x04000000) /* the kernel's, not in the C library's headers */
 
-int disposition_init(void);
+int disposition_init(void *our_handler); /* 0, or -errno: nothing was installed */
 /* NULL: no memory. [H] */
 const struct disposition *disposition_intern(void *handler, uint64_t flags, uint64_t mask);
 /* What a query sigaction(signo, NULL, &old) would say: signo is SIGBUS or shadow_signal. [H] */

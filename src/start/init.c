@@ -200,7 +200,7 @@ static int start(void)
 	if (shadow_signal < 0)
 		return -EBUSY;
 	mask_init();
-	error = disposition_init();
+	error = disposition_init((void *)sigbus_entry);
 	if (error)
 		return error;
 	active = true;
