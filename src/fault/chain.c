@@ -13,6 +13,7 @@
 #include "owner/owner.h"
 #include "signal/disposition.h"
 #include "signal/frame.h"
+#include "signal/handlers.h"
 
 /* The frame is on the alternate stack, where the handler did not ask to run. */
 static bool needs_move(const struct disposition *handler, const struct jump *jump)
@@ -88,7 +89,7 @@ void chain_reset(int signo, const struct disposition *handler)
 	if (reset)
 		disposition_replace(signo, handler, reset);
 	if (signo == SIGBUS)
-		owner_forget(handler);
+		handlers_forget(handler);
 }
 
 static uint64_t mask_inside(const struct chain_target *target)

@@ -30,6 +30,7 @@
 #include "rules/rules.h"
 #include "signal/disposition.h"
 #include "signal/frame.h"
+#include "signal/handlers.h"
 #include "table/table.h"
 
 /*
@@ -300,7 +301,7 @@ static bool call_owner_callback(struct fault *fault, uint32_t step, const struct
 static bool ask_owner(struct fault *fault, uint32_t step, struct jump *jump)
 {
 	unsigned id = state_owner(fault->range.state);
-	const struct disposition *handler = owner_handler(id);
+	const struct disposition *handler = handler_of_owner(id);
 	struct callback callback = owner_callback(id);
 
 	fault->action = "owner";

@@ -12,8 +12,6 @@
 #include "sigbus/sigbus.h"
 #include "table/table.h"
 
-struct disposition;
-
 /* The owner of the code at address; 0 when no object holds it. */
 unsigned owner_at(uintptr_t address);
 /* The same for the caller of a mapping function, past objects that only wrap mmap(). */
@@ -25,13 +23,6 @@ bool object_at(uintptr_t address, const char **name, uintptr_t *offset); /* [H] 
 const char *owner_name(unsigned owner);                                  /* [H] */
 /* The i-th name by which rules know the owner; NULL when there are no more. [H] */
 const char *owner_alias(unsigned owner, unsigned i);
-/* The handler that answers for the owner now, or NULL. [H] */
-const struct disposition *owner_handler(unsigned owner);
-/* What the owners learn from a sigaction(SIGBUS) outside of handlers, made by code at caller. [H] */
-void owner_note(const struct disposition *disposition, const struct disposition *before,
-	uintptr_t caller);
-/* Takes a handler away from every owner that has it as its newest (SA_RESETHAND). [H] */
-void owner_forget(const struct disposition *disposition);
 
 /* ---- wrapper.c: whose mmap() was it, when the caller only wraps mmap() ---- */
 
@@ -44,12 +35,7 @@ uintptr_t wrapper_caller(uintptr_t caller);
 
 struct rule;
 
-/* Interned: the same handler before the same rest is the same cell. */
-struct handler_cell {
-	struct handler_cell *chain;
-	const struct disposition *disposition;
-	struct handler_cell *rest;
-};
+struct handler_cell; /* signal/handlers.h */
 
 struct owner {
 	const char *name, *resolved; /* base names, never NULL for an entry in use */

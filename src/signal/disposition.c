@@ -19,6 +19,7 @@
 #include "kernel/process.h"
 #include "owner/owner.h"
 #include "signal/disposition.h"
+#include "signal/handlers.h"
 
 /* Linux' struct for rt_sigaction, which is not the C library's. */
 struct kernel_sigaction {
@@ -131,7 +132,7 @@ static void adopt_displaced(int signo)
 		return;
 	atomic_store(&current[signo != SIGBUS], disposition);
 	if (signo == SIGBUS)
-		owner_note(disposition, NULL, (uintptr_t)found.handler);
+		handlers_update(disposition, NULL, (uintptr_t)found.handler);
 	install(signo, signo == SIGBUS ? atomic_load(&real_flags) : flags_for(signo, disposition));
 	follow_restart(signo, disposition);
 }
@@ -174,7 +175,7 @@ const struct disposition *disposition_set(int signo, const struct disposition *n
 	if (new->handler == SIG_IGN && signo == SIGBUS)
 		pending_discard();
 	if (signo == SIGBUS && !chained_handler_is_live())
-		owner_note(new, old, caller);
+		handlers_update(new, old, caller);
 	return old;
 }
 
@@ -263,6 +264,6 @@ int disposition_init(void *our_handler)
 	atomic_store(&real_flags, ours.flags);
 	found = disposition_now(SIGBUS);
 	follow_restart(SIGBUS, found);
-	owner_note(found, NULL, (uintptr_t)found->handler);
+	handlers_update(found, NULL, (uintptr_t)found->handler);
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include "owner/owner.h"
 #include "policy/policy.h"
 #include "signal/disposition.h"
+#include "signal/handlers.h"
 #include "table/table.h"
 
 #define INSPECT_NOTE_NAME "sigbus"

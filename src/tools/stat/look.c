@@ -10,6 +10,7 @@
 #include "owner/owner.h"
 #include "policy/policy.h"
 #include "signal/disposition.h"
+#include "signal/handlers.h"
 #include "start/inspect.h"
 #include "table/record.h"
 #include "table/table.h"
