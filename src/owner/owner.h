@@ -12,7 +12,7 @@
 #include "sigbus/sigbus.h"
 #include "table/table.h"
 
-/* The owner of the code at address; 0 when no object holds it. */
+/* The owner of the code at address; 0 when no object holds it. [H] */
 unsigned owner_at(uintptr_t address);
 /* The same for the caller of a mapping function, past objects that only wrap mmap(). */
 unsigned owner_of_caller(uintptr_t caller, uint32_t *offset);
@@ -75,7 +75,7 @@ static inline struct owner *owner_by_id(unsigned id)
 }
 
 unsigned owner_allocate(void); /* 0: the table is full */
-unsigned owner_end(void);        /* ids in use are below it */
+unsigned owner_end(void); /* [H] ids in use are below it */
 void owner_drop_unloaded(void); /* after dlclose() */
 
 /* ---- event.c ---- */
