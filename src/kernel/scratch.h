@@ -4,12 +4,11 @@
 #define SIGBUS_SCRATCH_H
 
 #include "kernel/kernel.h"
-#include "policy/policy.h"
 
 struct scratch {
 	_Alignas(uint64_t) char path[4096];
 	char line[8192];
-	struct policy_names names;
+	_Alignas(uint64_t) char names[768]; /* of the facts that rules ask for, see rules/decide.c */
 	struct mount_reader mounts;
 };
 struct scratch *scratch_get(void);         /* [H] NULL when all are in use */

@@ -12,6 +12,9 @@
 #include "signal/disposition.h"
 #include "table/table.h"
 
+_Static_assert(sizeof(struct policy_names) <= sizeof(((struct scratch *)0)->names),
+	"the names of a fault's facts fit into a scratch buffer");
+
 static bool look(struct facts *facts)
 {
 	char *path = facts->scratch->path;
@@ -122,7 +125,7 @@ const struct rule *facts_match(struct facts *facts)
 	mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
 	facts->scratch = scratch_get();
 	if (facts->scratch) {
-		rule = policy_match(&policy, find, facts, &facts->scratch->names);
+		rule = policy_match(&policy, find, facts, (struct policy_names *)facts->scratch->names);
 		scratch_put(facts->scratch);
 	} else {
 		rule = match_cheaply(facts);
