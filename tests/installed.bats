@@ -53,6 +53,8 @@ END
     for page in man1/sigbus-run.1 man1/sigbus-stat.1 man7/sigbus-policy.7; do
         assert [ -n "$(find "$share/man/${page%/*}" -name "${page#*/}*")" ]
     done
+    [ ! -e "$SIGBUS_INSTALLED/sigbus-explain" ] ||
+        assert [ -n "$(find "$share/man/man1" -name 'sigbus-explain.1*')" ]
     for example in compositor.conf greetd.toml sway.service sigbus-trace.bt; do
         assert [ -n "$(find "$share/doc" -path "*/examples/$example")" ]
     done

@@ -7,6 +7,7 @@ load helper
 
 man=$top_srcdir/man
 src=$top_srcdir/src
+EXPLAIN=${SIGBUS_INSTALLED:-$top_builddir}/sigbus-explain
 STAT=${SIGBUS_INSTALLED:-$top_builddir}/sigbus-stat
 
 setup() {
@@ -49,13 +50,13 @@ assert_same() { # EXPECTED ACTUAL, a line each word
     for page in "$man"/*.[1-8]; do
         run env LC_ALL=C.UTF-8 MANROFFSEQ='' man --warnings -E UTF-8 -l -Tutf8 -Z "$page"
         assert_success
-        refute_output --partial warning
+        refute_output --partial 'warning:'
     done
 }
 
 @test "every page is there, names its subject, and refers to pages that are" {
     assert_equal "$(cd "$man" && echo ./*)" \
-        './libsigbus.3 ./sigbus-policy.7 ./sigbus-run.1 ./sigbus-stat.1'
+        './libsigbus.3 ./sigbus-explain.1 ./sigbus-policy.7 ./sigbus-run.1 ./sigbus-stat.1'
     for page in "$man"/*; do
         grep -q '^\.Nd ' "$page"
         grep '^\.Xr \(lib\)\?sigbus' "$page" | awk '{ print $2 "." $3 }' | sort -u >refs
@@ -78,6 +79,19 @@ assert_same() { # EXPECTED ACTUAL, a line each word
         sed 's/^{"/--/' | options)
     assert_same "$parser" "$("$STAT" --help | options)"
     assert_same "$parser" "$(page_options sigbus-stat.1)"
+}
+
+@test "options and keys of sigbus-explain: the same" {
+    [ -x "$EXPLAIN" ] || skip "sigbus-explain is not built"
+    parser=$(grep -oE '\{"[a-z-]+", (no|required|optional)_argument' "$src/tools/explain/main.c" |
+        sed 's/^{"/--/' | options)
+    assert_same "$parser" "$("$EXPLAIN" --help | options)"
+    assert_same "$parser" "$(page_options sigbus-explain.1)"
+    keys=$(grep -oE '\{"[a-z_]+", [a-z]' "$src/tools/explain/json-view.c" | sed 's/.*"\(.*\)".*/\1/' | sort -u)
+    page=$(section sigbus-explain.1 JSON | sed -n -E 's/^\.(It )?Li //p' | tr ', .' '\n' |
+        grep -xE '[a-z_]+' | grep -vx null | sort -u)
+    assert_same "$keys" "$(comm -12 <(echo "$keys") <(echo "$page"))"
+    [ "$(wc -l <<<"$page")" -le $(($(wc -l <<<"$keys") + 2)) ] # and "text" and "name" of objects
 }
 
 @test "destinations of reports: those that sigbus-run takes" {

@@ -247,9 +247,8 @@ static int fail_no_rule(struct parser *parser, struct span item)
 	int result = policy_fail_word(
 		parser, item.start, "expected MATCH=ACTION, @NAME or strict, not", item);
 
-	if (!parser->env->file)
-		parser->error->nearest =
-			policy_nearest(list_of(strict_word), item.start, span_length(item));
+	parser->error->nearest =
+		policy_nearest(list_of(strict_word), item.start, span_length(item));
 	return result;
 }
 

@@ -168,7 +168,7 @@ static void put_range(const struct view *view, const struct range_view *range)
 	close_value('}');
 }
 
-static void put_user(const struct view *view, const struct user *user)
+static void put_user(const struct view *view, const struct file_user *user)
 {
 	next_item();
 	open_value('{');

@@ -104,7 +104,7 @@ struct range_view {
 	bool replaced_known;
 };
 
-struct user {
+struct file_user {
 	size_t file; /* index of the range_view whose file it is */
 	pid_t pid;
 	char *name;
@@ -133,7 +133,7 @@ struct view {
 	size_t owner_count;
 	struct range_view *range; /* by address */
 	size_t range_count;
-	struct user *user; /* by file */
+	struct file_user *user; /* by file */
 	size_t user_count;
 	struct counter_view counter[COUNTER_COUNT];
 	size_t counter_count; /* 0: they could not be read */

@@ -243,7 +243,7 @@ static void print_ranges(const struct view *view)
 	print_table("Ranges, with the pages in them that were replaced", &table);
 }
 
-static void add_user(struct table *table, const struct view *view, const struct user *user)
+static void add_user(struct table *table, const struct view *view, const struct file_user *user)
 {
 	add(table, format("%d", (int)user->pid));
 	add(table, format("\"%s\"", escape(user->name)));

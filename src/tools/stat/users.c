@@ -104,7 +104,7 @@ struct other {
 	size_t first; /* its first entry in the view */
 };
 
-static struct user *user_of(struct other *other, size_t file)
+static struct file_user *user_of(struct other *other, size_t file)
 {
 	struct view *view = other->view;
 
@@ -112,12 +112,12 @@ static struct user *user_of(struct other *other, size_t file)
 		if (view->user[i].file == file)
 			return &view->user[i];
 	view->user = grow(view->user, view->user_count, sizeof(*view->user));
-	view->user[view->user_count] = (struct user){.file = file, .pid = other->pid, .fd = -1};
+	view->user[view->user_count] = (struct file_user){.file = file, .pid = other->pid, .fd = -1};
 	return &view->user[view->user_count++];
 }
 
 /* Of several mappings the one is told that can do most. */
-static void note_map(struct user *user, const struct map *map)
+static void note_map(struct file_user *user, const struct map *map)
 {
 	bool writes = map->prot[1] == 'w' && map->prot[3] == 's';
 
@@ -145,7 +145,7 @@ static bool look_at_maps(struct other *other)
 }
 
 /* The link's own mode says how the file was opened. */
-static void note_fd(struct user *user, int directory, const char *name)
+static void note_fd(struct file_user *user, int directory, const char *name)
 {
 	bool writes = user->access[0] && strchr(user->access, 'w');
 	struct stat link;
@@ -211,7 +211,7 @@ static void look_at_other(struct other *other)
 
 static int by_file_and_pid(const void *a, const void *b)
 {
-	const struct user *first = a, *second = b;
+	const struct file_user *first = a, *second = b;
 
 	if (first->file != second->file)
 		return first->file < second->file ? -1 : 1;
