@@ -175,13 +175,13 @@ static void add_help(struct text *line, const struct policy_error *error)
 
 	if (error->nearest) {
 		text_add(line, ", did you mean '");
-		text_add(line, error->nearest);
+		add_foreign(line, error->nearest, strlen(error->nearest)); /* a preset's, perhaps */
 		text_add(line, "'?");
 		return;
 	}
 	for (size_t i = 0; (word = policy_words_at(error->valid, i)); i++) {
 		text_add(line, i ? ", " : ", one of ");
-		text_add(line, word);
+		add_foreign(line, word, strlen(word));
 	}
 }
 

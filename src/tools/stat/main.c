@@ -25,7 +25,7 @@ static const char usage_text[] =
 	"\n"
 	"  --json      one JSON object\n"
 	"  --watch     once a second, until the process ends\n"
-	"  --help, --version\n"
+	"  -h, --help, -V, --version\n"
 	"\n"
 	"Exit status: 0, 1 no such process or nothing that can be read, 2 usage, 3 no access.\n";
 
@@ -137,21 +137,32 @@ static void print_and_exit(const char *text)
 	exit(STATUS_OK);
 }
 
+__attribute__((noreturn)) static void fail_option(char **argv)
+{
+	const char short_form[] = {'-', (char)optopt, '\0'};
+	bool is_long = !optopt || strncmp(argv[optind - 1], "--", 2) == 0;
+
+	give_up(STATUS_USAGE, "%s: %s (see sigbus-stat --help)",
+		is_long ? argv[optind - 1] : short_form,
+		is_long && optopt ? "this option takes no value" : "unknown option");
+}
+
 static struct options parse(int argc, char **argv)
 {
 	static const struct option names[] = {{"json", no_argument, NULL, 'j'},
 		{"watch", no_argument, NULL, 'w'}, {"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'v'}, {0}};
+		{"version", no_argument, NULL, 'V'}, {0}};
 	struct options options = {0};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
+	opterr = 0; /* for its messages show names as they are */
+	while ((option = getopt_long(argc, argv, "hV", names, NULL)) != -1) {
 		if (option == 'h')
 			print_and_exit(usage_text);
-		if (option == 'v')
+		if (option == 'V')
 			print_and_exit("sigbus-stat (libsigbus) " PACKAGE_VERSION "\n");
 		if (option == '?')
-			usage();
+			fail_option(argv);
 		options.json |= option == 'j';
 		options.watch |= option == 'w';
 	}
