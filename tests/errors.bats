@@ -235,15 +235,6 @@ require_filters() {
     assert_lines "read 5 00"
 }
 
-@test "errors: no descriptor is free, and no process can be had that has one" {
-    skip_unless_root
-    policy="path:*=abort,*=zero" us loss-victim "${lost[@]}" limit:processes no-descriptors user:65534 \
-        read:5
-    assert_success
-    assert_lines "read 5 00"
-    [[ $stderr == *"page of unknown memory is lost"* ]]
-}
-
 @test "errors: the kernel's settings cannot be read" {
     local known=(open:memfd size:1 map:1,shared,rw size:0 read:0)
 

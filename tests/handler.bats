@@ -9,7 +9,7 @@ functions='__errno_location _dl_find_object bcmp memcmp memcpy memmove memset st
     strnlen strrchr'
 
 # Of every fault; of an answer; of a rule or a report (readlinkat: of the action reserve, which asks
-# rules too); of what is done aside.
+# rules too); of what is done in a borrowed child.
 system_calls='rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigtimedwait
     rt_tgsigqueueinfo tgkill getpid gettid geteuid nanosleep clock_gettime
     madvise mincore futex mmap mprotect mremap munmap process_vm_writev
@@ -24,7 +24,7 @@ through_pointers='node_new chunk_take chunk_ready record_take record_first_use
     walk_at walk_live walk_first walk_all each_visit range_each
     policy_match match_holds ask_name visit_mounts visit_text
     add_value add_field add_part add_frame report_json report_journal
-    aside child start_child with_descriptors
+    aside child start_child
     sigbus_entry run_handler call_handler call_callback decline sent_deliver'
 env='arena_allocate repair_wait range_cut_release'
 

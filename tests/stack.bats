@@ -58,11 +58,3 @@ policies=('' '@compositor' 'owner:stack-use=zero' 'program:stack-use=ones|zero(r
 @test "stack: and so does one with a backtrace" {
     uses_at_most 2048 "$log+backtrace" 'program:stack-use=zero'
 }
-
-@test "stack: what is done aside where no descriptor is free fits in too" {
-    cases="read write protected handled once raise" options=-n
-    for policy in 'program:stack-use=zero' "${policies[7]}"; do
-        uses_at_most 2048 stderr "$policy"
-    done
-    assert_output --partial 'page of "/memfd:pages" (deleted)'
-}

@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -232,8 +231,7 @@ static const char *unlisted_type(const struct vma *vma)
 	return vma->page_size > PAGE_SIZE ? "hugetlbfs" : NULL;
 }
 
-const char *fs_type_here(
-	const struct vma *vma, struct mount_reader *reader, char *buffer, size_t size)
+const char *fs_type(const struct vma *vma, struct mount_reader *reader, char *buffer, size_t size)
 {
 	struct text text = {.buffer = buffer, .size = size};
 	const char *unlisted;
@@ -245,30 +243,6 @@ const char *fs_type_here(
 		return NULL;
 	text_add(&text, unlisted);
 	return buffer;
-}
-
-struct type_question {
-	const struct vma *vma;
-	struct mount_reader *reader;
-	char *buffer;
-	size_t size;
-	const char *answer;
-};
-
-static void ask_type(void *data)
-{
-	struct type_question *question = data;
-
-	question->answer = fs_type_here(
-		question->vma, question->reader, question->buffer, question->size);
-}
-
-const char *fs_type(const struct vma *vma, struct mount_reader *reader, char *buffer, size_t size)
-{
-	struct type_question question = {vma, reader, buffer, size, NULL};
-
-	with_descriptors(ask_type, &question);
-	return question.answer;
 }
 
 const char *fs_alias(const char *type, unsigned i)
@@ -320,36 +294,15 @@ static bool ask_space(const struct mount_scan *mount, void *data)
 	return answered;
 }
 
-/*
- * Root may take what ext4 reserves for it, but not what ext4 keeps for itself on top of that: 4096
- * blocks or 2 % of all, those for its own data too, which statfs() leaves out.
- */
-static uint64_t blocks_for_root(const struct statfs *status)
-{
-	uint64_t kept = status->f_blocks / 32 < 4096 ? status->f_blocks / 32 : 4096;
-	uint64_t reserved = status->f_bfree - status->f_bavail;
-
-	return status->f_bavail + (reserved > kept ? reserved - kept : 0);
-}
-
-static bool is_ext(const struct statfs *status)
-{
-	return status->f_type == EXT4_SUPER_MAGIC && status->f_bfree > status->f_bavail;
-}
-
 bool fs_space(const struct vma *vma, struct mount_reader *reader, uint64_t *free_bytes,
 	uint64_t *free_inodes)
 {
 	struct statfs status;
-	uint64_t blocks;
 
 	/* A tmpfs without a limit says that it has no blocks at all. */
 	if (fs_is_internal(vma) || !visit_mounts(vma, reader, ask_space, &status) || !status.f_blocks)
 		return false;
-	blocks = status.f_bavail;
-	if (is_ext(&status) && SYS_0(SYS_geteuid) == 0)
-		blocks = blocks_for_root(&status);
-	*free_bytes = blocks * (uint64_t)status.f_bsize;
+	*free_bytes = (uint64_t)status.f_bavail * (uint64_t)status.f_bsize;
 	*free_inodes = status.f_ffree;
 	return true;
 }

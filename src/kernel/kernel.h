@@ -12,13 +12,10 @@
 #include <sys/uio.h>
 #include "base/base.h"
 
-/* ---- borrowed-child.c: with a limit of descriptors of its own ---- */
+/* ---- borrowed-child.c ---- */
 
 /* Runs work(data) in a child that shares the memory. 0, or -errno: it was not run. [H] */
 long aside(void (*work)(void *), void *data);
-bool aside_finds_descriptors(void); /* [H] where the program finds none: -EMFILE */
-/* Runs work(data) here, or aside if no descriptor is free. [H] */
-void with_descriptors(void (*work)(void *), void *data);
 
 /* ---- root.c: after chroot(), pivot_root or setns() every name means something else ---- */
 
@@ -89,8 +86,6 @@ struct mount_reader; /* room that the caller gives, for the handler has little *
  */
 const char *fs_type(
 	const struct vma *vma, struct mount_reader *reader, char *buffer, size_t size);
-const char *fs_type_here(const struct vma *vma, struct mount_reader *reader, char *buffer,
-	size_t size); /* [H] with a descriptor that is free */
 /* A file in memory on the kernel's own mount: a memfd, or shared anonymous memory. [H] */
 bool fs_is_internal(const struct vma *vma);
 /* The i-th name by which rules know the type, or NULL when there are no more. [H] */

@@ -259,7 +259,7 @@ static int ask(int fd, uintptr_t address, struct vma *vma, char *path, size_t pa
 	return read_text(fd, address, vma, path, path_size);
 }
 
-static int query_here(uintptr_t address, struct vma *vma, char *path, size_t path_size)
+int vma_query(uintptr_t address, struct vma *vma, char *path, size_t path_size)
 {
 	long fd = open_maps();
 	int error;
@@ -269,33 +269,6 @@ static int query_here(uintptr_t address, struct vma *vma, char *path, size_t pat
 	error = ask((int)fd, address, vma, path, path_size);
 	SYS_1(SYS_close, fd);
 	return error;
-}
-
-struct question {
-	uintptr_t address;
-	struct vma *vma;
-	char *path;
-	size_t path_size;
-	int error;
-};
-
-static void query_aside(void *data)
-{
-	struct question *question = data;
-
-	question->error = query_here(
-		question->address, question->vma, question->path, question->path_size);
-}
-
-int vma_query(uintptr_t address, struct vma *vma, char *path, size_t path_size)
-{
-	struct question question = {address, vma, path, path_size, -EMFILE};
-	int error = query_here(address, vma, path, path_size);
-
-	if (error != -EMFILE || !aside_finds_descriptors())
-		return error;
-	aside(query_aside, &question);
-	return question.error;
 }
 
 bool vma_query_is_cheap(void)

@@ -326,39 +326,25 @@ static bool is_poisoned(const struct vma *vma, uintptr_t page, const struct loss
 	return memory && probe_poison(page);
 }
 
-struct search {
-	const siginfo_t *info;
-	struct access access;
-	struct loss loss;
-};
-
-static void search_here(void *data)
-{
-	struct search *search = data;
-	const struct vma *vma = search->access.vma;
-	struct loss *loss = &search->loss;
-	uintptr_t page = search->access.page;
-
-	fs_type_here(vma, search->access.reader, loss->fs, sizeof(loss->fs));
-	if (search->info->si_code != BUS_ADRERR || page < vma->start || page >= vma->end)
-		return;
-	if (is_poisoned(vma, page, loss))
-		loss->cause = CAUSE_HWPOISON;
-	else
-		find_cause(&search->access, loss);
-}
-
 struct loss cause_find(
 	const siginfo_t *info, const struct vma *vma, bool write, struct mount_reader *reader)
 {
 	uintptr_t page = (uintptr_t)info->si_addr & PAGE_MASK;
-	struct search search = {info, {vma, page, write, reader}, {.cause = CAUSE_UNKNOWN}};
+	struct access access = {vma, page, write, reader};
+	struct loss loss = {.cause = CAUSE_UNKNOWN};
 
 	if (info->si_code == BUS_MCEERR_AR)
-		search.loss.cause = CAUSE_HWPOISON;
-	if (vma)
-		with_descriptors(search_here, &search);
-	return search.loss;
+		loss.cause = CAUSE_HWPOISON;
+	if (!vma)
+		return loss;
+	fs_type(vma, reader, loss.fs, sizeof(loss.fs));
+	if (info->si_code != BUS_ADRERR || page < vma->start || page >= vma->end)
+		return loss;
+	if (is_poisoned(vma, page, &loss))
+		loss.cause = CAUSE_HWPOISON;
+	else
+		find_cause(&access, &loss);
+	return loss;
 }
 
 const char *cause_name(enum cause cause)
