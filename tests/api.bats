@@ -196,6 +196,13 @@ ok() { # MODE...
     ok handler threads
 }
 
+@test "api: no callback of an owner begins after it was destroyed, nor that of who got its place" {
+    policy='*=wait(1)|owner|zero' limit=30
+    us api-destroy
+    assert_success
+    assert_lines "done"
+}
+
 @test "api: a fault while its range is added and removed finds one of the two owners" {
     policy="owner:api-misuse=zero(page)+quiet,owner:misuse=zero(page)+quiet" limit=60 ok window
 }

@@ -94,9 +94,10 @@ SIGBUS_API int sigbus_owner_create(const char *name, sigbus_callback callback, v
 
 /**
  * Ends an owner: its ranges go back to whom they belonged to before, and the descriptor that
- * sigbus_owner_fd() gave is closed. The callback may still be running in another thread when this
- * returns; it is not called for faults that come later. From then on the owner is refused with
- * -EINVAL everywhere.
+ * sigbus_owner_fd() gave is closed. No call of the callback begins after this has returned. One that
+ * runs in another thread is waited for, a second at most: after that it may still be running. Called
+ * from inside a callback it waits for nobody, and this callback goes on to its end. From then on the
+ * owner is refused with -EINVAL everywhere.
  *
  * \return 0, -EINVAL (not a live owner), -ENOSYS
  *

@@ -122,6 +122,7 @@ EXPORT int sigbus_owner_destroy(struct sigbus_owner *handle)
 		return -EINVAL;
 	atomic_store(&owner->callback, NULL);
 	api_remove_all(id);
+	callback_wait(owner);
 	event_close(owner);
 	atomic_store(&owner->registered, false);
 	give_entry(id);

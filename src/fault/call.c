@@ -151,9 +151,12 @@ int call_callback(const struct fault *fault, const struct callback *callback)
 	};
 	int result;
 
+	if (!callback_begin(callback))
+		return SIGBUS_DECLINE;
 	enter(&call, fault);
 	mask_swap(SIG_SETMASK, mask_inside(fault, NULL));
 	result = callback->function(&view, callback->data);
+	callback_end(callback);
 	leave(&call);
 	return call.declined ? SIGBUS_DECLINE : result;
 }

@@ -302,9 +302,11 @@ static bool ask_owner(struct fault *fault, uint32_t step, struct jump *jump)
 {
 	unsigned id = state_owner(fault->range.state);
 	const struct disposition *handler = handler_of_owner(id);
-	struct callback callback = owner_callback(id);
+	struct callback callback = owner_callback(&fault->range, fault->address);
 
 	fault->action = "owner";
+	if (callback.is_stale)
+		return true; /* the access finds whose it is now */
 	if (!handler && !callback.function)
 		return false;
 	/* The program's present handler, and nobody but it: chain runs it with nothing of ours. */

@@ -46,6 +46,13 @@ struct counters {
 #undef COUNTER_MEMBER
 };
 
+#define CALLBACK_SLOTS 64 /* owners share them: see registered.c */
+
+struct callbacks {
+	_Atomic uint32_t running; /* those that were left by siglongjmp() included */
+	_Atomic uint32_t left;    /* as many of them are not waited for */
+};
+
 /* Lives in MADV_WIPEONFORK pages: a fork child finds all of it zero, whatever was held. */
 struct process_state {
 	struct lock_word lock[LOCKS + 1];
@@ -55,6 +62,7 @@ struct process_state {
 	_Atomic uint32_t writers_lost; /* writers_in when those who are in did not leave in time */
 	_Atomic uint32_t scratch_busy[SCRATCH_SLOTS]; /* see scratch_get() */
 	struct stash stash[STASH_SLOTS];
+	struct callbacks callbacks[CALLBACK_SLOTS];
 	struct counters counters;
 };
 extern struct process_state *process_state;

@@ -61,8 +61,17 @@ struct owner {
 struct callback {
 	sigbus_callback function; /* NULL: none */
 	void *data;
+	const struct owner *owner;
+	uint32_t generation;
+	bool is_stale; /* the range has changed hands since it was found: look it up again */
 };
-struct callback owner_callback(unsigned id); /* [H] */
+/* That of the owner of the range around address, if it is a registered one. [H] */
+struct callback owner_callback(const struct range_hit *hit, uintptr_t address);
+/* To be called around the call. False: the owner was destroyed, it must not be called. [H] */
+bool callback_begin(const struct callback *callback);
+void callback_end(const struct callback *callback); /* [H] */
+/* Waits, for a second at most, until no callback of a destroyed owner is running. Not inside of one. */
+void callback_wait(const struct owner *owner);
 static inline bool owner_is_registered(uint32_t generation)
 {
 	return generation && !(generation & 1);
