@@ -205,6 +205,40 @@ with_addresses() { # BYTES STEP...
         prlimit --as="$size" env LD_PRELOAD="$SIGBUS_LIB" "$PROGS/pages" "$@"
 }
 
+@test "environments: what is inactive under valgrind says so once, and why" {
+    skip_without valgrind
+    run --separate-stderr env LD_PRELOAD="$SIGBUS_LIB" valgrind -q "$(type -P true)"
+    assert_success
+    assert_equal "$(grep -c inactive <<<"$stderr")" 1
+    [[ $stderr =~ ^libsigbus:\ inactive\ in\ true\[[0-9]+\]:\ the\ real-time\ signal\ that\ it\ needs\ is\ taken\ \(valgrind ]]
+}
+
+@test "environments: started through /proc or a descriptor, a program has the name of its file" {
+    skip_in_emulator "has programs of its own"
+    cat >self.c <<'END'
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	char *again[] = {"x", "y", NULL};
+
+	if (argc > 1)
+		return 0;
+	if (strcmp(argv[0], "fd") == 0)
+		fexecve(open("/proc/self/exe", O_RDONLY), again, environ);
+	return execv("/proc/self/exe", again);
+}
+END
+    $CC -o self self.c
+    for name in self fd; do
+        run env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_LOG=stderr+start \
+            bash -c 'exec -a "$1" ./self' - "$name"
+        [ "$(grep -c 'active in self\[' <<<"$output")" = 2 ]
+    done
+}
+
 # Where there is not enough for us it is as without us.
 @test "environments: hardly any address space from the start" {
     local size inactive=0
@@ -214,7 +248,7 @@ with_addresses() { # BYTES STEP...
         [ "$status" != 77 ] || continue
         assert_equal "$status" "$bus_error"
         [[ $stderr != *"libsigbus: SIGBUS in"* ]] || break
-        [[ $stderr != *"libsigbus: inactive: "* ]] || inactive=$((inactive + 1))
+        [[ $stderr != *"libsigbus: inactive in pages["*"]: there is no address space for its tables (ulimit -v)"* ]] || inactive=$((inactive + 1))
         with_addresses $size open:memfd size:1 map:1,shared,rw size:0 handler:exit read:0
         assert_equal "$status" 40
         assert_output "caught code=2 page=0"

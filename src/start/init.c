@@ -33,6 +33,12 @@ extern int __libc_allocate_rtsig(int high) __attribute__((weak));
 
 static char **environment;
 
+/* By a link of /proc or a descriptor: the name says nothing about the program. */
+static bool is_magic(const char *executed)
+{
+	return text_starts(executed, "/proc/") || text_starts(executed, "/dev/fd/");
+}
+
 static void name_program(void)
 {
 	static char path[4096];
@@ -42,7 +48,7 @@ static void name_program(void)
 	if (executed)
 		program_name = base_name(executed);
 	program_path = length > 0 ? base_name(path) : program_name;
-	if (!executed || secure_mode) /* anybody can make a link with any name */
+	if (!executed || is_magic(executed) || secure_mode) /* anybody can make a link with any name */
 		program_name = program_path;
 }
 
@@ -179,7 +185,8 @@ static bool has_our_page_size(void)
 	return getauxval(AT_PAGESZ) == PAGE_SIZE;
 }
 
-static int start(void)
+/* INSPECT_ACTIVE, or why not. */
+static enum inspect_state start(void)
 {
 	static const struct range_env env = {.allocate = arena_allocate,
 		.wait = repair_wait,
@@ -187,7 +194,7 @@ static int start(void)
 	int error = process_init();
 
 	if (error)
-		return error;
+		return error == -ENOMEM ? INSPECT_NO_SPACE : INSPECT_NO_WIPE;
 	range_init(&env);
 	open_log();
 	read_policy();
@@ -198,15 +205,24 @@ static int start(void)
 		anchor_init();
 	shadow_signal = reserve_signal();
 	if (shadow_signal < 0)
-		return -EBUSY;
+		return INSPECT_NO_SIGNAL;
 	mask_init();
 	error = disposition_init((void *)sigbus_entry);
 	if (error)
-		return error;
+		return error == -ENOMEM ? INSPECT_NO_SPACE : INSPECT_SIGNAL_TAKEN;
 	active = true;
-	inspect_set_state(INSPECT_ACTIVE);
 	translate_mask();
-	return 0;
+	return INSPECT_ACTIVE;
+}
+
+static void name_us(struct text *text, const char *state)
+{
+	text_add(text, state);
+	text_add(text, " in ");
+	text_escaped(text, program_name);
+	text_add(text, "[");
+	text_decimal(text, SYS_0(SYS_getpid));
+	text_add(text, "]");
 }
 
 static void say_started(void)
@@ -214,26 +230,47 @@ static void say_started(void)
 	char line[256];
 	struct text text = {.buffer = line, .size = sizeof(line)};
 
-	text_add(&text, "active in ");
-	text_escaped(&text, program_name);
-	text_add(&text, "[");
-	text_decimal(&text, SYS_0(SYS_getpid));
-	text_add(&text, "], rules: ");
+	name_us(&text, "active");
+	text_add(&text, ", rules: ");
 	text_decimal(&text, policy.rule_count);
 	report_note(line);
 }
 
-/* A library of the program may be linked with us for sigbus_copy_from(): then nobody misses us. */
-static void say_behind(void)
+static void say_inactive(enum inspect_state state)
 {
-	if (!from_environment("SIGBUS_POLICY") && !from_environment("SIGBUS_LOG"))
-		return;
-	open_log();
-	report_note("inactive: loaded behind the C library: preload it, or link with it");
+	static const char *const reasons[INSPECT_STATES] = {
+#define REASON(state, reason) [state] = reason,
+		INSPECT_FAILURES(REASON)
+#undef REASON
+	};
+	char line[512];
+	struct text text = {.buffer = line, .size = sizeof(line)};
+
+	open_log(); /* perhaps there was no memory for it */
+	name_us(&text, "inactive");
+	text_add(&text, ": ");
+	text_add(&text, reasons[state]);
+	report_note(line);
+}
+
+/* A library of the program may be linked with us for sigbus_copy_from(): then nobody misses us. */
+static bool is_missed(enum inspect_state state)
+{
+	return state != INSPECT_BEHIND || from_environment("SIGBUS_POLICY") ||
+	       from_environment("SIGBUS_LOG");
+}
+
+static enum inspect_state try_to_start(void)
+{
+	/* By dlopen(), or linked in behind the C library: nobody's calls come to our hooks. */
+	if (!object_precedes(&active, (void *)__libc_allocate_rtsig))
+		return INSPECT_BEHIND;
+	return has_our_page_size() ? start() : INSPECT_PAGES;
 }
 
 __attribute__((constructor)) static void load(int argc, char **argv, char **envp)
 {
+	enum inspect_state state;
 	const char *only;
 
 	(void)argc, (void)argv;
@@ -251,20 +288,12 @@ __attribute__((constructor)) static void load(int argc, char **argv, char **envp
 		inspect_set_state(INSPECT_DORMANT);
 		return;
 	}
-	/* By dlopen(), or linked in behind the C library: nobody's calls come to our hooks. */
-	if (!object_precedes(&active, (void *)__libc_allocate_rtsig)) {
-		inspect_set_state(INSPECT_FAILED);
-		say_behind();
-	} else if (!has_our_page_size()) {
-		inspect_set_state(INSPECT_FAILED);
-		open_log();
-		report_note("inactive: this kernel's pages are not of 4 KiB");
-	} else if (start() != 0) {
-		inspect_set_state(INSPECT_FAILED);
-		report_note("inactive: the kernel or the C library lacks what is needed");
-	} else if (out_start_line_wanted()) {
+	state = try_to_start();
+	inspect_set_state(state);
+	if (state != INSPECT_ACTIVE && is_missed(state))
+		say_inactive(state);
+	else if (state == INSPECT_ACTIVE && out_start_line_wanted())
 		say_started();
-	}
 }
 
 /*

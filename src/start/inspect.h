@@ -22,14 +22,27 @@
 #define INSPECT_NOTE_NAME "sigbus"
 #define INSPECT_NOTE 1
 #define INSPECT_MAGIC 0x7375626769735f73 /* "s_sigbus" */
-#define INSPECT_VERSION 2
+#define INSPECT_VERSION 3
+
+/* Loaded, but inactive: why, as the library and sigbus-stat say it. */
+#define INSPECT_FAILURES(X)                                                                        \
+	X(INSPECT_BEHIND, "loaded behind the C library: preload it, or link with it")              \
+	X(INSPECT_PAGES, "this kernel's pages are not of 4 KiB")                                   \
+	X(INSPECT_NO_SPACE, "there is no address space for its tables (ulimit -v)")                \
+	X(INSPECT_NO_SIGNAL, "no real-time signal is free")                                        \
+	X(INSPECT_SIGNAL_TAKEN,                                                                    \
+		"the real-time signal that it needs is taken (valgrind keeps 64 for itself)")      \
+	X(INSPECT_NO_WIPE, "madvise(MADV_WIPEONFORK) is refused: a kernel before Linux 4.14, or a " \
+			   "system call filter")
 
 enum inspect_state {
 	INSPECT_LOADED,	 /* the constructor has not come this far */
 	INSPECT_DORMANT, /* by SIGBUS_ONLY */
 	INSPECT_FOREIGN, /* under another C library */
-	INSPECT_FAILED,	 /* the kernel or the C library lacks something */
 	INSPECT_ACTIVE,
+#define INSPECT_MEMBER(state, reason) state,
+	INSPECT_FAILURES(INSPECT_MEMBER)
+#undef INSPECT_MEMBER
 	INSPECT_STATES
 };
 

@@ -184,8 +184,10 @@ bool find_root(struct process *process, struct inspect *root, const char **state
 		[INSPECT_LOADED] = {"starting", "the program is just being loaded"},
 		[INSPECT_DORMANT] = {"dormant", "SIGBUS_ONLY names other programs"},
 		[INSPECT_FOREIGN] = {"inert", "its C library is not glibc 2.35 or later"},
-		[INSPECT_FAILED] = {"inert", "the kernel or the C library lacks what is needed"},
 		[INSPECT_ACTIVE] = {"active", NULL},
+#define FAILURE(state, reason) [state] = {"inert", reason},
+		INSPECT_FAILURES(FAILURE)
+#undef FAILURE
 	};
 
 	process->library = find_library(&process->maps);
