@@ -5,12 +5,14 @@
 #
 #   compositor_setup                     once, and compositor_cleanup at the end
 #   start_compositor NAME [VAR=VALUE...] cage, sway or weston, with VAR in its environment
-#   run_attack ATTACK [OPTION...]        sets SEEN, what the client saw, and OUTCOME: "alive" or the
-#                                        compositor's wait status
+#   run_attack ATTACK [OPTION...]        sets SEEN, what the client saw ("skipped: ..." where the
+#                                        compositor lacks what the attack needs), and OUTCOME: "alive"
+#                                        or the compositor's wait status
+#   late_handler_installed               waits until late-handler.so is, in the compositor
 #   client_content BARE                  is SEEN as good as what it saw without us, or better?
 #   stop_compositor                      sets STATUS, its wait status
 #
-# After start_compositor: COMPOSITOR_PID, COMPOSITOR_LOG (its output), WAYLAND_DISPLAY.
+# After start_compositor: COMPOSITOR (its name), COMPOSITOR_PID, COMPOSITOR_LOG (its output), WAYLAND_DISPLAY.
 # The caller sets WL_HOSTILE (the client program), SIGBUS_LIB and SIGBUS_PRESETS. With root's rights
 # the compositor runs as nobody, since sway and cage refuse root.
 
@@ -67,6 +69,14 @@ compositor_policy() {
     printf '@%s/compositor\n' "$(readable_copy "$SIGBUS_PRESETS")"
 }
 
+# Its name and version, as it says them itself.
+compositor_version() { # NAME
+    local option=--version
+
+    [ "$1" != cage ] || option=-v
+    "$1" $option 2>/dev/null </dev/null | head -n 1 | sed -E 's/^(Cage|sway) version /\L\1 /'
+}
+
 compositor_command() { # NAME
     case $1 in
     sway) COMMAND=(sway --config "$COMPOSITOR_BASE/sway.conf") ;;
@@ -93,6 +103,7 @@ start_compositor() { # NAME [VAR=VALUE...]
     unset WAYLAND_DISPLAY WAYLAND_SOCKET DISPLAY
     export XDG_RUNTIME_DIR=$directory HOME=$COMPOSITOR_BASE/home
     compositor_command "$1" || return 1
+    COMPOSITOR=$1
     shift
     (
         ulimit -c 0
@@ -153,6 +164,18 @@ remove_x_display() { # PID
     done
 }
 
+# The library waits for another handler before it installs its own: libwayland's comes with the first
+# wl_shm_buffer access.
+late_handler_installed() {
+    local tries
+
+    for ((tries = 0; tries < 200; tries++)); do
+        ! grep -q 'late-handler: installed' "$COMPOSITOR_LOG" || return 0
+        sleep 0.02
+    done
+    return 1
+}
+
 stop_compositor() {
     [ -n "$COMPOSITOR_PID" ] || return 0
     kill -TERM "$COMPOSITOR_PID" 2>/dev/null || :
@@ -161,10 +184,15 @@ stop_compositor() {
 }
 
 run_attack() { # ATTACK [OPTION...]
-    local attack=$1
+    local attack=$1 status=0
 
     shift
-    SEEN=$(timeout -k 1 20 "$WL_HOSTILE" "$@" "$attack" 2>&1) || SEEN="failed: $SEEN"
+    SEEN=$(timeout -k 1 20 "$WL_HOSTILE" "$@" "$attack" 2>&1) || status=$?
+    case $status in
+    0) ;;
+    77) SEEN="skipped: $SEEN" ;;
+    *) SEEN="failed: $SEEN" ;;
+    esac
     if [ "$SEEN" = "connection closed" ]; then
         compositor_ended || :
     fi
@@ -177,12 +205,12 @@ run_attack() { # ATTACK [OPTION...]
     fi
 }
 
-# The error that it gets without us, or, where the bare compositor dies of it, its connection kept
-# or the reason why it was lost.
+# Was the client told what it is told without us, or more? A protocol error that it gets without us it
+# gets with us. Where the bare compositor says nothing, or dies, its connection is kept, or it is told
+# the reason why it was lost.
 client_content() { # BARE
-    if [ "$1" = "connection closed" ]; then
-        [[ $SEEN = alive || $SEEN = "protocol error "* ]]
-    else
-        [ "$SEEN" = "$1" ]
-    fi
+    case $1 in
+    "protocol error "*) [ "$SEEN" = "$1" ] ;;
+    *) [[ $SEEN = alive || $SEEN = "protocol error "* ]] ;;
+    esac
 }

@@ -190,18 +190,30 @@ static void cursor(void)
 	repaint(window.surface);
 }
 
-static void short_keymap(void)
+/* A keymap of four pages, in a file that has size bytes. */
+static void send_keymap(size_t size)
 {
-	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct wl_proxy *keyboard;
 	int fd;
 
 	if (!client.virtual_keyboard_manager || !client.seat)
 		finish(SKIPPED, "no virtual keyboard here");
 	fd = file_create(file_kind, file_directory, size);
-	fill(fd, size, ' ');
+	if (size)
+		fill(fd, size, ' ');
 	keyboard = virtual_keyboard_create(client.virtual_keyboard_manager, client.seat);
-	virtual_keyboard_keymap(keyboard, fd, (uint32_t)(4 * size));
+	virtual_keyboard_keymap(keyboard, fd, (uint32_t)(4 * page));
+}
+
+static void short_keymap(void)
+{
+	send_keymap((size_t)sysconf(_SC_PAGESIZE));
+}
+
+static void empty_keymap(void)
+{
+	send_keymap(0);
 }
 
 /* The pool is a hole in a file, and the file system has no page left to fill it with. */
@@ -237,6 +249,7 @@ static const struct attack {
 	{"two-pools", two_pools},
 	{"cursor", cursor},
 	{"short-keymap", short_keymap},
+	{"empty-keymap", empty_keymap},
 	{"full-tmpfs", full_tmpfs},
 };
 
