@@ -8,7 +8,7 @@
 #   run_attack ATTACK [OPTION...]        sets SEEN, what the client saw ("skipped: ..." where the
 #                                        compositor lacks what the attack needs), and OUTCOME: "alive"
 #                                        or the compositor's wait status
-#   late_handler_installed               waits until late-handler.so is, in the compositor
+#   late_handler_installed               has late-handler.so taken SIGBUS in the compositor?
 #   client_content BARE                  is SEEN as good as what it saw without us, or better?
 #   stop_compositor                      sets STATUS, its wait status
 #
@@ -164,16 +164,10 @@ remove_x_display() { # PID
     done
 }
 
-# The library waits for another handler before it installs its own: libwayland's comes with the first
-# wl_shm_buffer access.
+# Has late-handler.so installed its handler? It comes after the first one of somebody else, which both
+# libwayland and wlroots install when they read a pool.
 late_handler_installed() {
-    local tries
-
-    for ((tries = 0; tries < 200; tries++)); do
-        ! grep -q 'late-handler: installed' "$COMPOSITOR_LOG" || return 0
-        sleep 0.02
-    done
-    return 1
+    grep -q 'late-handler: installed' "$COMPOSITOR_LOG"
 }
 
 stop_compositor() {

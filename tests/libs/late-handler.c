@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A library that takes SIGBUS for itself when somebody else has a handler already, as plugins and
- * crash reporters do that come later.
+ * A library that takes SIGBUS for itself as soon as somebody else has installed a handler, as plugins
+ * and crash reporters do that come later. It has to come before libsigbus in LD_PRELOAD, or the
+ * sigaction() of others does not pass here.
+ *
+ * The moment matters: libwayland installs its handler once, at its first access to a pool, but wlroots
+ * (since 0.17) before each access, and takes it back afterwards. Right after the call both have lost.
  */
-#include <pthread.h>
+#include <dlfcn.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LATE_HANDLER_STATUS 99
+
+typedef int sigaction_function(int, const struct sigaction *, struct sigaction *);
 
 static void say(const char *text)
 {
@@ -24,39 +31,36 @@ static void handle_sigbus(int signal, siginfo_t *info, void *ucontext)
 	_exit(LATE_HANDLER_STATUS);
 }
 
-static void wait_for_handler(void)
+static sigaction_function *next_sigaction(void)
 {
-	struct timespec time = {0, 10000000};
-	struct sigaction now;
+	static _Atomic(sigaction_function *) next;
+	sigaction_function *function = atomic_load(&next);
 
-	do
-		nanosleep(&time, NULL);
-	while (sigaction(SIGBUS, NULL, &now) == 0 && now.sa_handler == SIG_DFL);
+	if (!function) {
+		function = (sigaction_function *)dlsym(RTLD_NEXT, "sigaction");
+		atomic_store(&next, function);
+	}
+	return function;
 }
 
-static void *install_late(void *unused)
+static void take_sigbus(void)
 {
+	static atomic_bool said;
 	struct sigaction action = {.sa_sigaction = handle_sigbus, .sa_flags = SA_SIGINFO};
 
-	(void)unused;
 	sigemptyset(&action.sa_mask);
-	wait_for_handler();
-	if (sigaction(SIGBUS, &action, NULL) < 0)
+	if (next_sigaction()(SIGBUS, &action, NULL) < 0)
 		_exit(1);
-	say("late-handler: installed\n");
-	return NULL;
+	if (!atomic_exchange(&said, true))
+		say("late-handler: installed\n");
 }
 
-/* All signals stay blocked in the thread: the program's are not ours to take. */
-__attribute__((constructor)) static void start_thread(void)
+int sigaction(int signal, const struct sigaction *action, struct sigaction *old)
 {
-	sigset_t all, old;
-	pthread_t thread;
+	int result = next_sigaction()(signal, action, old);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	if (pthread_create(&thread, NULL, install_late, NULL) != 0)
-		_exit(1);
-	pthread_detach(thread);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (result == 0 && signal == SIGBUS && action && action->sa_handler != SIG_DFL &&
+		action->sa_handler != SIG_IGN)
+		take_sigbus();
+	return result;
 }
