@@ -146,12 +146,6 @@ all_copied=("exact: ok" "blocked: ok" "threads: ok" "errors: ok")
     assert_reports 1
 }
 
-@test "api: a copy without AVX" {
-    us env GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX "$PROGS/api-copy" "${copy_modes[@]}"
-    assert_success
-    assert_lines "${all_copied[@]}"
-}
-
 @test "api: a copy by the kernel, where the library is dormant" {
     us env SIGBUS_ONLY=another "$PROGS/api-copy" "${copy_modes[@]}"
     assert_success

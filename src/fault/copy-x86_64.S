@@ -84,8 +84,6 @@ copy_bytes:
 1:	done
 
 .Lover_64:
-	cmpb	$0, copy_wide(%rip)
-	jne	.Lwide
 	.p2align 5
 1:	movups	(%rsi), %xmm0
 	movups	16(%rsi), %xmm1
@@ -110,52 +108,8 @@ copy_bytes:
 	movups	%xmm3, -16(%rdi,%rdx)
 	done
 
-	/* The same with 32 bytes at once; what is stored is aligned. */
-.Lwide:
-	cmpq	$128, %rdx
-	jbe	2f
-	vmovdqu	(%rsi), %ymm0
-	vmovdqu	%ymm0, (%rdi)
-	movl	%edi, %eax
-	andl	$31, %eax
-	subq	$32, %rax
-	subq	%rax, %rdi
-	subq	%rax, %rsi
-	addq	%rax, %rdx
-	cmpq	$128, %rdx
-	jbe	2f
-	.p2align 5
-1:	vmovdqu	(%rsi), %ymm0
-	vmovdqu	32(%rsi), %ymm1
-	vmovdqu	64(%rsi), %ymm2
-	vmovdqu	96(%rsi), %ymm3
-	vmovdqa	%ymm0, (%rdi)
-	vmovdqa	%ymm1, 32(%rdi)
-	vmovdqa	%ymm2, 64(%rdi)
-	vmovdqa	%ymm3, 96(%rdi)
-	addq	$128, %rsi
-	addq	$128, %rdi
-	subq	$128, %rdx
-	cmpq	$128, %rdx
-	ja	1b
-	cmpq	$64, %rdx
-	jbe	3f
-2:	vmovdqu	(%rsi), %ymm0
-	vmovdqu	32(%rsi), %ymm1
-	vmovdqu	%ymm0, (%rdi)
-	vmovdqu	%ymm1, 32(%rdi)
-3:	vmovdqu	-64(%rsi,%rdx), %ymm2
-	vmovdqu	-32(%rsi,%rdx), %ymm3
-	vmovdqu	%ymm2, -64(%rdi,%rdx)
-	vmovdqu	%ymm3, -32(%rdi,%rdx)
-	vzeroupper
-	done
-
 copy_retry:
-	cmpb	$0, copy_wide(%rip)
-	je	1f
-	vzeroupper
-1:	movq	%rcx, %r9
+	movq	%rcx, %r9
 	movq	%rdx, %rcx
 copy_byte:
 	rep movsb

@@ -43,7 +43,6 @@ bool frame_move(const struct disposition *handler, struct jump *jump);
 
 /* ---- guarded-copy.c ---- */
 
-void copy_init(void);
 HIDDEN int copy_bytes(void *to, const void *from, size_t length, size_t *copied); /* [H] copy-*.S */
 /* Ends the copy if the fault is one's, or lets it go on byte by byte; else false. [H] */
 bool copy_answer(const siginfo_t *info, ucontext_t *uc);

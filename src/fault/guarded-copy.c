@@ -11,23 +11,6 @@
 #include "signal/frame.h"
 #include "table/table.h"
 
-#if defined(__x86_64__)
-#include <sys/platform/x86.h>
-/* The C library has asked the processor already; to ask again is slow in a virtual machine. */
-extern __typeof__(__x86_get_cpuid_feature_leaf) __x86_get_cpuid_feature_leaf __attribute__((weak));
-
-HIDDEN bool copy_wide; /* with AVX registers */
-#endif
-
-void copy_init(void)
-{
-#if defined(__x86_64__)
-	copy_wide = __x86_get_cpuid_feature_leaf && CPU_FEATURE_ACTIVE(AVX);
-#endif
-}
-
-/* ---- where the handler comes in ---- */
-
 extern HIDDEN const char copy_retry[], copy_byte[], copy_stop[];
 
 /* Not one of the faults that are reported, or counted as not reported. */

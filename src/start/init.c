@@ -199,7 +199,6 @@ static enum inspect_state start(void)
 	open_log();
 	read_policy();
 	probe_init();
-	copy_init();
 	/* Address space that is limited, or locked by mlockall(), is taken only where it is needed. */
 	if (policy.actions & (1u << ACTION_ZERO | 1u << ACTION_ONES))
 		anchor_init();
