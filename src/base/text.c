@@ -7,14 +7,15 @@
  */
 #include <string.h>
 #include <time.h>
+#include "base/assert.h"
 #include "base/syscall.h"
 #include "base/text.h"
-#include "tools/stat/stat.h"
 
 void text_bytes(struct text *text, const char *bytes, size_t length)
 {
 	size_t room = text->cut || !text->size ? 0 : text->size - 1 - text->length;
 
+	invariant(!text->size || text->length < text->size);
 	if (length > room) {
 		text->cut = true;
 		length = room;

@@ -3,6 +3,7 @@
  * Buffers for the fault path. The busy flags live in pages that a fork child finds zeroed, so a
  * buffer that another thread held at the time of fork() is free again there.
  */
+#include "base/assert.h"
 #include "base/syscall.h"
 #include "kernel/process.h"
 #include "kernel/scratch.h"
@@ -47,5 +48,7 @@ struct scratch *scratch_get(void)
 
 void scratch_put(struct scratch *scratch)
 {
+	invariant(scratch >= slots && scratch < slots + SCRATCH_SLOTS);
+	invariant(atomic_load(&process_state->scratch_busy[scratch - slots]) == 1);
 	atomic_store(&process_state->scratch_busy[scratch - slots], 0);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The words of the policy language, and which rule a fault falls under. */
 #include <string.h>
+#include "base/assert.h"
 #include "base/glob.h"
 #include "policy/policy.h"
 
@@ -145,6 +146,7 @@ const struct rule *policy_match(
 	const struct rule *rule = policy->rule;
 	const struct rule *last = rule + policy->rule_count - 1;
 
+	invariant(policy->rule_count > 0 && last->item == 0);
 	memset(names->count, 0, sizeof(names->count));
 	memset(names->complete, 0, sizeof(names->complete));
 	while (rule < last && !rule_holds(rule, &question))

@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "report/formats.h"
 #include "report/report.h"
-#include "tools/stat/stat.h"
 
 static void add_json_byte(struct text *text, char byte)
 {

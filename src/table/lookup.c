@@ -10,7 +10,6 @@
 #include "base/base.h"
 #include "table/record.h"
 #include "table/table.h"
-#include "tools/stat/stat.h"
 
 ALWAYS_INLINE bool take(uint32_t id, uint64_t page, struct range_hit *hit)
 {

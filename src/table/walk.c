@@ -3,7 +3,6 @@
 #include "base/base.h"
 #include "table/record.h"
 #include "table/table.h"
-#include "tools/stat/stat.h"
 
 static bool overlaps(const struct walk *walk, uint64_t geometry)
 {
