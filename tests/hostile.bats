@@ -135,7 +135,7 @@ assert_plain() { # FILE
     skip_without strace
     run env SIGBUS_LOG=./log SIGBUS_POLICY="$policy" strace -f -e trace=openat,socket,memfd_create \
         -E LD_PRELOAD="$SIGBUS_LIB" "$PROGS/fd-closer" 1
-    grep -q 'openat(.*"[^"]*/log", .*O_NOFOLLOW.*O_CLOEXEC.*, 0600' <<<"$output"
+    grep -q 'openat2\?(.*"[^"]*/log", .*O_NOFOLLOW.*O_CLOEXEC.*0600' <<<"$output"
     # Once it runs, each descriptor of ours is closed by exec().
     run grep -E '(openat|socket|memfd_create)\(.*= [0-9]+$' \
         <<<"$(sed '1,/before:/d; /after:/,$d' <<<"$output" | grep -v CLOEXEC)"
@@ -180,4 +180,30 @@ assert_plain() { # FILE
     policy='*=zero|chain'
     us toggle 1000000
     assert_equal "$status" "$bus_error"
+}
+
+@test "hostile: a log is not written in another root" {
+    skip_unless_root
+    local log=$BATS_TEST_TMPDIR/logs/log
+
+    mkdir -p logs "jail$BATS_TEST_TMPDIR/logs"
+    for step in chroot:jail pivot:"$BATS_TEST_TMPDIR/jail"; do
+        logged "$log" pages "${lost_half[@]}" "$step" read:5
+        assert_success
+        [ ! -e "jail$log" ]
+        [ ! -e "$log" ]
+    done
+    logged "$log" pages "${lost_half[@]}" read:5
+    [ -e "$log" ]
+}
+
+@test "hostile: a link that is put in the place of a log's directory is not followed" {
+    mkdir real other
+    ln -s real link
+    logged ./link/log pages "${lost_half[@]}" read:5 # at the start it is
+    assert_success
+    [ -e real/log ]
+    logged ./real/log2 pages "${lost_half[@]}" run:'mv real away; ln -s other real' read:5
+    assert_success
+    [ ! -e other/log2 ]
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/uio.h>
 #include "base/base.h"
@@ -28,6 +29,47 @@ static struct identity identity; /* of the descriptor when it was named */
 static _Atomic uint64_t lost_untold;
 static atomic_bool is_torn; /* the last write stopped in the middle of a line */
 
+/* The name of a directory without links, into path; 0: not known. */
+static size_t resolve(char path[PATH_MAX])
+{
+	char link[32];
+	struct text text = {link, sizeof(link), 0, false};
+	long fd = SYS_4(SYS_openat, AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	long length;
+
+	if (fd < 0)
+		return 0;
+	text_add(&text, "/proc/self/fd/");
+	text_decimal(&text, fd);
+	length = SYS_4(SYS_readlinkat, AT_FDCWD, link, path, PATH_MAX);
+	SYS_1(SYS_close, fd);
+	return length > 0 && length < PATH_MAX && path[0] == '/' ? (size_t)length : 0;
+}
+
+/*
+ * What leads to the file is looked up once, now: a link that is put there later is not followed. A
+ * directory with %p in its name is not looked up: no link is followed there.
+ */
+static void resolve_directory(void)
+{
+	char path[PATH_MAX];
+	const char *pattern = out.path + out.directory_length;
+	char *name = strrchr(out.path, '/');
+	size_t length = (size_t)(name - out.path);
+
+	if (!length || length >= sizeof(path) ||
+		(name > pattern && memchr(pattern, '%', (size_t)(name - pattern))))
+		return;
+	memcpy(path, out.path, length);
+	path[length] = '\0';
+	length = resolve(path);
+	if (!length)
+		return;
+	memmove(out.path + length, name, strlen(name) + 1);
+	memcpy(out.path, path, length);
+	out.directory_length = length; /* what is in front is no pattern any more */
+}
+
 int out_open(const char *spec, char *error, size_t error_size)
 {
 	int result = out_parse(spec, &out, error, error_size);
@@ -35,6 +77,8 @@ int out_open(const char *spec, char *error, size_t error_size)
 	identity = identify(out.fd);
 	if (out.kind == OUT_PATH || out.backtrace)
 		root_init();
+	if (out.kind == OUT_PATH)
+		resolve_directory();
 	if (out.backtrace)
 		backtrace_init();
 	return result;
@@ -83,13 +127,25 @@ static bool expand_path(char *path, size_t size)
 	return !text.cut;
 }
 
+/* No link at all, where the kernel can do that (5.6) and no filter forbids it: else not the last. */
+static long open_path(const char *path)
+{
+	struct open_how how = {.flags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC |
+					O_NONBLOCK | O_NOCTTY,
+		.mode = 0600,
+		.resolve = RESOLVE_NO_SYMLINKS};
+	long fd = SYS_4(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+
+	if (fd == -ENOSYS || fd == -EPERM)
+		fd = SYS_4(SYS_openat, AT_FDCWD, path, how.flags, how.mode);
+	return fd;
+}
+
 static long write_opened(const char *path, struct lines *lines)
 {
 	struct identity identity;
 	long result;
-	long fd = SYS_4(SYS_openat, AT_FDCWD, path,
-		O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-		0600);
+	long fd = open_path(path);
 
 	if (fd < 0)
 		return fd;
@@ -106,6 +162,10 @@ static long write_path(struct lines *lines)
 
 	if (!scratch)
 		return -EAGAIN;
+	if (!root_is_ours()) { /* the file of that name is another one, and others may read it */
+		scratch_put(scratch);
+		return -EXDEV;
+	}
 	if (expand_path(scratch->path, sizeof(scratch->path)))
 		result = write_opened(scratch->path, lines);
 	scratch_put(scratch);
