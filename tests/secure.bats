@@ -96,7 +96,7 @@ assert_dies() {
     for how in 'chmod 0664 $policy' 'chmod 0646 $policy' 'chown 65534 $policy'; do
         secure 'chmod 4755 $victim; echo "*=zero" >$policy; '"$how"
         assert_dies
-        assert_output --partial "libsigbus.policy is not used: others than root can write it"
+        assert_output --partial "libsigbus.policy is not used: others than root can write it, or"
     done
     secure 'chmod 4755 $victim; echo "*=zero" >${policy%/*}/other; chown 65534 ${policy%/*}/other
         echo "@${policy%/*}/other" >$policy'
@@ -110,7 +110,54 @@ assert_dies() {
 @test "secure: a mistake in the file is told with its place" {
     secure 'chmod 4755 $victim; printf "*=zero\nowner:x=zreo\n" >$policy'
     assert_dies
-    assert_output --regexp 'libsigbus\.policy.* line 2.*zreo.*zero'
+    assert_output --regexp "libsigbus\.policy: line 2, column 9: unknown action '\.\.\.', one of owner, zero"
+    secure 'chmod 4755 $victim; printf "*=zero\nstrikt\n" >$policy'
+    assert_dies
+    assert_output --regexp 'libsigbus\.policy: line 2, column 1: expected MATCH=ACTION'
+}
+
+@test "secure: nothing of a text that the user may not read is shown" {
+    secure 'chmod 4755 $victim; file=${policy%/*}/shadow
+        echo "root:secret:1::" >$file; chmod 600 $file; printf "\n@$file\n" >$policy'
+    assert_dies
+    assert_output --regexp 'libsigbus\.policy: line 2, column 1: expected MATCH=ACTION.* in what is included there'
+    refute_output --partial secret
+    refute_output --partial shadow
+    secure 'chmod 4755 $victim; echo "owner:secret" >$policy; chmod 600 $policy'
+    assert_dies
+    assert_output --partial libsigbus.policy
+    refute_output --partial secret
+}
+
+@test "secure: only a file that root alone can choose is included" {
+    local dir='chmod 4755 $victim; dir=${policy%/*}/dir; mkdir -m 755 $dir; echo "*=zero" >$dir/rules
+        echo "@$dir/rules" >$policy'
+
+    secure "$dir"
+    assert_success
+    for how in 'chown 65534 $dir' 'chmod 1777 $dir' 'chmod 775 $dir'; do
+        secure "$dir; $how"
+        assert_dies
+        assert_output --partial "others than root can write it, or a directory that leads to it"
+    done
+    for how in 'mv $dir $dir.real; ln -s $dir.real $dir' \
+        'mv $dir/rules $dir/real; ln -s $dir/real $dir/rules'; do
+        secure "$dir; $how"
+        assert_dies
+        assert_output --partial "a symbolic link leads to it"
+    done
+    # Found from the user's current directory.
+    for name in ./rules dir/../rules; do
+        secure "$dir"'; echo "@'"$name"'" >$policy'
+        assert_dies
+        assert_output --partial "the name of a file begins with '/'"
+    done
+    secure "$dir"'; mv $policy $dir/policy; ln -s $dir/policy $policy'
+    assert_dies
+    assert_output --partial "libsigbus.policy is not used: a symbolic link leads to it"
+    # A preset needs no file.
+    secure "$dir"'; echo "@container,*=zero" >$policy'
+    assert_success
 }
 
 @test "secure: a link with another name is no other program" {

@@ -87,10 +87,32 @@ static size_t copy_cut(char *buffer, size_t size, struct span span)
 	return length;
 }
 
+/*
+ * Who reads the message may not be allowed to read the file, nor what somebody made it include: it
+ * says where in the file, and nothing of any text.
+ */
+static int fail_in_secret(struct parser *parser, const char *at, const char *what)
+{
+	bool included = parser->source != &parser->value;
+
+	*parser->error = (struct policy_error){
+		.in_file = true,
+		.item = at || included ? parser->value.item : 0,
+		.column = included || !at ? 1 : (uint32_t)(at - parser->value.line) + 1,
+		.what = what,
+		.reason = included ? "in what is included there" : NULL,
+	};
+	copy_cut(parser->error->source, sizeof(parser->error->source) - 1, parser->value.name);
+	return -EINVAL;
+}
+
 int policy_fail(struct parser *parser, const char *at, const char *what)
 {
 	const struct source *source = parser->source;
 	struct policy_error *error = parser->error;
+
+	if (parser->env->file)
+		return fail_in_secret(parser, at, what);
 
 	*error = (struct policy_error){
 		.in_file = source->in_file,
@@ -107,6 +129,9 @@ int policy_fail_word(struct parser *parser, const char *at, const char *what, st
 	struct policy_error *error = parser->error;
 	int result = policy_fail(parser, at, what);
 
+	error->word_cut = true;
+	if (parser->env->file)
+		return result;
 	error->word_length = (uint8_t)copy_cut(error->word, sizeof(error->word), word);
 	error->word_cut = error->word_length < span_length(word);
 	return result;
@@ -119,7 +144,8 @@ int policy_fail_unknown(
 
 	parser->error->noun = noun;
 	parser->error->valid = valid;
-	parser->error->nearest = policy_nearest(valid, word.start, span_length(word));
+	if (!parser->env->file)
+		parser->error->nearest = policy_nearest(valid, word.start, span_length(word));
 	return result;
 }
 
@@ -162,7 +188,7 @@ static void add_place(struct text *line, const struct policy_error *error)
 
 static void add_word(struct text *line, const struct policy_error *error)
 {
-	if (!error->word_length)
+	if (!error->word_length && !error->word_cut)
 		return;
 	text_add(line, " '");
 	add_foreign(line, error->word, error->word_length);

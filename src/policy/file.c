@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "base/syscall.h"
@@ -89,10 +90,74 @@ static int read_text(int fd, bool trusted, const char **text, size_t *length)
 	return 0;
 }
 
+/* ---- secure mode: nobody but root may have a say in which file it is ---- */
+
+static int check_directory(int fd)
+{
+	struct stat status;
+	long result = SYS_2(SYS_fstat, fd, &status);
+
+	if (result)
+		return (int)result;
+	if (S_ISLNK(status.st_mode))
+		return -EMLINK;
+	if (!S_ISDIR(status.st_mode))
+		return -ENOTDIR;
+	return is_roots(&status) ? 0 : -EKEYREJECTED;
+}
+
+/* The next name of a path, and what is behind it; NULL: the name is too long. */
+static const char *take_name(const char *path, char name[NAME_MAX + 1])
+{
+	size_t length;
+
+	path += strspn(path, "/");
+	length = strcspn(path, "/");
+	if (length > NAME_MAX)
+		return NULL;
+	memcpy(name, path, length);
+	name[length] = '\0';
+	path += length;
+	return path + strspn(path, "/");
+}
+
+static int open_in(int directory, const char *name, int flags)
+{
+	int fd = (int)SYS_4(SYS_openat, directory, name, O_CLOEXEC | O_NOFOLLOW | flags, 0);
+
+	return fd == -ELOOP ? -EMLINK : fd;
+}
+
+/*
+ * Name by name from the root on: who may write to a directory on the way, or leads through a link,
+ * could choose the file. Each is looked at after it was opened.
+ */
+static int open_trusted(const char *path, int flags)
+{
+	char name[NAME_MAX + 1];
+	int directory, next;
+
+	if (*path != '/')
+		return -EINVAL;
+	for (directory = open_in(AT_FDCWD, "/", O_PATH); directory >= 0; directory = next) {
+		int error = check_directory(directory);
+
+		path = take_name(path, name);
+		if (!error && !path)
+			error = -ENAMETOOLONG;
+		next = error ? error : open_in(directory, name, *path ? O_PATH : O_RDONLY | flags);
+		SYS_1(SYS_close, directory);
+		if (error || !*path)
+			return next;
+	}
+	return directory;
+}
+
 static int load_path(const char *path, bool trusted, const char **text, size_t *length)
 {
 	/* O_NONBLOCK: nobody may ever write to a FIFO of that name. */
-	int result, fd = open_file(path, O_NONBLOCK | O_NOCTTY);
+	int flags = O_NONBLOCK | O_NOCTTY, result;
+	int fd = trusted ? open_trusted(path, flags) : open_file(path, flags);
 
 	if (fd < 0)
 		return fd == -ENXIO || fd == -ENODEV ? -EOPNOTSUPP : fd;

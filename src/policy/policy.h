@@ -107,7 +107,7 @@ struct policy_error {
 	const char *what; /* "unknown", ... */
 	const char *noun; /* "action", ... or NULL */
 	char word[POLICY_WORD_MAX];
-	uint8_t word_length; /* 0: no word to show */
+	uint8_t word_length; /* 0 and not cut: no word to show */
 	bool word_cut;
 	const char *reason;  /* or NULL */
 	const char *nearest; /* a valid word, or NULL: then all of valid are listed */
@@ -120,7 +120,7 @@ struct policy_env {
 	/* The text of "@name" (a path if it has a "/", else a preset): 0 or -errno. */
 	int (*load)(const char *name, const char **text, size_t *length);
 	struct policy_words (*presets)(void); /* for messages only; may be NULL */
-	const char *file; /* NULL: the text is that of SIGBUS_POLICY; else of this file */
+	const char *file; /* NULL: the text is that of SIGBUS_POLICY; else of this file, and secret */
 };
 
 /*
@@ -166,7 +166,10 @@ void policy_file_init(const char *preset_dir, void *(*allocate)(size_t size));
  * POLICY_TEXT_MAX. Never blocks on a FIFO.
  */
 int policy_load(const char *name, const char **text, size_t *length);
-/* The same for a program in secure mode: -EKEYREJECTED if others than root can write the file. */
+/*
+ * The same for a program in secure mode: -EINVAL for a relative path, -EMLINK if a symbolic link is on
+ * it, -EKEYREJECTED if others than root can write the file or a directory that leads to it.
+ */
 int policy_load_trusted(const char *name, const char **text, size_t *length);
 /* The names of the presets, sorted: those compiled in, and the installed ones. */
 struct policy_words policy_presets(void);

@@ -247,8 +247,9 @@ static int fail_no_rule(struct parser *parser, struct span item)
 	int result = policy_fail_word(
 		parser, item.start, "expected MATCH=ACTION, @NAME or strict, not", item);
 
-	parser->error->nearest =
-		policy_nearest(list_of(strict_word), item.start, span_length(item));
+	if (!parser->env->file)
+		parser->error->nearest =
+			policy_nearest(list_of(strict_word), item.start, span_length(item));
 	return result;
 }
 

@@ -103,8 +103,10 @@ static void say_untrusted(int error)
 	struct text text = {.buffer = line, .size = sizeof(line)};
 
 	text_add(&text, SYSTEM_POLICY);
-	text_add(&text, error == -EKEYREJECTED ? " is not used: others than root can write it"
-					       : " cannot be read");
+	text_add(&text, error == -EKEYREJECTED
+				? " is not used: others than root can write it, or a directory that leads to it"
+			: error == -EMLINK ? " is not used: a symbolic link leads to it"
+					   : " cannot be read");
 	report_note(line);
 }
 
