@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* What has to come of a sequence. */
+#ifndef MODEL_H
+#define MODEL_H
+
+#include "sequence.h"
+
+enum rules {
+	RULES_BARE,  /* the kernel and the C library */
+	RULES_OWNER, /* *=owner|chain, which holds without a policy */
+	RULES_ZERO,  /* *=owner|zero */
+};
+
+void model_run(const struct sequence *sequence, enum rules rules, struct outcome *outcome);
+
+#endif
