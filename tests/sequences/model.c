@@ -217,9 +217,25 @@ static void depart(struct running *from, const struct running *to)
 	}
 }
 
+/*
+ * A called handler that was the program's action has put SIG_DFL or the like in its place, and may
+ * yet be taken at its word or not: who looks meanwhile, and is not that handler, may see either.
+ */
+static void look_at_action(const struct running *inside_of)
+{
+	if (rules == RULES_BARE)
+		return;
+	for (int i = 0; i < 2; i++)
+		for (const struct running *at = lanes[i].running; at; at = at->outer)
+			if (!at->left && at->called && at->placed && at->was_disposition && at != inside_of)
+				note(FACT_SILENT);
+}
+
 static struct action visible(void)
 {
 	const struct running *running = inside();
+
+	look_at_action(running);
 
 	/* A query inside shows X, also where X is not the program's disposition (R2). */
 	if (rules != RULES_BARE && running && running->called && !running->was_disposition &&
@@ -232,6 +248,7 @@ static void install_outside(int object, const struct action *x)
 {
 	int owner = is_handler(x) ? x->what / LETTERS : NOBODY;
 
+	look_at_action(NULL);
 	current = *x;
 	if (rules == RULES_BARE)
 		return;
@@ -363,6 +380,7 @@ static bool deliver_pending(void)
 	while (lane->pending && !is_blocked()) {
 		struct running running = {.page = -1, .handler = current};
 
+		look_at_action(NULL);
 		lane->pending = false;
 		if (current.what == WHAT_DFL)
 			return die_of_signal();
@@ -491,13 +509,22 @@ static void decide(struct running *declined, bool answered)
 	}
 }
 
+static enum rules rule_for(int page)
+{
+	if (rules != RULES_MIXED)
+		return rules;
+	return range_owner(page) == 1 ? RULES_ZERO : range_owner(page) == 2 ? RULES_CHAIN : RULES_OWNER;
+}
+
 /* One round of answering a fault, from the access to the return to it. True: unwinding. */
 static bool answer(struct frame *frame, bool *chained, bool *skipped, bool *anew)
 {
+	enum rules rule = rule_for(frame->page);
+	bool asks = rule == RULES_OWNER || rule == RULES_ZERO;
 	int owner = range_owner(frame->page);
 	struct running declined = {0}, running = {.page = frame->page};
 
-	while (rules != RULES_BARE && !*chained) {
+	while (asks && !*chained) {
 		struct action handler;
 		bool jumps, replaced = false;
 		int who = owner;
@@ -514,7 +541,7 @@ static bool answer(struct frame *frame, bool *chained, bool *skipped, bool *anew
 				break;
 			handler = list[owner].newest;
 		}
-		jumps = rules == RULES_OWNER && is_equal(&handler, &current) && !is_blocked();
+		jumps = rule == RULES_OWNER && is_equal(&handler, &current) && !is_blocked();
 		if (!may_ask(frame, &handler, who, jumps))
 			break;
 		if (jumps) {
@@ -534,19 +561,20 @@ static bool answer(struct frame *frame, bool *chained, bool *skipped, bool *anew
 		if (!replaced)
 			break;
 	}
-	if (rules != RULES_BARE && can_be_had(frame->page)) {
+	if (asks && can_be_had(frame->page)) {
 		decide(&declined, true);
 		return false;
 	}
-	if (rules == RULES_ZERO) {
+	if (rule == RULES_ZERO) {
 		decide(&declined, true);
 		content[frame->page] = REPLACED;
 		return false;
 	}
-	if (rules != RULES_BARE && *chained && owner != NOBODY && list[owner].has &&
+	if (asks && *chained && owner != NOBODY && list[owner].has &&
 		!was_asked(frame, list[owner].newest.what) && !is_equal(&list[owner].newest, &current))
 		note(FACT_SILENT);
 	decide(&declined, false);
+	look_at_action(NULL);
 	*chained = true;
 	if (is_blocked() || !is_handler(&current))
 		return die_of_signal();

@@ -32,15 +32,28 @@ struct side {
 	pid_t pid;
 };
 
-enum { BARE, OURS, OURS_CHAIN, OURS_ZERO, MODEL_BARE, MODEL_OWNER, MODEL_ZERO, SIDES };
+enum {
+	BARE,
+	OURS,
+	OURS_CHAIN,
+	OURS_ZERO,
+	OURS_MIXED,
+	MODEL_BARE,
+	MODEL_OWNER,
+	MODEL_ZERO,
+	MODEL_MIXED,
+	SIDES
+};
 static struct side sides[SIDES] = {
 	[BARE] = {NULL, false, false, 0, 0, 0, 0},
 	[OURS] = {NULL, true, false, 0, 0, 0, 0},
 	[OURS_CHAIN] = {"*=chain", true, false, 0, 0, 0, 0},
 	[OURS_ZERO] = {"*=owner|zero", true, false, 0, 0, 0, 0},
+	[OURS_MIXED] = {"owner:part-b.so=owner|zero,owner:part-c.so=chain", true, false, 0, 0, 0, 0},
 	[MODEL_BARE] = {NULL, false, true, RULES_BARE, 0, 0, 0},
 	[MODEL_OWNER] = {NULL, false, true, RULES_OWNER, 0, 0, 0},
 	[MODEL_ZERO] = {NULL, false, true, RULES_ZERO, 0, 0, 0},
+	[MODEL_MIXED] = {NULL, false, true, RULES_MIXED, 0, 0, 0},
 };
 
 struct kind {
@@ -61,6 +74,8 @@ static const struct kind kinds[] = {
 	{"blocked", "without a policy one object that blocks SIGBUS is as the rules say", 1, MODEL_OWNER,
 		OURS, FACT_UNDEFINED | FACT_SILENT},
 	{"zero", "under *=owner|zero three objects are as the rules say", 3, MODEL_ZERO, OURS_ZERO,
+		FACT_UNDEFINED | FACT_SILENT},
+	{"mixed", "three objects with a rule each are as the rules say", 3, MODEL_MIXED, OURS_MIXED,
 		FACT_UNDEFINED | FACT_SILENT},
 };
 
