@@ -127,9 +127,10 @@ bool index_add(uint32_t id, uint64_t geometry)
 
 void index_remove(uint64_t page, uint32_t id)
 {
-	struct leaf *leaf = leaf_of(gib_of(page), page);
+	struct gib *gib = gib_of(page);
+	struct leaf *leaf = gib ? leaf_of(gib, page) : NULL;
 
-	if (!is_taken_over(leaf, page, id))
+	if (leaf && !is_taken_over(leaf, page, id))
 		leaf_remove(leaf, page, id);
 }
 
@@ -246,15 +247,23 @@ static inline bool lets_pass(uint32_t id, uint64_t at, uint64_t page)
 	return holds(geometry, at) && !holds(geometry, page);
 }
 
+/* A right part may have come meanwhile, and its leaf with it. */
+static bool has_leaf(uint64_t page)
+{
+	const struct gib *gib = gib_of(page);
+
+	return gib && leaf_of(gib, page);
+}
+
 /* No start lies between the border and page. */
-static bool carry_lets_pass(const struct gib *gib, uint64_t page)
+static bool carry_lets_pass(const struct gib *gib, const struct leaf *leaf, uint64_t page)
 {
 	uint32_t id = gib ? get(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT]) : 0;
+	unsigned shift = id ? BLOCK_SHIFT : GIB_SHIFT;
 
-	if (id)
-		return lets_pass(id, page >> BLOCK_SHIFT << BLOCK_SHIFT, page);
-	id = get(&range_top.carry[page >> GIB_SHIFT]);
-	return !id || lets_pass(id, page >> GIB_SHIFT << GIB_SHIFT, page);
+	if (!id)
+		id = get(&range_top.carry[page >> GIB_SHIFT]);
+	return !id || (lets_pass(id, page >> shift << shift, page) && (leaf || !has_leaf(page)));
 }
 
 /* Is there a start in [at, last] of a leaf? */
@@ -292,7 +301,7 @@ bool is_clear(uint64_t page, uint64_t last)
 	int start = leaf ? bit_before(leaf->starts, page % FANOUT) : NONE;
 	uint64_t at = (page >> BLOCK_SHIFT << BLOCK_SHIFT) + (unsigned)start;
 
-	if (start == NONE ? !carry_lets_pass(gib, page)
+	if (start == NONE ? !carry_lets_pass(gib, leaf, page)
 			  : !lets_pass(start_id(leaf, (unsigned)start), at, page))
 		return false;
 	if (page != last && has_start_behind(gib, leaf, page, last))
