@@ -13,6 +13,7 @@
 #include "policy/policy.h"
 #include "rules/fault.h"
 #include "memory/memory.h"
+#include "../tests/unit/lock-alone.h"
 
 #if __has_include(<valgrind/callgrind.h>)
 #include <valgrind/callgrind.h>
@@ -130,7 +131,8 @@ static void insert_at(uintptr_t start)
 static void fill_table(void)
 {
 	static const struct range_env env = {
-		.allocate = allocate, .wait = wait_for_nobody, .release = range_cut_free};
+		.allocate = allocate, .wait = wait_for_nobody, .release = range_cut_free,
+		LOCK_ALONE};
 
 	range_init(&env);
 	for (unsigned i = 0; i < COUNT + 2; i++)

@@ -3,6 +3,7 @@
 #include "base/base.h"
 #include "table/table.h"
 #include "bench.h"
+#include "../tests/unit/lock-alone.h"
 
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -30,7 +31,8 @@ static void wait_for_nobody(unsigned lock)
 static bool fill(unsigned count, size_t size, size_t hole)
 {
 	static const struct range_env env = {
-		.allocate = allocate, .wait = wait_for_nobody, .release = range_cut_free};
+		.allocate = allocate, .wait = wait_for_nobody, .release = range_cut_free,
+		LOCK_ALONE};
 	struct range_attributes attributes = {.lock = -1};
 
 	range_init(&env);

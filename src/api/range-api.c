@@ -150,15 +150,14 @@ static void remove_owned(struct range_hit hit, void *data)
 		remove_range(*(const unsigned *)data, &pages);
 }
 
-/* A part of a split is hidden until others settle it; other hidden ones are cut out already. */
+/* Hidden ones are cut out already. */
 static void remove_record(const struct range *range, unsigned owner)
 {
 	uint64_t geometry = atomic_load(&range->geometry);
 
 	if (!geometry || !is_owned(atomic_load(&range->state), owner) ||
-		(geometry & RANGE_HIDDEN && !(atomic_load(&range->anchor) & 1)))
+		geometry & RANGE_HIDDEN)
 		return;
-	geometry &= ~RANGE_HIDDEN;
 	range_each(geometry_start(geometry), geometry_size(geometry), remove_owned, &owner);
 }
 

@@ -41,13 +41,16 @@ static void *map_anonymous(size_t size)
 	return is_error(address) ? NULL : (void *)address;
 }
 
+static void (*in_fork_child)(void);
+
 /* At once: a vfork() child of the new process would take the state for its own if it came first. */
 static void take_over(void)
 {
 	atomic_store(&process_state->pid, (int)SYS_0(SYS_getpid));
+	in_fork_child();
 }
 
-int process_init(void)
+int process_init(void (*forked)(void))
 {
 	struct process_state *state = map_anonymous(sizeof(*state));
 
@@ -57,6 +60,7 @@ int process_init(void)
 		return -ENOSYS;
 	atomic_store(&state->pid, (int)SYS_0(SYS_getpid));
 	process_state = state;
+	in_fork_child = forked;
 	if (__register_atfork)
 		__register_atfork(NULL, NULL, take_over, NULL);
 	return 0;

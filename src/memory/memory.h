@@ -19,6 +19,9 @@ struct fault;
 enum answer { ANSWER_DONE, ANSWER_DECLINED, ANSWER_RETRY };
 enum answer repair(struct fault *fault, const struct action *action); /* [H] zero, ones */
 void repair_wait(unsigned lock); /* [H] until the present holder of the lock word, if any, is gone */
+/* [H] false: a borrowed process, which may be killed at any instruction, holds no lock word. */
+bool repair_hold(unsigned lock, uint64_t *mask);
+void repair_let_go(unsigned lock, uint64_t mask); /* [H] */
 void anchor_free(uintptr_t anchor); /* [H] */
 void range_cut_release(struct range_cut cut); /* [H] range_cut_free() and what hangs on the records */
 
@@ -31,6 +34,7 @@ void track_mapped(uintptr_t start, size_t length, int prot, int flags, uintptr_t
 /* flags: of mmap(). */
 #define mapping_is_tracked(flags) (!((flags)&MAP_ANONYMOUS) || (flags)&MAP_HUGETLB)
 int track_munmap(void *address, size_t length);
+void track_lost(void); /* [H] counts a range that is not tracked any more */
 /* Around a cut after which the pages are put in again: until then they are nobody's. */
 void track_enter(void);
 void track_leave(void);

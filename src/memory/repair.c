@@ -140,7 +140,7 @@ static enum answer replace_with_scratch(const struct extent *extent)
 static void keep_file(const struct range_hit *hit)
 {
 	unsigned flags = state_flags(hit->state);
-	uint64_t none = atomic_load(&hit->range->anchor);
+	uint64_t none = 0;
 	uintptr_t anchor;
 
 	if (!(flags & RANGE_SHARED) || flags & RANGE_REPAIRED || range_anchor(hit->range))
@@ -184,6 +184,29 @@ void repair_wait(unsigned lock)
 
 	while (held & 1 && atomic_load(word) == held) /* WAIT */
 		wait_for_holder(word, held);
+}
+
+bool repair_hold(unsigned lock, uint64_t *mask)
+{
+	_Atomic uint64_t *word = &process_state->lock[lock].word;
+	uint64_t version;
+
+	if (process_is_borrowed())
+		return false;
+	*mask = mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
+	for (;;) {
+		version = atomic_load(word);
+		if (version & 1)
+			wait_for_holder(word, version);
+		else if (atomic_compare_exchange_strong(word, &version, version + 1))
+			return true;
+	}
+}
+
+void repair_let_go(unsigned lock, uint64_t mask)
+{
+	atomic_fetch_add(&process_state->lock[lock].word, 1);
+	mask_swap(SIG_SETMASK, mask);
 }
 
 /* All steps, once. */

@@ -98,6 +98,11 @@ static void insert(uintptr_t start, size_t size, const struct range_attributes *
 			owner_by_id(attributes->owner)->name, attributes->caller);
 }
 
+void track_lost(void)
+{
+	counter_add(&counters()->failed_open, 1);
+}
+
 /* ---- who is between a cut and what comes after it ---- */
 
 /* A handler that comes in between may leave by siglongjmp(), or fork(): see is_being_written(). */

@@ -192,8 +192,11 @@ static enum inspect_state start(void)
 {
 	static const struct range_env env = {.allocate = arena_allocate,
 		.wait = repair_wait,
-		.release = range_cut_release};
-	int error = process_init();
+		.release = range_cut_release,
+		.hold = repair_hold,
+		.let_go = repair_let_go,
+		.lost = track_lost};
+	int error = process_init(range_forked);
 
 	if (error)
 		return error == -ENOMEM ? INSPECT_NO_SPACE : INSPECT_NO_WIPE;

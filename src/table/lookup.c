@@ -33,31 +33,12 @@ static bool look_take(struct look *look, uint32_t id, uint64_t page)
 	return take(id, page, &look->hit);
 }
 
-/* May page belong to a right part that is not shown (or that a cut took away meanwhile)? */
-static bool is_rest(uint64_t geometry, uint64_t note, uint64_t page)
-{
-	return (note & 1) && (geometry & RANGE_HIDDEN) &&
-	       (geometry == TAKEN_AWAY || holds(geometry & ~RANGE_HIDDEN, page));
-}
-
-/* If so: itself, or the record that it is split from. */
-static bool look_rest(struct look *look, uint32_t id, uint64_t page, uint64_t note)
-{
-	look->unsettled = true;
-	if (rest_settle(id))
-		return look_take(look, id, page);
-	return look_take(look, note >> 40, page);
-}
-
 static bool look_at(struct look *look, uint32_t id, uint64_t page)
 {
 	struct range *range = record(id);
 	uint64_t state = get(&range->state), geometry = get(&range->geometry);
-	uint64_t note = get(&range->anchor);
 
 	if (look_take(look, id, page))
-		return true;
-	if (is_rest(geometry, note, page) && look_rest(look, id, page, note))
 		return true;
 	if (look->count == LOOK_MAX) {
 		look->unsettled = true;
@@ -70,7 +51,7 @@ static bool look_at(struct look *look, uint32_t id, uint64_t page)
 }
 
 /*
- * Back from start to start, past dead records and parts that are not shown. The first live one
+ * Back from start to start, past dead records. The first live one
  * decides: what starts before it can't reach behind its start.
  */
 static bool look_once(struct look *look, uint64_t page)

@@ -19,8 +19,8 @@
  *
  * Writers take no lock and may be interrupted at any instruction by a signal handler that is a
  * writer too. A mapping is its mapper's, so two writers never insert or cut the same page: what
- * starts and ends where a cut does is taken out with one compare and swap. But they may cut
- * different pages of one record at once: range-split.c.
+ * starts and ends where a cut does is taken out with one compare and swap. Who cuts less than a
+ * record holds the record's lock word meanwhile: split.c.
  *
  * What the table contributes to the repair protocol is said in tests/model/README.
  */
@@ -63,7 +63,7 @@ ALWAYS_INLINE bool is_clear_in_word(const struct leaf *leaf, uint64_t from, uint
 
 static __attribute__((noinline)) struct range_cut cut_slowly(uintptr_t start, size_t size)
 {
-	struct walk walk = {.visit = split_visit, .cutting = true};
+	struct walk walk = {.visit = split_visit};
 
 	if (walk_set(&walk, start, size))
 		walk_settled(&walk);
@@ -92,9 +92,8 @@ static __attribute__((noinline)) struct range_cut finish_whole(
 }
 
 /*
- * A record of exactly these pages goes with one compare and swap: all of them are the caller's, so
- * no right part of another's split lies in them. Not if it was shown so lately that it has its
- * note.
+ * A record of exactly these pages goes with one compare and swap: all of them are the caller's. If
+ * it is the right part of a split whose record has not shrunk yet, WAIT is for the end of that split.
  */
 struct range_cut range_cut(uintptr_t start, size_t size)
 {
@@ -117,7 +116,7 @@ struct range_cut range_cut(uintptr_t start, size_t size)
 	id = leaf_id(leaf, word_of(from), from % 64);
 	range = record(id);
 	/* CUT */
-	if (likely(!(get(&range->anchor) & 1) && swap(&range->geometry, &expected, ~geometry)))
+	if (likely(swap(&range->geometry, &expected, ~geometry)))
 		return finish_whole(id, from, last, leaf, range);
 	return cut_slowly(start, size);
 }

@@ -18,7 +18,6 @@
 #define CHUNK_RECORDS (CHUNK_SIZE / sizeof(struct range))
 #define ID_BITS 24
 #define NONE (-1)
-#define TAKEN_AWAY RANGE_HIDDEN /* geometry of a right part that a cut took from its writer */
 
 #define get(object) atomic_load_explicit(object, memory_order_acquire)
 #define put(object, value) atomic_store_explicit(object, value, memory_order_release)
@@ -53,6 +52,8 @@ struct range_pool {
 	_Atomic(struct range *) spare; /* a free record that is not in the list; caller: its id */
 	_Atomic uint32_t taken;	       /* ids ever handed out: 1 to this */
 	_Atomic uint64_t unused;       /* times popped << 32 | id */
+	/* Of each lock word: the record that its holder splits << 32 | the right part. Survives fork(). */
+	_Atomic uint64_t open[RANGE_LOCKS];
 	struct range_env env;
 };
 extern HIDDEN struct range_pool range_pool;
@@ -242,7 +243,7 @@ static inline void leaf_remove(struct leaf *leaf, uint64_t page, uint32_t id)
 struct look {
 	uint64_t seen[LOOK_MAX][3];
 	unsigned count;
-	bool unsettled; /* saw a right part that is not shown */
+	bool unsettled; /* saw more than it can tell */
 	bool moved;	/* did not agree with the look before */
 	uint32_t id;	/* of the hit */
 	struct range_hit hit;
@@ -260,7 +261,6 @@ struct walk {
 	uint64_t from, to; /* pages */
 	void (*visit)(struct walk *walk, uint32_t id);
 	bool again; /* something changed: walk once more */
-	bool cutting;
 	struct range_cut cut;
 	/* range_each() */
 	void (*each)(struct range_hit hit, void *data);
@@ -273,20 +273,16 @@ HIDDEN void walk_settled(struct walk *walk);
 /* Of one incarnation. False: it does not overlap any more, its right part may. */
 HIDDEN bool walk_snapshot(struct walk *walk, uint32_t id, struct range_hit *hit);
 
-/* ---- range-split.c: a part of a record goes ---- */
+/* ---- split.c: a part of a record goes ---- */
 
 /* A struct walk's visit: the pages of the walk are cut out of the record. */
 HIDDEN void split_visit(struct walk *walk, uint32_t id);
-/* Is id the right part of a committed split, so that it counts? [H] */
-HIDDEN bool rest_settle(uint32_t id);
-/* What a record is, is going to be, or was when it was cut. */
+/* What a record is, or was when it was cut. */
 static inline uint64_t extent(const struct range *range)
 {
 	uint64_t geometry = get(&range->geometry);
 
-	if (!(geometry & RANGE_HIDDEN))
-		return geometry;
-	return get(&range->anchor) & 1 ? geometry & ~RANGE_HIDDEN : ~geometry;
+	return geometry & RANGE_HIDDEN ? ~geometry : geometry;
 }
 
 #endif

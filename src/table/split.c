@@ -2,194 +2,220 @@
 /*
  * Cutting pages out of a record: its head, tail, middle or all of it goes.
  *
- * Several writers may cut different pages of one record at once, so a split is a transaction. Its
- * right part is put into the index hidden, with a note of what the record is about to become; the
- * compare and swap of the record's geometry commits it; then the right part is shown. Whoever
- * meets a hidden part compares note and record: it shows the part of a split that is committed,
- * and else goes on with the record itself. A writer that loses the swap takes its part back. With
- * three writers in one record a note may come to say too little; then the part is given up.
+ * All of it goes with one compare and swap of the geometry (CUT), for its pages are the caller's
+ * alone. Less than all is cut by one writer at a time, who holds the record's lock word with all
+ * signals blocked: what stays behind the cut becomes a record of its own (PUBLISH), then the record
+ * shrinks (CUT). In between both records hold the pages that stay, and say the same of them: a
+ * lookup is right with either. Repairs need the same lock word, so there is none to wait for.
+ *
+ * A process that only borrows the memory may be killed at any step, so it holds no lock word: it
+ * takes the record out as a whole and puts back what stays. Killed in between, it leaves pages that
+ * are not tracked, and nobody who waits.
  */
 #include "table/record.h"
 #include "table/table.h"
 
-/* ---- the note of a right part ---- */
+struct split {
+	uint32_t id;
+	struct range_hit hit;
+	uint64_t left, gone, right; /* geometries; 0: nothing is left there */
+};
 
-/*
- * In the anchor of a hidden right part: the record it is split from (id and part of its
- * generation), whether that ends as a piece of the cut or lives on, and with how many pages.
- */
-static uint64_t note_make(uint32_t parent, uint64_t state, uint64_t geometry)
+static struct split split_of(const struct walk *walk, uint32_t id, struct range_hit hit)
 {
-	uint64_t cut = geometry >> 63;
+	uint64_t start = first(hit.geometry), end = behind(hit.geometry);
+	uint64_t from = start > walk->from ? start : walk->from;
+	uint64_t to = end < walk->to ? end : walk->to;
 
-	return (uint64_t)parent << 40 | (state >> 32 & 0x3ff) << 30 | cut << 29 |
-	       ((cut ? ~geometry : geometry) & PAGES_MASK) << 1 | 1;
+	return (struct split){.id = id,
+		.hit = hit,
+		.left = start < from ? geometry_make(start, from) : 0,
+		.gone = geometry_make(from, to),
+		.right = to < end ? geometry_make(to, end) : 0};
 }
 
-static bool note_is_true(uint64_t note)
+/* A record like the one that is split, which nothing leads to yet. 0: no memory. */
+static uint32_t part_new(const struct split *split, uint64_t geometry, uint64_t anchor)
 {
-	struct range *parent = record(note >> 40);
-	uint64_t state = atomic_load(&parent->state);
-
-	return note_make(note >> 40, state, atomic_load(&parent->geometry)) == note;
-}
-
-/*
- * Shows a right part. The flags once more: they may have changed since it was made. False: it was
- * shown or taken away by somebody else.
- */
-static bool rest_show(struct range *rest, uint64_t state, uint64_t geometry, uint64_t note)
-{
-	uint64_t parent = atomic_load(&record(note >> 40)->state);
-	bool shown;
-
-	state_change(rest, state, OWNER_MASK, parent & (OWNER_MASK | RANGE_FLAGS));
-	shown = swap(&rest->geometry, &geometry, geometry & ~RANGE_HIDDEN);
-	if (geometry != TAKEN_AWAY)
-		swap(&rest->anchor, &note, 0);
-	return shown;
-}
-
-bool rest_settle(uint32_t id)
-{
-	struct range *rest = record(id);
-	uint64_t state = atomic_load(&rest->state);
-	uint64_t geometry = atomic_load(&rest->geometry);
-	uint64_t note = atomic_load(&rest->anchor);
-
-	if (!(geometry & RANGE_HIDDEN) || !(note & 1) || !note_is_true(note))
-		return false;
-	rest_show(rest, state, geometry, note);
-	return true;
-}
-
-/* ---- its writer ---- */
-
-/* A hidden record like id. note 0: a piece for the list. 0: no memory. */
-static uint32_t part_new(uint32_t id, uint64_t state, uint64_t geometry, uint64_t note)
-{
-	struct content content = {.geometry = note ? geometry | RANGE_HIDDEN : ~geometry,
+	uint64_t state = get(&split->hit.range->state);
+	struct content content = {.geometry = geometry,
 		.low = state & (OWNER_MASK | RANGE_FLAGS),
 		.lock = (int)state_lock(state),
-		.caller = get(&record(id)->caller),
-		.anchor = note};
+		.caller = get(&split->hit.range->caller),
+		.anchor = anchor};
 	uint32_t part = record_take();
 
 	if (!part)
 		return 0;
 	record_fill(record(part), part, content);
-	if (!note || index_add(part, geometry))
-		return part;
-	record_free(part);
-	return 0;
+	if (!(geometry & RANGE_HIDDEN)) /* there it is the link of the list */
+		put(&record(part)->faults, get(&split->hit.range->faults));
+	return part;
 }
 
-static void rest_drop(uint32_t id, uint64_t geometry)
+/* False: no memory, and the part is gone. */
+static bool publish(uint32_t part, uint64_t geometry)
 {
-	uint64_t hidden = geometry | RANGE_HIDDEN;
-
-	index_remove(first(geometry), id);
-	swap(&record(id)->geometry, &hidden, 0);
-	record_free(id);
-}
-
-/* The split is committed. If another cut took the part away in good faith, it is lost. */
-static bool rest_commit(uint32_t id, uint64_t state, uint64_t geometry, uint64_t note)
-{
-	struct range *rest = record(id);
-
-	if (rest_show(rest, state, geometry | RANGE_HIDDEN, note) ||
-		get(&rest->geometry) != TAKEN_AWAY || get(&rest->anchor) != note)
+	if (part && index_add(part, geometry)) /* PUBLISH */
 		return true;
-	index_remove(first(geometry), id);
-	record_free(id);
+	if (part)
+		record_free(part);
 	return false;
 }
 
-/* ---- one record against the pages of a walk ---- */
-
-struct split {
-	uint32_t id;
-	struct range_hit hit;
-	uint64_t left;	      /* the record's next geometry */
-	uint64_t right;	      /* 0: nothing is left there */
-	uint32_t piece, rest; /* ids; piece: of what goes, the record itself if its start does */
-	uint64_t rest_state;
-	uint64_t note;
-};
-
-static void split_right(struct split *split, uint64_t from, uint64_t to)
+static void give_up(struct walk *walk)
 {
-	split->right = geometry_make(from, to);
-	split->note = note_make(split->id, split->hit.state, split->left);
-	split->rest = part_new(split->id, split->hit.state, split->right, split->note); /* PUBLISH */
-	if (split->rest)
-		split->rest_state = get(&record(split->rest)->state);
+	walk->cut.lost = true;
+	range_pool.env.lost();
 }
 
-static void split_prepare(const struct walk *walk, struct split *split)
+static void add_piece(struct walk *walk, uint32_t piece)
 {
-	uint64_t start = first(split->hit.geometry), end = behind(split->hit.geometry);
-	uint64_t to = end < walk->to ? end : walk->to;
+	range_link_piece(record(piece), walk->cut.first);
+	walk->cut.first = piece;
+}
 
-	if (start >= walk->from) {
-		split->left = ~geometry_make(start, to);
-		split->piece = split->id;
-	} else {
-		uint64_t piece = geometry_make(walk->from, to);
+/* False: the record is another one by now, or of another size. */
+static bool take_out(struct split *split)
+{
+	uint64_t geometry = split->hit.geometry;
 
-		split->left = geometry_make(start, walk->from);
-		split->piece = part_new(split->id, split->hit.state, piece, 0);
+	if (!swap(&split->hit.range->geometry, &geometry, ~geometry)) /* CUT */
+		return false;
+	index_remove(first(geometry), split->id);
+	range_pool.env.wait(state_lock(split->hit.state)); /* WAIT */
+	return true;
+}
+
+static bool split_whole(struct walk *walk, struct split *split)
+{
+	if (!take_out(split))
+		return false;
+	add_piece(walk, split->id);
+	return true;
+}
+
+/* ---- with the lock word held ---- */
+
+/* It was never found by anybody but beside the record that still holds its pages. */
+static void rest_drop(uint32_t id, uint64_t geometry)
+{
+	index_remove(first(geometry), id);
+	if (swap(&record(id)->geometry, &geometry, 0))
+		record_free(id);
+}
+
+/*
+ * Whoever marks records (range_each) sees the new geometry after its mark, and walks once more, or
+ * its mark is seen here.
+ */
+static void carry_marks(const struct split *split, uint32_t rest, uint64_t rest_state)
+{
+	uint64_t state = atomic_load(&split->hit.range->state);
+
+	state_change(record(rest), rest_state, OWNER_MASK, state & (OWNER_MASK | RANGE_FLAGS));
+}
+
+/* What stays to the left keeps the record, its start in the index and its anchor. */
+static bool split_parts(struct walk *walk, struct split *split, uint32_t rest)
+{
+	uint64_t geometry = split->hit.geometry, left = split->left ? split->left : ~split->gone;
+	uint64_t rest_state = rest ? get(&record(rest)->state) : 0;
+	uint32_t piece = split->left ? part_new(split, ~split->gone, 0) : split->id;
+
+	if (!swap(&split->hit.range->geometry, &geometry, left)) { /* CUT */
+		if (split->left && piece)
+			record_free(piece);
+		return false;
 	}
-	if (to < end)
-		split_right(split, to, end);
+	if (rest)
+		carry_marks(split, rest, rest_state);
+	if (!split->left)
+		index_remove(first(geometry), split->id);
+	if (!piece || (split->right && !rest))
+		give_up(walk);
+	if (piece)
+		add_piece(walk, piece);
+	return true;
 }
 
-static void split_undo(struct walk *walk, const struct split *split)
+static bool split_held(struct walk *walk, struct split *split)
 {
-	if (split->rest)
-		rest_drop(split->rest, split->right);
-	if (split->piece && split->piece != split->id)
-		record_free(split->piece);
-	walk->again = true;
-}
+	_Atomic uint64_t *open = &range_pool.open[state_lock(split->hit.state)];
+	uint32_t rest = 0;
+	bool done;
 
-static bool split_show(const struct split *split)
-{
-	return !split->right || (split->rest && rest_commit(split->rest, split->rest_state,
-							split->right, split->note));
-}
-
-static void split_finish(struct walk *walk, const struct split *split)
-{
-	if (!split_show(split) || !split->piece)
-		walk->cut.lost = true;
-	if (split->piece == split->id)
-		index_remove(first(split->hit.geometry), split->id);
-	if (split->piece) {
-		range_link_piece(record(split->piece), walk->cut.first);
-		walk->cut.first = split->piece;
+	if (atomic_load(&split->hit.range->geometry) != split->hit.geometry || /* CHECK */
+		(atomic_load(&split->hit.range->state) ^ split->hit.state) >> 32)
+		return false;
+	if (split->right) {
+		rest = part_new(split, split->right, 0);
+		atomic_store(open, (uint64_t)split->id << 32 | rest);
+		rest = publish(rest, split->right) ? rest : 0;
 	}
+	done = split_parts(walk, split, rest);
+	if (!done && rest)
+		rest_drop(rest, split->right);
+	atomic_store(open, 0);
+	return done;
+}
+
+/* In a fork child, for the cuts that other threads of the parent were at: the child has the range. */
+void range_forked(void)
+{
+	for (unsigned lock = 0; lock < RANGE_LOCKS; lock++) {
+		uint64_t open = atomic_exchange(&range_pool.open[lock], 0);
+		uint32_t id = (uint32_t)(open >> 32), rest = (uint32_t)open;
+		uint64_t geometry;
+
+		if (!rest)
+			continue;
+		geometry = get(&record(rest)->geometry);
+		if (geometry && !(geometry & RANGE_HIDDEN) &&
+			holds(get(&record(id)->geometry), first(geometry)))
+			rest_drop(rest, geometry);
+	}
+}
+
+/* ---- without ---- */
+
+static bool split_borrowed(struct walk *walk, struct split *split)
+{
+	struct range *range = split->hit.range;
+	uint64_t anchor = split->left ? get(&range->anchor) : 0;
+
+	if (!take_out(split))
+		return false;
+	if (split->left) {
+		put(&range->anchor, 0);
+		if (!publish(part_new(split, split->left, anchor), split->left))
+			give_up(walk);
+	}
+	if (split->right && !publish(part_new(split, split->right, 0), split->right))
+		give_up(walk);
+	put(&range->geometry, ~split->gone);
+	add_piece(walk, split->id);
+	return true;
 }
 
 void split_visit(struct walk *walk, uint32_t id)
 {
-	struct range *range = record(id);
-	struct split split = {.id = id};
-	uint64_t note = get(&range->anchor);
-	uint64_t geometry;
+	struct range_hit hit;
+	struct split split;
+	uint64_t mask;
+	bool done;
 
-	if (!walk_snapshot(walk, id, &split.hit))
+	if (!walk_snapshot(walk, id, &hit))
 		return;
-	/* Left over if it was shown a moment ago: a piece with a note would look like a part. */
-	if (note & 1)
-		swap(&range->anchor, &note, 0);
-	split_prepare(walk, &split);
-	geometry = split.hit.geometry;
-	if (!swap(&range->geometry, &geometry, split.left)) { /* CUT */
-		split_undo(walk, &split);
-		return;
+	split = split_of(walk, id, hit);
+	if (split.gone == hit.geometry) {
+		done = split_whole(walk, &split);
+	} else if (range_pool.env.hold(state_lock(hit.state), &mask)) { /* TAKE */
+		done = split_held(walk, &split);
+		range_pool.env.let_go(state_lock(hit.state), mask); /* RELEASE */
+	} else {
+		done = split_borrowed(walk, &split);
 	}
-	split_finish(walk, &split);
-	range_pool.env.wait(state_lock(split.hit.state)); /* WAIT */
+	if (!done)
+		walk->again = true;
 }

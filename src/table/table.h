@@ -17,8 +17,8 @@
 #endif
 
 /*
- * geometry: first page << RANGE_PAGES_BITS | pages; 0: dead. With RANGE_HIDDEN set no lookup finds it: a split
- * that is not done yet, or a piece in a range_cut list (then all bits are inverted).
+ * geometry: first page << RANGE_PAGES_BITS | pages; 0: dead. With RANGE_HIDDEN set no lookup finds it: a
+ * piece in a range_cut list, whose bits are all inverted.
  * state: generation << 32 | lock << 26 | owner << 14 | flags. Both are one atomic word each; a pair
  * that was read with the same state before and after is of one incarnation.
  */
@@ -100,6 +100,10 @@ static inline void range_link_piece(struct range *piece, uint32_t next)
 struct range_env {
 	void *(*allocate)(size_t size); /* zeroed, never freed, or NULL; [H] */
 	void (*wait)(unsigned lock);    /* until the holder of a lock word, if any, is gone */
+	/* Takes a lock word, with all signals blocked. False: who asks may be killed with it. */
+	bool (*hold)(unsigned lock, uint64_t *mask);
+	void (*let_go)(unsigned lock, uint64_t mask);
+	void (*lost)(void); /* something is no longer tracked: no memory */
 	void (*release)(struct range_cut cut); /* what was stale: range_cut_free() in the end */
 };
 void range_init(const struct range_env *env);
@@ -127,13 +131,10 @@ struct range_cut range_cut(uintptr_t start, size_t size);
 void range_cut_free(struct range_cut cut); /* [H] */
 void range_cut_restore(struct range_cut cut);
 struct range *range_by_id(uint32_t id); /* [H] NULL: no such id */
-/* The page of the same file that is kept since the first repair, or 0. It is set by compare and
- * swap against the word itself: with bit 0 set that is the table's own note, equal to "none". */
+/* The page of the same file that is kept since the first repair, or 0. */
 static inline uintptr_t range_anchor(const struct range *range)
 {
-	uint64_t anchor = atomic_load(&range->anchor);
-
-	return anchor & 1 ? 0 : (uintptr_t)anchor;
+	return (uintptr_t)atomic_load(&range->anchor);
 }
 /* Where a piece of a range_cut list was. */
 static inline uint64_t range_piece(const struct range *range)
@@ -151,5 +152,6 @@ bool range_still(const struct range_hit *hit, uintptr_t start, size_t size);
 /* Calls visit for each live record that overlaps, perhaps twice if others split it meanwhile. [H] */
 void range_each(uintptr_t start, size_t size, void (*visit)(struct range_hit hit, void *data), void *data);
 uint64_t range_count(void); /* live ones; looks at every record */
+void range_forked(void);    /* [H] in a fork child */
 
 #endif

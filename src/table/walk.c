@@ -9,7 +9,7 @@ static bool overlaps(const struct walk *walk, uint64_t geometry)
 	return first(geometry) < walk->to && behind(geometry) > walk->from;
 }
 
-static void walk_live(struct walk *walk, uint32_t id)
+static void walk_at(struct walk *walk, uint32_t id)
 {
 	uint64_t geometry = atomic_load(&record(id)->geometry);
 
@@ -17,40 +17,7 @@ static void walk_live(struct walk *walk, uint32_t id)
 		walk->visit(walk, id);
 }
 
-/*
- * A right part that is not shown. After its record was visited, a split that is not committed
- * either takes over what the visit changed, or can't be committed any more. For a cut it must not
- * show up later: if the part was good after all it is lost, and its writer says so.
- */
-static void walk_rest(struct walk *walk, uint32_t id, uint64_t geometry, uint64_t note)
-{
-	walk_live(walk, note >> 40);
-	if (rest_settle(id))
-		walk_live(walk, id);
-	else if (walk->cutting && !swap(&record(id)->geometry, &geometry, TAKEN_AWAY))
-		walk->again = true;
-}
-
-static void walk_at(struct walk *walk, uint32_t id)
-{
-	struct range *range = record(id);
-	uint64_t geometry = atomic_load(&range->geometry);
-	uint64_t note;
-
-	if (likely(!(geometry & RANGE_HIDDEN))) {
-		if (overlaps(walk, geometry))
-			walk->visit(walk, id);
-		return;
-	}
-	note = atomic_load(&range->anchor);
-	if ((note & 1) && overlaps(walk, geometry & ~RANGE_HIDDEN))
-		walk_rest(walk, id, geometry, note);
-}
-
-/*
- * What holds the first page. A part that a cut took from its writer is nothing any more; one that
- * is neither shown nor void yet is for walk_rest() to decide.
- */
+/* What holds the first page. */
 static void walk_first(struct walk *walk)
 {
 	struct look look[2], *last;
@@ -61,13 +28,10 @@ static void walk_first(struct walk *walk)
 		return;
 	}
 	last = look_settled(look, walk->from);
-	if (last->hit.range) {
+	if (last->hit.range)
 		walk->visit(walk, last->id);
-		return;
-	}
-	walk->again |= last->moved;
-	for (unsigned i = 0; last->unsettled && i < last->count; i++)
-		walk_at(walk, last->seen[i][0]);
+	else
+		walk->again |= last->moved;
 }
 
 /* The index is read again each time: a record may have got a right part. */

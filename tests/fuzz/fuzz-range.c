@@ -14,6 +14,7 @@
 #include "fuzz.h"
 #include "owner/owner.h"
 #include "table/table.h"
+#include "../unit/lock-alone.h"
 
 #define WINDOW 2048 /* pages, around the end of a GiB */
 #define START (((uintptr_t)77 << 30) - 700 * PAGE_SIZE)
@@ -153,7 +154,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!started)
 		range_init(&(struct range_env){
-			.allocate = allocate, .wait = no_wait, .release = range_cut_free});
+			.allocate = allocate, .wait = no_wait, .release = range_cut_free,
+			LOCK_ALONE});
 	started = true;
 	for (size_t i = 0; i + 4 <= size && i < 4 * 64; i += 4)
 		operate(data + i);

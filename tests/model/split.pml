@@ -1,31 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A hole is cut in the middle of a range of three pages while threads fault on both sides of it and
- * repair as far as their record reaches. The right piece is a new record.
+ * repair as far as their record reaches. The right piece is a new record with the same lock word.
  *
- * SHARE  1: it has the same lock word, as in src/table/split.c   0: its own
+ * BORROWED  1: who cuts shares the memory only and may be killed at any step. It takes no lock word,
+ *              but the record as a whole, and puts back what stays   2: it takes the word all the same
  */
-#ifndef SHARE
-#define SHARE 1
+#ifndef BORROWED
+#define BORROWED 0
 #endif
 #define LOST 0
 #define ZERO 1
 #define FOREIGN 2
 #define HOLE 3
 byte pg[3]; byte wr[3];
-byte geoA = 7; byte gen2 = 0; byte geoB = 0;	/* bit masks of pages; record 2 = right piece */
-byte lk[2];
-bit did0, did2, fin;
+byte geo[3] = { 7, 0, 0 };	/* bit masks of pages: the record, the right piece, a new left one */
+byte lk[1];
+bit did0, did2;
 inline rep(p, didx) {
 	/* lookup: start bit of record 2 first (predecessor search), else record 1 */
 	if
-	:: (geoB & (1 << p)) -> r = 1
-	:: else -> r = 0
+	:: (geo[1] & (1 << p)) -> r = 1
+	:: else -> if :: (geo[2] & (1 << p)) -> r = 2 :: else -> r = 0 fi
 	fi;
-	if
-	:: (r == 1) -> g = geoB; L = (SHARE -> 0 : 1)
-	:: else -> g = geoA; L = 0
-	fi;
+	g = geo[r];
+	L = 0;
 	if
 	:: !(g & (1 << p)) -> skip		/* not found: return and fault again */
 	:: else ->
@@ -44,7 +43,7 @@ inline rep(p, didx) {
 				atomic { if :: lk[L] == v -> lk[L] = v + 1; ok = 1 :: else fi };
 				if
 				:: ok ->
-					if :: (r == 1) -> g2 = geoB :: else -> g2 = geoA fi;
+					g2 = geo[r];
 					if
 					:: ((g2 & ext) == ext) ->
 						atomic { assert(!(ext & 2) || pg[1] == LOST || pg[1] == HOLE || pg[1] == ZERO);
@@ -59,13 +58,46 @@ inline rep(p, didx) {
 		fi
 	fi
 }
+/* Nobody waits for who is gone. */
+active proctype Next() {
+	(_nr_pr == 1);	/* the others have ended: they are younger */
+	assert(!(lk[0] & 1))
+}
+
 active proctype PA() { byte r, g, g2, v, L, ext; bit ok; byte n;
 	do :: atomic { pg[0] != LOST -> wr[0] = 1; did0 = 1; break } :: (pg[0] == LOST && n < 5) -> rep(0, 0); n++ :: (pg[0] == LOST && n >= 5) -> break od }
 active proctype PB() { byte r, g, g2, v, L, ext; bit ok; byte n;
 	do :: atomic { pg[2] != LOST -> wr[2] = 1; did2 = 1; break } :: (pg[2] == LOST && n < 5) -> rep(2, 2); n++ :: (pg[2] == LOST && n >= 5) -> break od }
+#if BORROWED
+#define MAY_DIE if :: goto end :: skip fi
+#else
+#define MAY_DIE
+#endif
+
 active proctype W() { byte v;
-	geoB = 4;		/* PUBLISH: the right piece first */
-	geoA = 1;		/* CUT */
+#if BORROWED == 1
+	MAY_DIE;
+	geo[0] = 0;		/* CUT: all of it */
+	MAY_DIE;
 	v = lk[0]; if :: (v & 1) -> (lk[0] != v) :: else fi;	/* WAIT */
+	MAY_DIE;
+	geo[2] = 1;
+	MAY_DIE;
+	geo[1] = 4;
+#else
+	do
+	:: atomic { !(lk[0] & 1) -> lk[0] = lk[0] + 1; break }	/* TAKE */
+	od;
+	MAY_DIE;
+	geo[1] = 4;		/* PUBLISH: the right piece first */
+	MAY_DIE;
+	geo[0] = 1;		/* CUT */
+	MAY_DIE;
+	lk[0] = lk[0] + 1;	/* RELEASE */
+#endif
+	MAY_DIE;
 	pg[1] = HOLE;		/* CALL */
-	pg[1] = FOREIGN; fin = 1 }
+	MAY_DIE;
+	pg[1] = FOREIGN;
+end:	skip
+}

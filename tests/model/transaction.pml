@@ -1,219 +1,297 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two writers cut one page each out of the middle of one record, at once, while somebody looks a
- * page up. The steps are those of src/table/split.c, src/table/walk.c and src/table/lookup.c.
- * The record has the pages 0 to 4; page 1 and page 3 go, so 0, 2 and 4 have to be found all the time.
+ * Writers take different pages out of one record at once, while somebody looks a page up, and
+ * somebody marks pages (mprotect). The steps are those of src/table/split.c, walk.c and
+ * lookup.c. The record has the pages 0 to 4, all with one lock word. Pages 1, 3 and 4 go, each
+ * by a writer of its own: so 0 and 2 have to be found all the time.
  *
- * MODE   0: as in the code             1: the right part is not hidden
- *        2: the right part comes after the commit
- *        3: nobody but its writer shows the right part of a split that is committed
+ * A cut that is not whole holds the lock word from before PUBLISH until after CUT. A cut of all pages
+ * of a record is one compare and swap, without the word, and so may come in between.
+ *
+ * BORROWED 1: the writer of page 1 is a process that shares the memory. It may be killed at any
+ *             step, so it takes no lock word: it takes the whole record out and puts back what stays.
+ *
+ * MODE   0: as in the code             1: the record shrinks before the right part is published
+ *        2: a cut that is not whole does not take the lock word
+ *        3: a borrowed process takes the lock word
  *        4: one look is enough for a miss
+ *        5: the marks of the record are not carried over once it has shrunk
+ *        6: the record is not looked at again under the lock word
+ *        7: the right part has a lock word of its own
  */
 #ifndef MODE
 #define MODE 0
 #endif
+#ifndef BORROWED
+#define BORROWED 0
+#endif
 #define PAGES 5
 #define PARTS 9
 #define NONE 255
-#define DEAD 0
-#define LIVE 1
-#define HIDDEN 2
-#define TAKEN 3
 
-/* Record 0 is the one that is cut, 1 to 4 are the parts of the first writer, 5 to 8 the other's. */
-byte from[PARTS], count[PARTS], state[PARTS];	/* one atomic word in the code */
-byte parent[PARTS], becomes[PARTS];		/* the note */
+/* Record 0 is the one that is cut; each writer has two ids for the parts that it makes. */
+byte from[PARTS], count[PARTS], marked[PARTS];
+bit live[PARTS];				/* with from and count one atomic word in the code */
 byte index[PAGES];				/* id of the record that starts there, or NONE */
-bit lost;
+byte word;					/* the lock word: odd is held */
+bit dead;					/* the borrowed process was killed */
+bit taken_out;					/* it has taken a record out as a whole */
 
-#define holds(id, page) (state[id] == LIVE && from[id] <= page && page < from[id] + count[id])
-#define covers(id, page) (from[id] <= page && page < from[id] + count[id])
+#define holds(id, page) (live[id] && from[id] <= page && page < from[id] + count[id])
 
 /* The nearest start at or before at: word by word in the code, so not one step. */
 inline nearest() {
 	id = index[at];
 	do
-	:: id != NONE -> break
+	:: id != NONE || at == 0 -> break
 	:: else -> at--; id = index[at]
 	od
 }
 
-/* Shows a hidden part if the record became what the note says. */
-inline settle(id) {
-	atomic {
-		if
-		:: state[id] == HIDDEN && state[parent[id]] == LIVE &&
-			count[parent[id]] == becomes[id] -> truth = 1
-		:: else -> truth = 0
-		fi
-	}
+/* ---- a writer ---- */
+
+inline wait() {					/* WAIT */
+#if MODE == 7
+	if :: id == 0 -> held = word :: else -> held = 0 fi;
+#else
+	held = word;
+#endif
 	if
-	:: truth -> atomic { if :: state[id] == HIDDEN -> state[id] = LIVE :: else fi }
+	:: held & 1 -> word != held
 	:: else
 	fi
 }
 
-/* ---- a writer ---- */
+inline take_word() {				/* TAKE */
+	do
+	:: atomic { !(word & 1) -> word++; break }
+	od
+}
 
-inline split(id) {
-	atomic { f = from[id]; n = count[id]; live = holds(id, page) }
+inline make(part, start, pages, mark) {		/* PUBLISH */
+	d_step { from[part] = start; count[part] = pages; marked[part] = mark; live[part] = 1 }
+	index[start] = part
+}
+
+inline shrink() {				/* CUT */
+	atomic {
+		if
+		:: live[id] && from[id] == f && count[id] == n ->
+			won = 1;
+			if :: f == page -> live[id] = 0 :: else -> count[id] = page - f fi
+		:: else -> won = 0
+		fi
+	}
+}
+
+/* All of the record: one compare and swap. */
+inline cut_whole() {
+	shrink();
 	if
-	:: live ->
-		part++;
-		assert(part < 5 + 4 * me);
-#if MODE != 2
-		atomic {
-			from[part] = page + 1;
-			count[part] = f + n - page - 1;
-			parent[part] = id;
-			becomes[part] = page - f;
-			state[part] = (MODE == 1 -> LIVE : HIDDEN)
-		}
-		index[page + 1] = part;
-#endif
-		atomic {
-			if
-			:: holds(id, page) && count[id] == n -> count[id] = page - f; won = 1
-			:: else -> won = 0
-			fi
-		}
-#if MODE == 2
-		if
-		:: won ->
-			atomic { from[part] = page + 1; count[part] = f + n - page - 1; state[part] = LIVE }
-			index[page + 1] = part
-		:: else
-		fi
-#else
-		if
-		:: won -> atomic {
-				if
-				:: state[part] == HIDDEN -> state[part] = LIVE
-				:: state[part] == TAKEN -> lost = 1; state[part] = DEAD; index[page + 1] = NONE
-				:: else
-				fi
-			}
-		:: else ->
-			atomic { if :: index[page + 1] == part -> index[page + 1] = NONE :: else fi }
-			state[part] = DEAD;
-			again = 1
-		fi
-#endif
+	:: won ->
+		atomic { if :: index[page] == id -> index[page] = NONE :: else fi };
+		wait()
 	:: else -> again = 1
 	fi
 }
 
-inline cut() {
-	do
-	:: again = 0;
-		at = page;
-		nearest();
-		if
-		:: state[id] == LIVE ->
-			if :: holds(id, page) -> split(id) :: else -> again = 1 fi
-		:: state[id] == HIDDEN && covers(id, page) ->
-			met = id;
-			id = parent[met];
-			if :: holds(id, page) -> split(id) :: else fi;
-#if MODE != 3
-			settle(met);
+inline cut_part() {
+#if MODE != 2
+	take_word();
 #endif
+	atomic {				/* CHECK */
+#if MODE == 6
+		won = 1
+#else
+		won = (holds(id, page) && from[id] == f && count[id] == n)
+#endif
+	}
+	if
+	:: won ->
+		rest = f + n - page - 1;
+#if MODE != 1
+		if :: rest -> make(part, page + 1, rest, marked[id]) :: else fi;
+#endif
+		if :: (MODE == 3 && me == 0 && BORROWED) -> if :: dead = 1; goto end :: skip fi :: else fi;
+		shrink();
+#if MODE == 1
+		if :: rest -> make(part, page + 1, rest, marked[id]) :: else fi;
+#endif
+		if
+		:: won ->
+#if MODE != 5
+			if :: rest && marked[id] -> marked[part] = 1 :: else fi;
+#endif
+			if :: f == page && index[page] == id -> index[page] = NONE :: else fi
+		:: else ->
 			if
-			:: holds(met, page) -> split(met)
-			:: else ->
-				atomic {
-					if
-					:: state[met] == HIDDEN -> state[met] = TAKEN
-					:: state[met] == TAKEN || state[met] == DEAD
-					:: else -> again = 1
-					fi
-				}
-			fi
-		:: else -> again = 1
-		fi;
-		if :: !again -> break :: else fi
-	od
+			:: rest ->
+				live[part] = 0;
+				atomic { if :: index[page + 1] == part -> index[page + 1] = NONE :: else fi }
+			:: else
+			fi;
+			again = 1
+		fi
+	:: else -> again = 1
+	fi;
+#if MODE != 2
+	word++;					/* RELEASE */
+#else
+	wait();
+#endif
+	part = 2 + 2 * me
+}
+
+#define MAY_DIE if :: dead = 1; goto end :: skip fi
+
+/* Without the word: nobody waits for it, wherever it ends. */
+inline cut_borrowed() {
+	MAY_DIE;
+	atomic {
+		won = (live[id] && from[id] == f && count[id] == n);
+		if :: won -> live[id] = 0; taken_out = 1 :: else fi
+	}
+	MAY_DIE;
+	if
+	:: won ->
+		atomic { if :: index[f] == id -> index[f] = NONE :: else fi };
+		MAY_DIE;
+		wait();
+		MAY_DIE;
+		if :: f < page -> make(1, f, page - f, marked[id]) :: else fi;
+		MAY_DIE;
+		if :: f + n - page - 1 > 0 -> make(2, page + 1, f + n - page - 1, marked[id]) :: else fi;
+		MAY_DIE
+	:: else -> again = 1
+	fi
 }
 
 proctype writer(byte me) {
-	byte page = 1 + 2 * me, at, id, met, part = 4 * me, f, n; bit live, won, again, truth;
-	cut();
-	/* What was cut is not found any more, whatever the other does. */
-	atomic { byte i; i = 0; do :: i < PARTS -> assert(!holds(i, page)); i++ :: else -> break od }
+	byte page = (me == 2 -> 4 : 1 + 2 * me), at, id, part = 1 + 2 * me, f, n, rest, held;
+	bit won, again, seen;
+	do
+	:: again = 0; at = page; nearest();
+		if
+		:: id == NONE -> break
+		:: else
+		fi;
+		atomic { f = from[id]; n = count[id]; seen = holds(id, page) }
+		if
+		:: seen && BORROWED && MODE != 3 && me == 0 -> cut_borrowed()
+		:: seen && n == 1 && !(BORROWED && MODE != 3 && me == 0) -> cut_whole()
+		:: seen && n > 1 && !(BORROWED && MODE != 3 && me == 0) -> cut_part()
+		:: else ->			/* the record that is there now, or nothing for good */
+			if
+			:: taken_out -> break
+			:: else -> again = 1
+			fi
+		fi;
+		if :: !again -> break :: else fi
+	od;
+	/* CALL: what was cut is not found any more, whatever the others do. */
+	atomic {
+		byte i; i = 0;
+		do
+		:: i < PARTS -> assert(!holds(i, page) || taken_out); i++
+		:: else -> break
+		od
+	}
+end:	skip
+}
+
+/* ---- who marks pages 2 to 4: MARK, and then WAIT in the code ---- */
+
+bit mark_done;
+
+inline visit(id) {
+	atomic { f = from[id]; n = count[id]; seen = live[id] && f + n > 2 }
+	if
+	:: seen -> marked[id] = 1; atomic { if :: from[id] != f || count[id] != n -> again = 1 :: else fi }
+	:: else
+	fi
+}
+
+proctype marker() {
+	byte at, id, f, n, p; bit again, seen;
+	do
+	:: again = 0; at = 2; nearest();
+		if
+		:: id != NONE -> atomic { seen = holds(id, 2) }
+			if :: seen -> visit(id) :: else fi;
+			if :: !seen && !taken_out -> again = 1 :: else fi
+		:: else
+		fi;
+		p = 3;
+		do
+		:: p < PAGES ->
+			id = index[p];
+			if :: id != NONE -> visit(id) :: else fi;
+			p++
+		:: else -> break
+		od;
+		if :: !again -> break :: else fi
+	od;
+	mark_done = 1
 }
 
 /* ---- a lookup ---- */
 
 inline look() {
-	unsettled = 0;
-	hit = 0;
-	seen = 1;
-	at = page;
-	do
-	:: nearest();
-		atomic {
-			was = state[id];
-			seen = (seen * PARTS + id) * 32 + count[id] * 4 + was;
-			hit = holds(id, page);
-			rest = (was == HIDDEN && covers(id, page) || was == TAKEN)
-		}
-		if
-		:: hit -> break
-		:: else
-		fi;
-		if
-		:: rest ->
-			unsettled = 1;
-#if MODE != 3
-			settle(id);
-			if :: truth -> hit = holds(id, page) :: else -> hit = holds(parent[id], page) fi
-#else
-			unsettled = 0
-#endif
-		:: else
-		fi;
-		if
-		:: hit || was == LIVE || at == 0 -> break
-		:: else -> at--
-		fi
-	od
+	at = page; nearest();
+	if
+	:: id == NONE -> hit = 0; seen = 0
+	:: else -> atomic { hit = holds(id, page); seen = 1 + id * 64 + count[id] * 8 + from[id] }
+	fi
 }
 
 proctype reader(byte page) {
-	byte at, id, was, tries;
-	int seen, before; /* all records that a look saw, and what they said */
-	bit hit, rest, unsettled, truth;
+	byte at, id, tries; int seen, before; bit hit, moved;
 	look();
 #if MODE != 4
 	do
 	:: hit || tries == 2 -> break
 	:: else ->
-		before = seen;
-		tries++;
+		before = seen; tries++;
 		look();
 		if :: !hit && before == seen -> break :: else fi
 	od;
-	if :: !hit && before != seen -> unsettled = 1 :: else fi;
+	if :: !hit && before != seen -> moved = 1 :: else fi;
 #endif
-	assert(hit || unsettled || lost)
+	assert(hit || moved || taken_out)
 }
 
 init {
-	byte p, i, found;
+	byte p, i, found, other;
 	atomic {
 		do :: p < PAGES -> index[p] = NONE; p++ :: else -> break od;
-		index[0] = 0; count[0] = PAGES; state[0] = LIVE;
-		run writer(0); run writer(1);
-		if :: run reader(0) :: run reader(2) :: run reader(4) fi
+		index[0] = 0; count[0] = PAGES; live[0] = 1;
+		run writer(0);
+#if BORROWED
+		if :: run writer(1); other = 1 :: run writer(2); other = 2 fi;
+#else
+		run writer(1); run writer(2);
+#endif
+#ifdef MARK
+		run marker()
+#else
+		if :: run reader(0) :: run reader(2) fi
+#endif
 	}
 	(_nr_pr == 1);
+	assert(!(word & 1));
 	p = 0;
 	do
 	:: p < PAGES ->
 		found = 0; i = 0;
-		do :: i < PARTS -> found = found + holds(i, p); i++ :: else -> break od;
-		assert(found == (p + 1) % 2 || lost);
-		assert(found <= 1);
+		do
+		:: i < PARTS ->
+			found = found + holds(i, p);
+			assert(!mark_done || !holds(i, p) || p != 2 || marked[i] || taken_out);
+			i++
+		:: else -> break
+		od;
+		assert(found == (p == 0 || p == 2 || (other == 1 && p == 4) || (other == 2 && p == 3)) ||
+			taken_out || (dead && p == 1));
 		p++
 	:: else -> break
 	od

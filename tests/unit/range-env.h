@@ -9,6 +9,7 @@
 #include "tap.h"
 
 #include <stdlib.h>
+#include "lock-alone.h"
 
 #define GIB ((uintptr_t)1 << 30)
 #define BLOCK ((uintptr_t)2 << 20)
@@ -58,6 +59,31 @@ static inline void wait_for(unsigned lock)
 	watched_was_found |= watched && range_lookup(watched).range;
 }
 
+static bool is_borrowed;  /* hold() is refused */
+static unsigned holds_now, lost_count;
+
+static inline bool hold(unsigned lock, uint64_t *mask)
+{
+	if (is_borrowed)
+		return false;
+	holds_now++;
+	waits++; /* who has the word waits for nobody any more */
+	waited_locks |= (uint64_t)1 << lock;
+	return hold_alone(lock, mask);
+}
+
+static inline void let_go(unsigned lock, uint64_t mask)
+{
+	let_go_alone(lock, mask);
+	watched_was_found |= watched && range_lookup(watched).range;
+	holds_now--;
+}
+
+static inline void count_lost(void)
+{
+	lost_count++;
+}
+
 static inline int insert(
 	uintptr_t start, size_t size, unsigned owner, unsigned flags, uint32_t caller)
 {
@@ -74,8 +100,12 @@ static inline void drop(uintptr_t start, size_t size)
 
 static inline void start(void)
 {
-	range_init(&(struct range_env){
-		.allocate = allocate, .wait = wait_for, .release = range_cut_free});
+	range_init(&(struct range_env){.allocate = allocate,
+		.wait = wait_for,
+		.release = range_cut_free,
+		.hold = hold,
+		.let_go = let_go,
+		.lost = count_lost});
 }
 
 #endif

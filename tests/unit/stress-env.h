@@ -8,7 +8,10 @@
 #include "owner/owner.h"
 #include "tap.h"
 
+#include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -34,9 +37,45 @@ static inline void *allocate(size_t size)
 	return at + size <= sizeof(memory) ? memory + at : NULL;
 }
 
-static inline void no_wait(unsigned lock)
+static _Atomic uint64_t lock_word[RANGE_LOCKS];
+static volatile bool holding; /* of a test with one thread */
+
+static inline void wait_for(unsigned lock)
 {
-	(void)lock;
+	uint64_t held = lock_word[lock];
+
+	while (held & 1 && lock_word[lock] == held)
+		sched_yield();
+}
+
+/* All signals are blocked, as in repair_hold(). */
+static inline bool hold(unsigned lock, uint64_t *mask)
+{
+	sigset_t all, before;
+
+	sigfillset(&all);
+	sigdelset(&all, SIGTRAP); /* of single steps: it cannot wait */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	memcpy(mask, &before, sizeof(*mask));
+	holding = true; /* signals are blocked from here on */
+	while (atomic_fetch_or(&lock_word[lock], 1) & 1)
+		wait_for(lock);
+	return true;
+}
+
+static inline void let_go(unsigned lock, uint64_t mask)
+{
+	sigset_t before;
+
+	lock_word[lock]++;
+	holding = false;
+	sigemptyset(&before);
+	memcpy(&before, &mask, sizeof(mask));
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static inline void lost(void)
+{
 }
 
 static inline int insert(uintptr_t start, size_t pages, unsigned owner, uint32_t caller)
@@ -56,8 +95,12 @@ static inline void start_table(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc > 1)
 		seconds = atof(argv[1]);
-	range_init(&(struct range_env){
-		.allocate = allocate, .wait = no_wait, .release = range_cut_free});
+	range_init(&(struct range_env){.allocate = allocate,
+		.wait = wait_for,
+		.release = range_cut_free,
+		.hold = hold,
+		.let_go = let_go,
+		.lost = lost});
 }
 
 #endif

@@ -107,6 +107,12 @@ static void apply(const struct operation *operation)
 #if defined(__x86_64__) || defined(__i386__)
 #define TRAP_FLAG 0x100
 
+/* Who holds a lock word has all signals blocked: then only a lookup comes in, of another thread. */
+static bool is_blocked(void)
+{
+	return holding && step_inner->kind != LOOKUP;
+}
+
 static void on_trap(int signo, siginfo_t *info, void *context)
 {
 	greg_t *flags = &((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
@@ -114,14 +120,13 @@ static void on_trap(int signo, siginfo_t *info, void *context)
 	(void)signo;
 	(void)info;
 	*flags |= TRAP_FLAG;
-	if (step_on && step_left-- > 0)
+	if (step_on && (step_left-- > 0 || is_blocked()))
 		return;
 	*flags &= ~TRAP_FLAG;
 	if (!step_on)
 		return;
 	step_done = true;
-	if (step_inner->kind == LOOKUP)
-		check_pages();
+	check_pages();
 	operate(step_inner);
 }
 

@@ -124,7 +124,12 @@ static void test_stale(void)
 {
 	bool good;
 
-	range_init(&(struct range_env){.allocate = allocate, .wait = wait_for, .release = release});
+	range_init(&(struct range_env){.allocate = allocate,
+		.wait = wait_for,
+		.release = release,
+		.hold = hold,
+		.let_go = let_go,
+		.lost = count_lost});
 	insert(GIB, 2 * PAGE_SIZE, 1, 0, 1);
 	insert(GIB + 3 * PAGE_SIZE, PAGE_SIZE, 1, 0, 10);
 	insert(GIB + 5 * PAGE_SIZE, PAGE_SIZE, 1, 0, 100);
@@ -176,6 +181,95 @@ static void test_wait_order(void)
 	watched = 0;
 	drop(GIB, GIB);
 	result(!watched_was_found, "a page is gone before the cut waits");
+}
+
+/* All of a record that runs over a border of 2 MiB, or of a GiB, goes: its repairs are waited for. */
+static void test_wait_long(void)
+{
+	static const uintptr_t borders[] = {BLOCK, GIB};
+	bool good = true;
+
+	for (unsigned i = 0; i < 2; i++) {
+		uintptr_t start = GIB + borders[i] - PAGE_SIZE;
+
+		insert(start, 2 * PAGE_SIZE, 1, 0, 1);
+		waits = waited_locks = 0;
+		watched_was_found = false;
+		watched = start + PAGE_SIZE;
+		drop(start, 2 * PAGE_SIZE);
+		watched = 0;
+		good &= expect(waits == 1 && waited_locks && !watched_was_found, "a wait", start);
+	}
+	result(good, "a cut of a whole record over a border waits");
+}
+
+/* Who may be killed at any step holds no lock word: the record goes, and what stays comes back. */
+static void test_borrowed(void)
+{
+	struct range_attributes attributes = {
+		.owner = 7, .flags = RANGE_SHARED, .lock = 5, .caller = 77, .anchor = 0x5000};
+	static const unsigned cuts[][2] = {{10, 11}, {0, 4}, {25, 30}, {0, 30}};
+	bool good = true;
+
+	is_borrowed = true;
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned from = cuts[i][0], to = cuts[i][1];
+		struct range_cut cut;
+
+		range_insert(GIB, 30 * PAGE_SIZE, &attributes);
+		atomic_fetch_add(&range_lookup(GIB).range->faults, 3);
+		waits = 0;
+		cut = range_cut(GIB + from * PAGE_SIZE, (to - from) * PAGE_SIZE);
+		good &= expect(waits == 1 && !holds_now && cut.first && !cut.lost, "one wait", from);
+		good &= expect(range_piece(range_by_id(cut.first)) ==
+				       ((GIB / PAGE_SIZE + from) << RANGE_PAGES_BITS | (to - from)),
+			"what goes", from);
+		for (unsigned page = 0; page < 30; page++) {
+			struct range_hit hit = range_lookup(GIB + page * PAGE_SIZE);
+
+			good &= expect(!hit.range == (page >= from && page < to), "the rest", page);
+			good &= expect(!hit.range || (state_owner(hit.state) == 7 &&
+							     state_lock(hit.state) == 5 &&
+							     hit.range->caller == 77 &&
+							     hit.range->faults == 3),
+				"says the same", page);
+		}
+		good &= expect(from == 0 || range_anchor(range_lookup(GIB).range) == 0x5000,
+			"the anchor of the start", from);
+		range_cut_free(cut);
+		drop(GIB, 30 * PAGE_SIZE);
+	}
+	is_borrowed = false;
+	result(good && range_count() == 0, "a cut without a lock word");
+}
+
+/* As a fork child finds it: another thread was between PUBLISH and CUT, or behind CUT. */
+static void test_forked(void)
+{
+	bool good = true;
+
+	for (unsigned shrunk = 0; shrunk < 2; shrunk++) {
+		struct content rest = {.geometry = geometry_make(GIB / PAGE_SIZE + 600, GIB / PAGE_SIZE + 700),
+			.lock = 5};
+		uint32_t id = record_take(), parent;
+		struct range_hit hit;
+
+		record_fill(record(id), id, rest);
+		insert(GIB, 700 * PAGE_SIZE, 1, 0, 1);
+		hit = range_lookup(GIB);
+		parent = find_quickly(GIB / PAGE_SIZE);
+		index_add(id, rest.geometry);
+		range_pool.open[5] = (uint64_t)parent << 32 | id;
+		if (shrunk)
+			hit.range->geometry = geometry_make(GIB / PAGE_SIZE, GIB / PAGE_SIZE + 500);
+		range_forked();
+		good &= expect(range_count() == 1 + shrunk && !range_pool.open[5], "records", shrunk);
+		good &= expect(range_lookup(GIB + 650 * PAGE_SIZE).range ==
+				       (shrunk ? record(id) : hit.range),
+			"the right part", shrunk);
+		drop(GIB, GIB);
+	}
+	result(good && range_count() == 0, "fork() while another thread cuts");
 }
 
 static void test_anchor(void)
@@ -260,7 +354,7 @@ static void test_no_memory(void)
 		i++;
 	good = expect(insert(5 * GIB, PAGE_SIZE, 1, 0, 1) == -ENOMEM, "ENOMEM", i);
 	cut = range_cut(base + 10 * PAGE_SIZE, PAGE_SIZE);
-	good &= expect(cut.lost, "said to be lost", 0);
+	good &= expect(cut.lost && lost_count == 1, "said to be lost", 0);
 	range_cut_restore(cut);
 	good &= expect(range_lookup(base + 9 * PAGE_SIZE).range, "the left part", 0);
 	good &= expect(!range_lookup(base + 10 * PAGE_SIZE).range, "the hole", 0);
@@ -315,6 +409,9 @@ int main(void)
 	test_stale();
 	test_wait();
 	test_wait_order();
+	test_wait_long();
+	test_borrowed();
+	test_forked();
 	test_anchor();
 	test_incarnation();
 	test_last_record();

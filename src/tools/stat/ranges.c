@@ -55,7 +55,7 @@ static void add(struct view *view, const struct range *range)
 	view->range[view->range_count++] = (struct range_view){
 		.start = geometry_start(range->geometry),
 		.end = geometry_end(range->geometry),
-		.anchor = anchor & 1 ? 0 : anchor,
+		.anchor = anchor,
 		.owner = state_owner(range->state),
 		.flags = state_flags(range->state),
 		.caller = range->caller,
