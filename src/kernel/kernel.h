@@ -8,6 +8,7 @@
 #define SIGBUS_KERNEL_H
 
 #include <stdatomic.h>
+#include <errno.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include "base/base.h"
@@ -125,6 +126,20 @@ int probe(uintptr_t page, bool write);
 bool probe_poison(uintptr_t page);
 bool probe_may_populate(void); /* MADV_POPULATE_* of any page comes to an end */
 void probe_init(void);
+
+/* The page's present PROT_*; known is what the range's record says. [H] */
+unsigned probe_protection(uintptr_t page, unsigned known);
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+
+/* What a probe answers for a page that is lost. */
+static inline bool says_lost(int error)
+{
+	return error == -EFAULT || error == -EHWPOISON;
+}
 
 /* ---- write.c ---- */
 

@@ -16,7 +16,6 @@
 #include "base/base.h"
 #include "base/syscall.h"
 #include "kernel/kernel.h"
-#include "memory/repair.h"
 
 static bool populate_works;
 

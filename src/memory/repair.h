@@ -7,20 +7,6 @@
 #include "rules/fault.h"
 #include "table/table.h"
 
-/* The page's present PROT_*; known is what the range's record says. [H] */
-unsigned probe_protection(uintptr_t page, unsigned known);
-
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#define MADV_POPULATE_WRITE 23
-#endif
-
-/* What a probe answers for a page that is lost. */
-static inline bool says_lost(int error)
-{
-	return error == -EFAULT || error == -EHWPOISON;
-}
-
 #define HUGE_PAGE ((size_t)2 << 20)
 #define EXTENT_MAX ((size_t)2 << 20)
 

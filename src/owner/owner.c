@@ -13,7 +13,6 @@
 #include "base/syscall.h"
 #include "kernel/process.h"
 #include "owner/owner.h"
-#include "signal/disposition.h"
 #include "table/table.h"
 
 #ifndef DLFO_STRUCT_HAS_EH_DBASE

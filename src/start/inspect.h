@@ -51,13 +51,6 @@ struct inspect_sizes {
 	uint16_t range, owner, handler_cell, disposition, policy, rule, process_state;
 };
 
-/* Record id is chunk[id / chunk_records][id % chunk_records]; 1 to *taken have ever been used. */
-struct inspect_ranges {
-	_Atomic(void *) const *chunk;
-	const _Atomic uint32_t *taken;
-	uint32_t chunk_records, chunks;
-};
-
 struct inspect {
 	uint64_t magic;
 	uint32_t version, size;
@@ -75,7 +68,6 @@ struct inspect {
 void inspect_init(void);
 void inspect_set_state(enum inspect_state state);
 
-struct inspect_ranges range_inspect(void);			      /* range.c */
 _Atomic(const struct disposition *) const *disposition_inspect(void); /* disposition.c */
 
 #endif

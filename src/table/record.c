@@ -8,7 +8,6 @@
  */
 #include "base/base.h"
 #include "kernel/next.h"
-#include "start/inspect.h"
 #include "table/record.h"
 #include "table/table.h"
 

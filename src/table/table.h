@@ -154,4 +154,15 @@ void range_each(uintptr_t start, size_t size, void (*visit)(struct range_hit hit
 uint64_t range_count(void); /* live ones; looks at every record */
 void range_forked(void);    /* [H] in a fork child */
 
+/* ---- for sigbus-stat, which reads the table from another process ---- */
+
+/* Record id is chunk[id / chunk_records][id % chunk_records]; 1 to *taken have ever been used. */
+struct inspect_ranges {
+	_Atomic(void *) const *chunk;
+	const _Atomic uint32_t *taken;
+	uint32_t chunk_records, chunks;
+};
+
+struct inspect_ranges range_inspect(void);
+
 #endif
