@@ -3,10 +3,11 @@
  * api-copy MODE...: sigbus_copy_from() and sigbus_copy_to() at the edge of a file that was
  * truncated.
  *
- *   exact    every short length and offset, and some long ones, both ways: how many bytes, and
- * which blocked  with all signals blocked, and in a handler of another signal nested   in a handler
- * of SIGBUS threads  several at once, while the file is truncated and grows again errors   NULL,
- * overflow, nothing to copy speed    against memcpy(): what is printed are median ratios
+ *   exact    every short length and offset, and some long ones, both ways: how many bytes
+ *   blocked  with all signals blocked, and in a handler of another signal
+ *   nested   in a handler of SIGBUS
+ *   threads  several at once, while the file is truncated and grows again
+ *   errors   NULL, overflow, nothing to copy
  *
  * Prints "MODE: ok", or what is wrong.
  */
@@ -20,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PAGES 64
@@ -250,74 +250,13 @@ static void errors(void)
 		fail("an empty copy", 0, 0);
 }
 
-/* ---- speed ---- */
-
-#define ROUNDS 101
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static double measure(int ours, char *to, size_t length, size_t repeat)
-{
-	void *(*volatile copy)(void *, const void *, size_t) = memcpy;
-	double start = now();
-
-	for (size_t i = 0; i < repeat; i++) {
-		if (ours)
-			sigbus_copy_from(to, map, length, NULL);
-		else
-			copy(to, map, length);
-	}
-	return (now() - start) / (double)repeat;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void speed(void)
-{
-	static const size_t lengths[] = {64, 4096, (size_t)1 << 20};
-	double ratio[ROUNDS], plain[ROUNDS];
-	char *to = aligned_alloc(4096, (size_t)1 << 20);
-
-	memset(to, 1, (size_t)1 << 20);
-	fill();
-	map = mmap(
-		NULL, (size_t)1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	memset(map, 1, (size_t)1 << 20);
-	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
-		size_t repeat = ((size_t)1 << 21) / lengths[i];
-
-		if (repeat > 4096)
-			repeat = 4096;
-		for (int round = 0; round < ROUNDS; round++) {
-			plain[round] = measure(0, to, lengths[i], repeat);
-			ratio[round] = measure(1, to, lengths[i], repeat) / plain[round];
-		}
-		qsort(ratio, ROUNDS, sizeof(*ratio), compare);
-		qsort(plain, ROUNDS, sizeof(*plain), compare);
-		printf("%7zu bytes: memcpy %.1f ns, ratio %.2f (%.2f to %.2f)\n", lengths[i],
-			plain[ROUNDS / 2], ratio[ROUNDS / 2], ratio[ROUNDS / 10],
-			ratio[ROUNDS - ROUNDS / 10]);
-	}
-}
-
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		void (*run)(void);
 	} modes[] = {{"exact", exact}, {"blocked", blocked}, {"nested", nested},
-		{"threads", threads}, {"errors", errors}, {"speed", speed}};
+		{"threads", threads}, {"errors", errors}};
 
 	page_size = (size_t)sysconf(_SC_PAGESIZE);
 	size = PAGES * page_size;

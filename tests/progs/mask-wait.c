@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROUNDS_MAX 10000
+#define FOR_EVER 1000000 /* seconds: something else ends the wait */
 
 static struct notes {
 	sem_t semaphore;
@@ -63,7 +63,7 @@ static int wait_poll(const sigset_t *set)
 
 static int wait_nanosleep(const sigset_t *set)
 {
-	struct timespec time = {.tv_sec = 10};
+	struct timespec time = {.tv_sec = FOR_EVER};
 
 	(void)set;
 	return nanosleep(&time, NULL);
@@ -128,7 +128,7 @@ static int wait_sigwaitinfo(const sigset_t *set)
 
 static int wait_sigtimedwait(const sigset_t *set)
 {
-	struct timespec time = {.tv_sec = 10};
+	struct timespec time = {.tv_sec = FOR_EVER};
 	siginfo_t info;
 
 	return note_info(sigtimedwait(set, &info, &time), &info);
@@ -136,7 +136,7 @@ static int wait_sigtimedwait(const sigset_t *set)
 
 static int wait_sigtimedwait_null(const sigset_t *set)
 {
-	return sigtimedwait(set, NULL, &(struct timespec){.tv_sec = 10});
+	return sigtimedwait(set, NULL, &(struct timespec){.tv_sec = FOR_EVER});
 }
 
 static int wait_sigwait(const sigset_t *set)
@@ -269,6 +269,7 @@ static void wait_for_it(void)
 
 /* ---- the one that sends ---- */
 
+/* Or a zombie, which has nothing more to do at all. */
 static int is_asleep(pid_t pid)
 {
 	char path[64], text[256];
@@ -279,15 +280,15 @@ static int is_asleep(pid_t pid)
 	length = (int)read(fd, text, sizeof(text) - 1);
 	close(fd);
 	text[length > 0 ? length : 0] = 0;
-	return strstr(text, ") S") != NULL || strstr(text, ") Z") != NULL;
+	return (notes->waiting && strstr(text, ") S")) || strstr(text, ") Z");
 }
 
 /* Waits with all it has to do done: twice, for it may just have been woken. */
 static void let_it_sleep(pid_t pid)
 {
-	for (int i = 0, asleep = 0; i < ROUNDS_MAX && asleep < 3 && !notes->done; i++) {
+	for (int asleep = 0; asleep < 3 && !notes->done;) {
 		usleep(100);
-		asleep = notes->waiting && is_asleep(pid) ? asleep + 1 : 0;
+		asleep = is_asleep(pid) ? asleep + 1 : 0;
 	}
 }
 

@@ -240,7 +240,7 @@ static void *spin(void *unused)
 void do_late(const char *number)
 {
 	siginfo_t info = forged(number);
-	sigset_t set = sigbus_set();
+	sigset_t set = sigbus_set(), pending;
 	pthread_t thread;
 
 	pthread_create(&thread, NULL, spin, NULL);
@@ -248,7 +248,9 @@ void do_late(const char *number)
 		sched_yield();
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &set, NULL, sizeof(uint64_t));
 	syscall(SYS_rt_sigqueueinfo, getpid(), SIGBUS, &info);
-	usleep(20000);
+	while (syscall(SYS_rt_sigpending, &pending, sizeof(uint64_t)) == 0 &&
+		sigismember(&pending, SIGBUS))
+		sched_yield();
 	syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &set, NULL, sizeof(uint64_t));
 	atomic_store(&spinning, 0);
 	pthread_join(thread, NULL);

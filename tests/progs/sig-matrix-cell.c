@@ -15,7 +15,6 @@
 
 #define QUEUED 42
 #define SETTLE_MICROSECONDS 100
-#define SETTLE_ROUNDS 3000
 
 struct cell cell;
 struct notes *notes;
@@ -114,7 +113,7 @@ static void settle(int calls_before)
 		return;
 	if (cell.disposition == IGNORED && !cell.blocked)
 		return;
-	for (int i = 0; i < SETTLE_ROUNDS && notes->calls == calls_before && !is_pending(); i++)
+	while (notes->calls == calls_before && !is_pending())
 		usleep(SETTLE_MICROSECONDS);
 	errno = saved_errno;
 }

@@ -12,21 +12,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define GIB ((uintptr_t)1 << 30)
 #define IS_WIDE (UINTPTR_MAX > UINT32_MAX)
-
-static double seconds = 2;
-
-static inline double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
 
 static inline void *allocate(size_t size)
 {
@@ -90,11 +79,9 @@ static inline void drop(uintptr_t start, size_t pages)
 	range_cut_free(range_cut(start, pages * PAGE_SIZE));
 }
 
-static inline void start_table(int argc, char **argv)
+static inline void start_table(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc > 1)
-		seconds = atof(argv[1]);
 	range_init(&(struct range_env){.allocate = allocate,
 		.wait = wait_for,
 		.release = range_cut_free,
