@@ -27,7 +27,7 @@ build() { # OPTION...
 }
 
 linked() { # [VARIABLE=VALUE...]
-    run --separate-stderr timeout 10 env LD_LIBRARY_PATH="$(dirname "$SIGBUS_LIB"):$BATS_TEST_TMPDIR" \
+    run --separate-stderr limited env LD_LIBRARY_PATH="$(dirname "$SIGBUS_LIB"):$BATS_TEST_TMPDIR" \
         "$@" "$BATS_TEST_TMPDIR/states"
 }
 
@@ -175,7 +175,7 @@ ok() { # MODE...
 }
 
 @test "api: what a callback may answer, and do" {
-    run --separate-stderr timeout 10 env LD_PRELOAD="$SIGBUS_LIB" "$PROGS/api-misuse" answers
+    run --separate-stderr limited env LD_PRELOAD="$SIGBUS_LIB" "$PROGS/api-misuse" answers
     assert_success
     assert_output "answers: ok"
     # Each of the five that decline is explained.
@@ -198,7 +198,7 @@ ok() { # MODE...
 }
 
 @test "api: a fault while its range is added and removed finds one of the two owners" {
-    policy="owner:api-misuse=zero(page)+quiet,owner:misuse=zero(page)+quiet" limit=60 ok window
+    policy="owner:api-misuse=zero(page)+quiet,owner:misuse=zero(page)+quiet" ok window
 }
 
 @test "api: random operations against a model" {
@@ -216,7 +216,7 @@ ok() { # MODE...
 
     [ -z "${SIGBUS_FULL:-}" ] || steps=1000000
     for seed in 1 2 3; do
-        SIGBUS_LOG=off policy="program:api-wrong=owner|zero(page)" limit=300 us api-wrong $steps $seed
+        SIGBUS_LOG=off policy="program:api-wrong=owner|zero(page)" us api-wrong $steps $seed
         echo "$output"
         assert_success
         assert_lines "steps $steps"

@@ -157,9 +157,9 @@ start_server() {
 
 @test "devices: a server that returns is waited for" {
     start_server
-    (sleep 0.3 && kill -USR1 "$server") &
-    policy="fs:fuse=wait(20)|zero" us loss-victim open:mount/file map:8,shared,rw read:5 bytes
+    (wait_for file_says ": wait" log && kill -USR1 "$server") &
+    SIGBUS_LOG=$PWD/log policy="fs:fuse=wait(86400)|zero" us loss-victim open:mount/file map:8,shared,rw read:5 bytes
     assert_success
     assert_lines "read 5 46" "bytes 0-7:="
-    assert_reports 1
+    assert_equal "$(reports log | wc -l)" 1
 }

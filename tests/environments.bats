@@ -20,7 +20,7 @@ teardown() {
 
 # Runs loss-victim in the environment that the command through makes.
 victim() { # STEP...
-    run --separate-stderr timeout -k 1 10 "${through[@]}" env ${preload:+LD_PRELOAD="$preload"} \
+    run --separate-stderr limited "${through[@]}" env ${preload:+LD_PRELOAD="$preload"} \
         SIGBUS_POLICY="${policy-}" "$PROGS/loss-victim" "$@"
     [ "$status" != 77 ] || skip "$stderr"
 }

@@ -240,7 +240,7 @@ require_filters() {
 
     require_filters
     unshare -m true 2>/dev/null || skip "needs a mount namespace (root)"
-    run --separate-stderr timeout 10 unshare -m sh -c 'mount -t tmpfs none /proc/sys && exec "$@"' - \
+    run --separate-stderr limited unshare -m sh -c 'mount -t tmpfs none /proc/sys && exec "$@"' - \
         env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY='*=zero' "$PROGS/pages" "${known[@]}" "${lost[@]}" \
         refuse:statx,1 read:6
     assert_success

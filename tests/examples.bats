@@ -22,7 +22,7 @@ client() { # HOW [PREFIX...]
     shift
     head -c 32768 /dev/zero | tr '\0' B >device-b
     head -c 32768 /dev/zero | tr '\0' F >file
-    run --separate-stderr timeout 20 "$@" "$EXAMPLES/gpu-client" "$EXAMPLES/gpu-a.so" "$device" \
+    run --separate-stderr limited "$@" "$EXAMPLES/gpu-client" "$EXAMPLES/gpu-a.so" "$device" \
         "$EXAMPLES/gpu-b.so" device-b file "$how"
 }
 
@@ -60,7 +60,7 @@ everybody_has_an_own() {
 }
 
 @test "examples: a reader of journal files, which installs no handler" {
-    run timeout 20 "$EXAMPLES/journal-read" .
+    run limited "$EXAMPLES/journal-read" .
     assert_equal "$status" "$bus_error"
     us "$EXAMPLES/journal-read" .
     assert_success

@@ -96,6 +96,38 @@ reports() { # [FILE]
     fi
 }
 
+# ---- waiting: for conditions only; the limit is for what hangs ----
+
+: "${SIGBUS_TEST_LIMIT:=$("$top_srcdir/tests/limit")}"
+export SIGBUS_TEST_LIMIT
+# A little more for all of a test: its programs end first, and can be seen to hang.
+BATS_TEST_TIMEOUT=$((SIGBUS_TEST_LIMIT + 30))
+
+limited() { # COMMAND...
+    timeout -k 5 "$SIGBUS_TEST_LIMIT" "$@"
+}
+
+# Until the command succeeds.
+wait_for() { # COMMAND...
+    local end=$((SECONDS + SIGBUS_TEST_LIMIT))
+
+    until "$@"; do
+        if [ $SECONDS -ge $end ]; then
+            echo "waited $SIGBUS_TEST_LIMIT s for: $*"
+            return 1
+        fi
+        sleep 0.02
+    done
+}
+
+file_says() { # TEXT FILE
+    grep -qsF -- "$1" "$2"
+}
+
+has_ended() { # PID: it may be a zombie
+    ! grep -qs '^State:.[^ZX]' "/proc/$1/status"
+}
+
 skip_in_emulator() { # WHAT IT DOES
     [ ${#emulator[@]} = 0 ] || skip "the emulator $1"
 }

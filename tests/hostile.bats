@@ -11,6 +11,11 @@ setup() {
     cd "$BATS_TEST_TMPDIR" || return
     # shellcheck disable=SC2034
     policy='*=zero'
+    victim=
+}
+
+teardown() {
+    [ -z "$victim" ] || kill -9 "$victim" 2>/dev/null || :
 }
 
 # A line feed and a line of ours; escape codes; quotes; no UTF-8; a change of direction; a long one.
@@ -23,7 +28,7 @@ write_victim() {
     skip_without python3
     python=$(python3 -c 'import os, sys; print(os.path.realpath(sys.executable))')
     cat >victim.py <<'END'
-import ctypes, mmap, os, sys, time
+import ctypes, mmap, os, signal, sys
 
 name = os.fsencode(sys.argv[1])
 libc = ctypes.CDLL(None)
@@ -34,7 +39,7 @@ pages = mmap.mmap(fd, 8192)
 os.ftruncate(fd, 0)
 print(pages[4096], flush=True)
 if sys.argv[2:]:
-    time.sleep(60)
+    signal.pause()
 END
 }
 
@@ -108,10 +113,7 @@ assert_plain() { # FILE
         env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY="$policy" SIGBUS_LOG=off \
             "$PWD/$file" victim.py "$name" wait >out 3>&- &
         victim=$!
-        for ((i = 0; i < 200; i++)); do
-            [ -s out ] && break
-            sleep 0.05
-        done
+        wait_for test -s out
         "${SIGBUS_INSTALLED:-$top_builddir}/sigbus-stat" $victim >table
         "${SIGBUS_INSTALLED:-$top_builddir}/sigbus-stat" $victim --json >json
         kill -9 $victim

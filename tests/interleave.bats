@@ -11,7 +11,6 @@ deeds="write adopt unmap overlay again move shift map protect protect-again fork
 setup() {
     [ "$(uname -m)" = x86_64 ] || skip "knows the instructions of x86-64 only"
     export SIGBUS_LOG=off
-    limit=100
 }
 
 # The first party was held at each point, and the other let in between; where it is another thread,
@@ -97,7 +96,6 @@ assert_explored() { # FIRST SECOND thread|signal STRIDE
 @test "interleave: everything against everything" {
     local first second others ring="$deeds ${deeds%% *}"
 
-    export BATS_TEST_TIMEOUT=1200
     for first in $deeds; do
         ring=${ring#* }
         others=${ring%% *}

@@ -193,13 +193,21 @@ says_the_same() { # LIBRARY-NAME PROGRAM
 
 @test "neighbours: ThreadSanitizer finishes its report" {
     compile race -fsanitize=thread <<<"$lost_page"'
-        int shared;
-        static void *run(void *p) { shared++; munmap(lose(), 4096); return p; }
+        int shared, done;
+        static void *run(void *p)
+        {
+            shared++;
+            munmap(lose(), 4096);
+            __atomic_store_n(&done, 1, __ATOMIC_RELAXED);
+            return p;
+        }
         int main(void)
         {
             pthread_t thread;
             pthread_create(&thread, NULL, run, NULL);
-            usleep(100000); /* the order is part of the report, and no synchronisation */
+            /* The order is part of the report, and this no synchronisation. */
+            while (!__atomic_load_n(&done, __ATOMIC_RELAXED))
+                usleep(1000);
             shared++;
             pthread_join(thread, NULL);
             return 0;
@@ -281,7 +289,7 @@ print(signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals() - {signa
 
 @test "neighbours: Ruby's bug report begins with the same words" {
     skip_without ruby
-    run_both ruby -e 'Process.kill(:BUS, $$); sleep 1'
+    run_both ruby -e 'Process.kill(:BUS, $$); sleep'
     normalise
     for run in bare us; do
         sed -i -n '/BUG\]/p; /^-- Ruby level/,/^$/p; /^status/p' "$BATS_TEST_TMPDIR/$run"
@@ -298,7 +306,7 @@ console.log([1, 2, 3].map(x => x * x), process.version);
 console.log(spawnSync("true").status, String(execSync("echo child")));
 process.on("SIGBUS", () => { console.log("SIGBUS"); process.exit(9); });
 setTimeout(() => process.kill(process.pid, "SIGBUS"), 1);
-setTimeout(() => {}, 2000);'
+setInterval(() => {}, 1000);'
     assert_no_difference
     grep -q 'child' "$BATS_TEST_TMPDIR/us"
 }
@@ -343,7 +351,7 @@ END
 class Die {
     public static void main(String[] arguments) throws Exception {
         new ProcessBuilder("kill", "-BUS", "" + ProcessHandle.current().pid()).start().waitFor();
-        Thread.sleep(5000);
+        Thread.sleep(Long.MAX_VALUE);
     }
 }
 EOF

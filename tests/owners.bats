@@ -66,7 +66,7 @@ assert_each_own() { # ORDER POOLS
     local preload
 
     for preload in "$SIGBUS_LIB:$LIBS/actor-ctor.so" "$LIBS/actor-ctor.so:$SIGBUS_LIB"; do
-        run timeout 10 env "$preload_variable=$preload" SIGBUS_LOG=off "${emulator[@]}" \
+        run limited env "$preload_variable=$preload" SIGBUS_LOG=off "${emulator[@]}" \
             "$PROGS/scenario" "$LIBS" p.install:exit ctor.truncate ctor.touch ctor.calls:repair
         assert_success
         assert_lines "ctor.touch a1" "ctor.calls:repair 1"
@@ -74,7 +74,7 @@ assert_each_own() { # ORDER POOLS
 }
 
 @test "owners: a handler of a library that starts before any other is what a query finds" {
-    run timeout 10 env "$preload_variable=$SIGBUS_LIB:$LIBS/actor-ctor.so" SIGBUS_LOG=off \
+    run limited env "$preload_variable=$SIGBUS_LIB:$LIBS/actor-ctor.so" SIGBUS_LOG=off \
         "${emulator[@]}" "$PROGS/scenario" "$LIBS" ctor.sent query kill ctor.sent
     assert_success
     assert_lines "ctor.sent 0" "query ctor repair" "ctor.sent 1"

@@ -11,7 +11,7 @@ setup() {
 
 # Preloaded: the line and the program. Soon, whatever the policy is.
 starts_with_line() { # POLICY REGEXP
-    run timeout 10 env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY="$1" echo started
+    run limited env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY="$1" echo started
     assert_success
     assert_line --index 0 --regexp "^libsigbus: $2"
     assert_line --index 1 started
@@ -20,20 +20,20 @@ starts_with_line() { # POLICY REGEXP
 
 refused() { # POLICY REGEXP
     starts_with_line "$1" "$2"
-    run timeout 10 env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY="strict,$1" echo started
+    run limited env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY="strict,$1" echo started
     assert_failure 2
     refute_line started
-    run timeout 10 "$SIGBUS_RUN" --policy "$1" echo started
+    run limited "$SIGBUS_RUN" --policy "$1" echo started
     assert_failure 2
     assert_equal "${#lines[@]}" 1
     assert_output --regexp "^libsigbus: $2"
 }
 
 accepted() { # POLICY
-    run timeout 10 env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY="$1" echo started
+    run limited env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY="$1" echo started
     assert_success
     assert_output started
-    run timeout 10 "$SIGBUS_RUN" --policy "$1" echo started
+    run limited "$SIGBUS_RUN" --policy "$1" echo started
     assert_success
     assert_output started
 }

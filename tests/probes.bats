@@ -90,12 +90,12 @@ probe_arguments() { # PROBE FORMAT...
     grep -qF "usdt:$SIGBUS_LIB:libsigbus:map" trace.bt
     bpftrace trace.bt >trace 2>errors 3>&- &
     tracer=$!
-    for _ in $(seq 200); do
+    # It does not say when it has begun to look.
+    traced() {
         SIGBUS_POLICY='program:pages=zero' SIGBUS_LOG=off with_us pages "${lost_half[@]}" read:6
-        ! grep -q 'zero, pages replaced' trace || break
-        kill -0 $tracer 2>/dev/null || break
-        sleep 0.2
-    done
+        file_says 'zero, pages replaced' trace || has_ended $tracer
+    }
+    wait_for traced
     if ! kill -INT $tracer 2>/dev/null; then
         cat errors
         refute grep -q usdt errors

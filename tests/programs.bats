@@ -22,7 +22,7 @@ truncated() { # bare|us FILE SIZE PROGRAM [ARG...]
     [ "$1" = bare ] || preload=$SIGBUS_LIB:$preload
     shift 3
     cp "$file" kept
-    run --separate-stderr timeout -k 1 10 env LD_PRELOAD="$preload" TRUNCATE_PATH="$file" \
+    run --separate-stderr limited env LD_PRELOAD="$preload" TRUNCATE_PATH="$file" \
         TRUNCATE_SIZE="$size" ${policy+SIGBUS_POLICY="$policy"} "$@"
     cat kept >"$file"
 }

@@ -241,10 +241,10 @@ dd if=/dev/zero of=small/rest bs=4k 2>/dev/null
 exec env ${preload:+LD_PRELOAD="$preload"} SIGBUS_POLICY=program:pages=zero \
     "$PROGS/pages" open:small/file map:8,shared,rw read:1 write:1 read:6 write:5 show
 END
-    PROGS=$PROGS preload='' run --separate-stderr timeout 10 unshare -m sh in-mount
+    PROGS=$PROGS preload='' run --separate-stderr limited unshare -m sh in-mount
     [ "$status" != 77 ] && [ "$status" != 1 ] || skip "no tmpfs can be mounted"
     assert_equal "$status" "$bus_error"
-    PROGS=$PROGS preload=$SIGBUS_LIB run --separate-stderr timeout 10 unshare -m sh in-mount
+    PROGS=$PROGS preload=$SIGBUS_LIB run --separate-stderr limited unshare -m sh in-mount
     assert_success
     assert_line "read 6 00"
     assert_line "show 0-0:= 1-1:w= 2-3:= 4-4:0 5-5:w0 6-7:0"
@@ -271,11 +271,11 @@ status=$?
 umount disk
 exit $status
 END
-    PROGS=$PROGS preload='' run --separate-stderr timeout 10 unshare -m sh in-mount
+    PROGS=$PROGS preload='' run --separate-stderr limited unshare -m sh in-mount
     [ "$status" != 77 ] || skip "no loop device can be mounted"
     assert_equal "$status" "$bus_error"
     assert_lines "read 0 41" "read 1 00"
-    PROGS=$PROGS preload=$SIGBUS_LIB run --separate-stderr timeout 10 unshare -m sh in-mount
+    PROGS=$PROGS preload=$SIGBUS_LIB run --separate-stderr limited unshare -m sh in-mount
     assert_success
     assert_lines "read 0 41" "read 1 00" "write 0" "peek 0 77 41 41 00 00" "write 1" \
         "peek 1 77 00 00 00 00"

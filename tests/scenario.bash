@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 #
-# Running one test program bare and with us, bounded in time, and comparing what came out.
+# Running one test program bare and with us, and comparing what came out.
 
 bus_error=135 # what a shell says of a process that SIGBUS killed
 segv=139
@@ -14,7 +14,7 @@ us() { # PROG [ARG...]
     local prog
     prog=$(prog_path "$1")
     shift
-    run --separate-stderr timeout -k 1 "${limit:-10}" env "$preload_variable=$SIGBUS_LIB" \
+    run --separate-stderr limited env "$preload_variable=$SIGBUS_LIB" \
         ${policy+SIGBUS_POLICY="$policy"} "${emulator[@]}" "$prog" "$@"
     skip_if_not_here
 }
@@ -23,7 +23,7 @@ without_us() { # PROG [ARG...]
     local prog
     prog=$(prog_path "$1")
     shift
-    run --separate-stderr timeout -k 1 "${limit:-10}" "${emulator[@]}" "$prog" "$@"
+    run --separate-stderr limited "${emulator[@]}" "$prog" "$@"
     skip_if_not_here
 }
 

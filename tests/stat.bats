@@ -25,12 +25,12 @@ start() { # COMMAND [ARG...]
     pid=$!
     disown "$pid"
     victims+=("$pid")
-    for _ in $(seq 200); do
-        ! grep -q ready ready || return 0
-        kill -0 "$pid" 2>/dev/null || return 1
-        sleep 0.05
-    done
-    return 1
+    wait_for ready_or_end
+    file_says ready ready
+}
+
+ready_or_end() {
+    file_says ready ready || has_ended "$pid"
 }
 
 victim() { # STEP...
@@ -47,7 +47,7 @@ us_victim() { # STEP...
 }
 
 stat_of() { # [OPTION...]
-    run timeout 30 "$STAT" "$@" "$pid"
+    run limited "$STAT" "$@" "$pid"
 }
 
 # What jq finds in the JSON of the victim.
@@ -224,11 +224,14 @@ assert_json() { # FILTER VALUE
     chmod 4755 sleep
     chmod 711 . ..
     setpriv --reuid=65534 --regid=65534 --clear-groups \
-        env LD_PRELOAD="$SIGBUS_LIB" ./sleep 100 3>&- &
+        env LD_PRELOAD="$SIGBUS_LIB" ./sleep "$SIGBUS_TEST_LIMIT" 3>&- &
     pid=$!
     disown "$pid"
     victims+=("$pid")
-    sleep 0.3
+    sleeps() {
+        has_ended "$pid" || [ "$(cat "/proc/$pid/comm")" = sleep ]
+    }
+    wait_for sleeps
     grep -q . "/proc/$pid/maps" || skip "setuid programs cannot be run here"
     stat_of
     assert_success
@@ -275,11 +278,12 @@ assert_json() { # FILTER VALUE
 }
 
 @test "stat: a zombie" {
-    bash -c 'sleep 0 & echo $! >zombie; exec sleep 100' 3>&- &
+    bash -c 'sleep 0 & echo $! >zombie; exec sleep "$0"' "$SIGBUS_TEST_LIMIT" 3>&- &
     victims+=($!)
     disown $!
-    sleep 0.5
+    wait_for test -s zombie
     pid=$(cat zombie)
+    wait_for grep -q '^State:.Z' "/proc/$pid/status"
     stat_of
     assert_equal "$status" 1
     assert_output "sigbus-stat: $pid: has ended (a zombie)"
@@ -303,9 +307,12 @@ assert_json() { # FILTER VALUE
 @test "stat: watches until the process ends" {
     skip_without jq
     us_victim "file:$PWD/file"
-    timeout 20 "$STAT" --watch --json "$pid" >looks 2>end 3>&- &
+    limited "$STAT" --watch --json "$pid" >looks 2>end 3>&- &
     local watcher=$!
-    sleep 2.5
+    two_looks() {
+        [ "$(wc -l <looks)" -ge 2 ] || has_ended $watcher
+    }
+    wait_for two_looks
     kill -9 "$pid"
     wait "$watcher"
     assert_equal "$(cat end)" "sigbus-stat: $pid has ended"
@@ -328,8 +335,10 @@ assert_json() { # FILTER VALUE
         [ ${#plain} -le 40 ] || [[ $plain == *"libsigbus is active"* ]] ||
             [[ $plain == *"could not be looked at"* ]]
     done <<<"$output"
-    run timeout 2 script -qec "exec '$STAT' --watch $pid" /dev/null </dev/null
-    assert_output --partial $'\e[H\e[2J'
+    limited script -qec "exec '$STAT' --watch $pid" /dev/null </dev/null >screen 3>&- &
+    wait_for file_says $'\e[H\e[2J' screen
+    kill -9 "$pid"
+    wait $! || : # it says that the process has ended
 }
 
 @test "stat: a library without symbols, removed since it was loaded" {
@@ -367,6 +376,7 @@ assert_json() { # FILTER VALUE
 @test "stat: nothing of it stops or changes the process" {
     us_victim "file:$PWD/file"
     local before after
+    wait_for grep -q '^State:.S' "/proc/$pid/status" # it has nothing left to do
     before=$(grep -E '^(voluntary|nonvoluntary|State|TracerPid)' "/proc/$pid/status")
     for _ in 1 2 3 4 5; do
         stat_of
@@ -401,7 +411,7 @@ assert_json() { # FILTER VALUE
         for option in "" --json; do
             [ "$how$option" != circle ] || continue
             status=0
-            timeout 30 "$STAT" $option "$pid" >shown 2>&1 || status=$?
+            limited "$STAT" $option "$pid" >shown 2>&1 || status=$?
             [ "$status" = 0 ] || [ "$status" = 1 ]
             # The circle is thousands of handlers, and takes as long as a look may.
             [ "$how" != circle ] || continue

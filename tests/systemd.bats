@@ -128,13 +128,12 @@ stat_of() { # PID
 
 @test "weston, the same; what it starts is dormant" {
     start_as_unit weston
-    for _ in $(seq 50); do
+    child_is_dormant() {
         child=$(pgrep -P "$COMPOSITOR_PID" | head -n 1)
         run stat_of "${child:-0}"
-        [[ $output != *dormant* ]] || break
-        sleep 0.1
-    done
-    assert_output --partial 'libsigbus is dormant'
+        [[ $output == *'libsigbus is dormant'* ]]
+    }
+    wait_for child_is_dormant
     assert_survives
     run stat_of "$COMPOSITOR_PID"
     assert_output --partial 'libsigbus is active'

@@ -10,7 +10,7 @@ traced() { # us|bare PROG [ARG...]
     local preload=
     [ "$1" = bare ] || preload=$SIGBUS_LIB
     shift
-    run --separate-stderr timeout 10 "$PROGS/tracer" env ${preload:+LD_PRELOAD="$preload"} \
+    run --separate-stderr limited "$PROGS/tracer" env ${preload:+LD_PRELOAD="$preload"} \
         SIGBUS_LOG=off "$PROGS/$1" "${@:2}"
     skip_if_not_here
 }

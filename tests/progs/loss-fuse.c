@@ -8,8 +8,11 @@
  *   exit   the server is gone    abort  the connection is
  *   hang   it is never answered      back   it fails, until SIGUSR1 comes to the server
  *
- * Prints the server's pid when the file system is mounted. 77: it can't be.
+ * Prints the server's pid when the file system is mounted. 77: it can't be. When the server has been
+ * asked for such a page, there is a file "asked" where it was started.
  */
+#include "limit.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
@@ -25,8 +28,7 @@
 
 #define PAGE ((size_t)4096)
 #define FILE_ID 2
-#define TRIES 2	   /* of the kernel, for one access */
-#define LONGEST 30 /* seconds: a server that was forgotten ends */
+#define TRIES 2 /* of the kernel, for one access */
 
 static int device;
 static const char *directory, *mode;
@@ -94,6 +96,7 @@ static void lose(const struct fuse_in_header *request)
 {
 	static int failures;
 
+	close(open("asked", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	if (strcmp(mode, "exit") == 0)
 		exit(0);
 	if (strcmp(mode, "abort") == 0) /* what umount -f does */
@@ -203,7 +206,7 @@ int main(int argc, char **argv)
 		signal(SIGUSR1, on_back);
 	child = fork();
 	if (child == 0) {
-		alarm(LONGEST);
+		alarm(hang_limit()); /* a server that was forgotten */
 		if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
 			return 1;
 		serve();

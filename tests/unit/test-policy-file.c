@@ -157,7 +157,6 @@ int main(void)
 
 	if (!mkdtemp(directory) || chdir(directory))
 		return 99;
-	alarm(10); /* for what would block */
 	first = dup(0);
 	close(first);
 	policy_file_init(directory, allocate);
