@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <linux/futex.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/utsname.h>
 #include "base/base.h"
@@ -19,16 +18,28 @@
 
 static bool populate_works;
 
+/* Not strtoul(): for glibc since 2.38 that is a symbol which musl and older glibcs do not have. */
+static unsigned read_number(const char **text)
+{
+	unsigned number = 0;
+
+	for (; **text >= '0' && **text <= '9'; (*text)++)
+		number = 10 * number + (unsigned)(**text - '0');
+	return number;
+}
+
 static bool populate_ends(void)
 {
 	struct utsname name;
-	unsigned long major;
-	char *end;
+	const char *end = name.release;
+	unsigned major;
 
 	if (uname(&name) < 0)
 		return false;
-	major = strtoul(name.release, &end, 10);
-	return major > 6 || (major == 6 && *end == '.' && strtoul(end + 1, NULL, 10) >= 9);
+	major = read_number(&end);
+	if (*end == '.')
+		end++;
+	return major > 6 || (major == 6 && read_number(&end) >= 9);
 }
 
 void probe_init(void)
