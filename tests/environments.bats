@@ -196,12 +196,12 @@ protections_are_kept() {
         "${lost_half[@]}"
 }
 
-# 77: it could not even be loaded.
+# 77: there was not even room to load env or the program.
 with_addresses() { # BYTES STEP...
     local size=$1
     shift
 
-    run --separate-stderr sh -c '"$@"; status=$?; [ $status != 127 ] || status=77; exit $status' - \
+    run --separate-stderr sh -c '"$@"; status=$?; case $status in 12[567]) status=77 ;; esac; exit $status' - \
         prlimit --as="$size" env LD_PRELOAD="$SIGBUS_LIB" "$PROGS/pages" "$@"
 }
 

@@ -82,9 +82,12 @@ beyond() { # KIND LIST
     run comm -12 "$BATS_TEST_TMPDIR/reached" <(marks unmarked)
     assert_output ''
     [ "$(marks marked | comm -12 "$BATS_TEST_TMPDIR/reached" - | wc -l)" -gt 50 ]
-    grep -Eq '^CFLAGS = .*-O2' "$top_builddir/Makefile" || return 0
-    run comm -13 "$BATS_TEST_TMPDIR/reached" <(marks marked)
-    assert_output '' # else the mark is no longer true, or the function is inlined everywhere
+    # A marked function that is not reached, though it is there (the compiler may have put it into
+    # its callers), has a mark that is no longer true.
+    readelf -W -s "$top_builddir/.libs/libsigbus.so" |
+        awk '$4 == "FUNC" { sub(/[.@].*/, "", $8); print $8 }' | sort -u >"$BATS_TEST_TMPDIR/there"
+    run comm -13 "$BATS_TEST_TMPDIR/reached" <(marks marked | comm -12 - "$BATS_TEST_TMPDIR/there")
+    assert_output ''
 }
 
 @test "handler: all is bound before it runs, and its thread variables are the loader's" {

@@ -306,6 +306,15 @@ static int jump_away(const struct sigbus_fault *fault, void *data)
 	siglongjmp(environment, 1);
 }
 
+static void access_and_jump(char *map, struct sigbus_access *access)
+{
+	if (sigsetjmp(environment, 1) == 0) {
+		expect(sigbus_access_begin(access, map, SIZE) == 0);
+		read_byte(map + PAGE);
+		expect(!"got there");
+	}
+}
+
 static void brackets(void)
 {
 	struct sigbus_owner *zero = make_owner(SIGBUS_ZERO), *jumping;
@@ -337,11 +346,7 @@ static void brackets(void)
 	expect(sigbus_range_add(jumping, other.map, SIZE) == 0);
 	lose(&other);
 	expect(sigbus_access_begin(&outer, other.map, SIZE) == 0);
-	if (sigsetjmp(environment, 1) == 0) {
-		expect(sigbus_access_begin(&inner, other.map, SIZE) == 0);
-		read_byte(other.map + PAGE);
-		expect(!"got there");
-	}
+	access_and_jump(other.map, &inner);
 	expect(sigbus_access_end(&outer) == -EFAULT);
 	/* A copy is an access. */
 	expect(sigbus_access_begin(&outer, other.map, SIZE) == 0);

@@ -293,7 +293,10 @@ static void surface_leave(void *data, struct wl_surface *surface, struct wl_outp
 	window->entered = false;
 }
 
-static const struct wl_surface_listener surface_listener = {surface_enter, surface_leave};
+static const struct wl_surface_listener surface_listener = {
+	.enter = surface_enter,
+	.leave = surface_leave,
+};
 
 void window_open(struct client *client, struct window *window)
 {
