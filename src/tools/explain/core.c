@@ -24,16 +24,23 @@
 #endif
 #define CLASS (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32)
 
-/* The notes, where they are in the core; NULL: there is none. */
+/* The notes. Those of several numbers stay where they are in the core, aligned for none of them. */
 struct notes {
-	const struct elf_prstatus *status; /* of the thread that got the signal: the first */
-	const struct elf_prpsinfo *process;
-	const siginfo_t *signal;
-	const void *files;
-	size_t files_size;
-	const void *vector;
-	size_t vector_size;
+	bool has_status, has_process, has_signal;
+	struct elf_prstatus status; /* of the thread that got the signal: the first */
+	struct elf_prpsinfo process;
+	siginfo_t signal;
+	const char *files, *vector; /* NULL: there is none */
+	size_t files_size, vector_size;
 };
+
+static unsigned long word_at(const char *words, size_t i)
+{
+	unsigned long word;
+
+	memcpy(&word, words + i * sizeof(word), sizeof(word));
+	return word;
+}
 
 __attribute__((noreturn)) static void reject(const struct core *core, const char *why)
 {
@@ -115,22 +122,28 @@ static void read_headers(struct core *core, size_t headers, uint64_t size)
 
 /* ---- notes ---- */
 
+static bool take(void *to, size_t size, const GElf_Nhdr *note, const char *data)
+{
+	if (note->n_descsz < size)
+		return false;
+	memcpy(to, data, size);
+	return true;
+}
+
 static void take_note(struct notes *notes, const GElf_Nhdr *note, const char *data)
 {
-	size_t size = note->n_descsz;
-
-	if (note->n_type == NT_PRSTATUS && !notes->status && size >= sizeof(*notes->status))
-		notes->status = (const void *)data;
-	else if (note->n_type == NT_PRPSINFO && !notes->process && size >= sizeof(*notes->process))
-		notes->process = (const void *)data;
-	else if (note->n_type == NT_SIGINFO && !notes->signal && size >= sizeof(*notes->signal))
-		notes->signal = (const void *)data;
+	if (note->n_type == NT_PRSTATUS && !notes->has_status)
+		notes->has_status = take(&notes->status, sizeof(notes->status), note, data);
+	else if (note->n_type == NT_PRPSINFO && !notes->has_process)
+		notes->has_process = take(&notes->process, sizeof(notes->process), note, data);
+	else if (note->n_type == NT_SIGINFO && !notes->has_signal)
+		notes->has_signal = take(&notes->signal, sizeof(notes->signal), note, data);
 	else if (note->n_type == NT_FILE && !notes->files) {
 		notes->files = data;
-		notes->files_size = size;
+		notes->files_size = note->n_descsz;
 	} else if (note->n_type == NT_AUXV && !notes->vector) {
 		notes->vector = data;
-		notes->vector_size = size;
+		notes->vector_size = note->n_descsz;
 	}
 }
 
@@ -157,18 +170,18 @@ static struct notes find_notes(const struct core *core, size_t headers)
 		if (gelf_getphdr(core->elf, (int)i, &header) && header.p_type == PT_NOTE)
 			read_notes(core, &header, &notes);
 	}
-	if (!notes.status || !notes.status->pr_pid)
+	if (!notes.has_status || !notes.status.pr_pid)
 		reject(core, "damaged: it does not say which thread got a signal");
 	return notes;
 }
 
 static void check_signal(const struct core *core, const struct notes *notes)
 {
-	int number = notes->signal ? notes->signal->si_signo : 0;
+	int number = notes->has_signal ? notes->signal.si_signo : 0;
 	const char *name;
 
 	if (!number)
-		number = notes->status->pr_cursig;
+		number = notes->status.pr_cursig;
 	if (number == SIGBUS)
 		return;
 	if (!number)
@@ -181,8 +194,7 @@ static void check_signal(const struct core *core, const struct notes *notes)
 /* ---- files ---- */
 
 struct file_note {
-	const unsigned long *word;
-	const char *name, *end;
+	const char *words, *name, *end;
 	unsigned long count, page_size;
 };
 
@@ -193,27 +205,28 @@ static bool open_files(const struct notes *notes, struct file_note *files)
 
 	if (notes->files_size < 2 * word)
 		return false;
-	files->word = notes->files;
-	files->count = files->word[0];
-	files->page_size = files->word[1];
-	files->end = (const char *)notes->files + notes->files_size;
+	files->words = notes->files;
+	files->count = word_at(files->words, 0);
+	files->page_size = word_at(files->words, 1);
+	files->end = notes->files + notes->files_size;
 	if (files->count > FILES_MAX || (notes->files_size / word - 2) / 3 < files->count)
 		return false;
-	files->name = (const char *)(files->word + 2 + 3 * files->count);
+	files->name = files->words + (2 + 3 * files->count) * word;
 	return true;
 }
 
 static bool next_file(struct file_note *files, unsigned long i, struct object *object)
 {
-	const unsigned long *word = files->word + 2 + 3 * i;
+	unsigned long start = word_at(files->words, 2 + 3 * i);
+	unsigned long end = word_at(files->words, 3 + 3 * i);
 	size_t room = (size_t)(files->end - files->name), length = strnlen(files->name, room);
 
-	if (length == room || word[0] >= word[1])
+	if (length == room || start >= end)
 		return false;
 	*object = (struct object){.path = files->name,
-		.start = word[0],
-		.end = word[1],
-		.offset = (uint64_t)word[2] * files->page_size};
+		.start = start,
+		.end = end,
+		.offset = (uint64_t)word_at(files->words, 4 + 3 * i) * files->page_size};
 	files->name += length + 1;
 	return true;
 }
@@ -244,12 +257,11 @@ static char *escape_array(const char *array, size_t size)
 
 static bool find_value(const struct notes *notes, unsigned long type, unsigned long *value)
 {
-	const unsigned long *pair = notes->vector;
+	size_t words = notes->vector_size / sizeof(*value);
 
-	for (size_t left = notes->vector_size; left >= 2 * sizeof(*pair) && pair[0] != AT_NULL;
-		left -= 2 * sizeof(*pair), pair += 2) {
-		*value = pair[1];
-		if (pair[0] == type)
+	for (size_t i = 0; i + 1 < words && word_at(notes->vector, i) != AT_NULL; i += 2) {
+		*value = word_at(notes->vector, i + 1);
+		if (word_at(notes->vector, i) == type)
 			return true;
 	}
 	return false;
@@ -267,19 +279,19 @@ static char *program_of(const struct core *core, const struct notes *notes)
 	object = find_value(notes, AT_ENTRY, &value) ? object_of(&core->objects, value) : NULL;
 	if (object)
 		return escape(file_name(object->path));
-	return notes->process
-		       ? escape_array(notes->process->pr_fname, sizeof(notes->process->pr_fname))
+	return notes->has_process
+		       ? escape_array(notes->process.pr_fname, sizeof(notes->process.pr_fname))
 		       : format("?");
 }
 
 static void set_process(
 	struct incident *incident, const struct core *core, const struct notes *notes)
 {
-	const struct elf_prpsinfo *process = notes->process;
+	const struct elf_prpsinfo *process = &notes->process;
 
-	incident->tid = notes->status->pr_pid;
+	incident->tid = notes->status.pr_pid;
 	incident->program = program_of(core, notes);
-	if (!process)
+	if (!notes->has_process)
 		return;
 	incident->pid = process->pr_pid;
 	incident->thread = escape_array(process->pr_fname, sizeof(process->pr_fname));
@@ -404,7 +416,7 @@ static void explain_elf(struct incidents *incidents, struct core *core, int fd)
 	read_headers(core, headers, (uint64_t)status.st_size);
 	notes = find_notes(core, headers);
 	check_signal(core, &notes);
-	core->tid = notes.status->pr_pid;
+	core->tid = notes.status.pr_pid;
 	read_files(core, &notes);
 	identify_objects(core);
 	*incident = (struct incident){.from = FROM_CORE,
@@ -412,11 +424,11 @@ static void explain_elf(struct incidents *incidents, struct core *core, int fd)
 		.faults = 1,
 		.prot = "",
 		.serves_wayland = has_wayland(&core->objects),
-		.pid = notes.status->pr_pid};
+		.pid = notes.status.pr_pid};
 	set_times(incident, fd);
 	set_process(incident, core, &notes);
-	if (notes.signal)
-		set_signal(incident, notes.signal);
+	if (notes.has_signal)
+		set_signal(incident, &notes.signal);
 	if (incident->addr_known) {
 		set_mapping(incident, core);
 		set_file(incident, core);
