@@ -91,7 +91,7 @@ assert_json() { # FILTER VALUE
     assert_line --regexp '^ +2  pages replaced$'
     refute_line --partial "could not be tracked"
     assert_json '.counters | [.faults, .reported, .repaired_pages, .repaired_ranges, .chained, .fatal,
-        .untracked, .failed_open]' '[2,0,2,1,0,0,0,0]'
+        .untracked, .refused, .failed_open]' '[2,0,2,1,0,0,0,0,0]'
 }
 
 @test "stat: a range of which every page was replaced still has its file" {
@@ -291,7 +291,7 @@ assert_json() { # FILTER VALUE
 
 @test "stat: usage" {
     local arguments
-    for arguments in "" "12 13" "--nonsense 1" "0" "-5" "12x" "99999999999999999999"; do
+    for arguments in "--metrics --json" "--metrics --watch" "--nonsense 1" "0" "-5" "12x" "99999999999999999999"; do
         # shellcheck disable=SC2086 # words are meant
         run "$STAT" $arguments
         assert_equal "$status" 2
@@ -436,4 +436,208 @@ assert_json() { # FILTER VALUE
     stat_of
     assert_equal "$status" 1
     assert_output --partial "took longer than"
+}
+
+# ---- several processes ----
+
+@test "stat: several processes, by number and by name; the status is the worst" {
+    us_victim "file:$PWD/file"
+    local first=$pid
+    us_victim a.map
+    local second=$pid
+    run "$STAT" "$first" "$second"
+    assert_success
+    assert_line --partial "stat-victim[$first]: libsigbus is active"
+    assert_line --partial "stat-victim[$second]: libsigbus is active"
+    cp "$PROGS/stat-victim" ./victim-by-name
+    rm ready
+    start env LD_PRELOAD="$SIGBUS_LIB" ./victim-by-name "$LIBS"
+    run "$STAT" "$first" victim-by-name
+    assert_success
+    assert_line --partial "stat-victim[$first]: libsigbus is active"
+    assert_line --partial "victim-by-name[$pid]: libsigbus is active"
+    run --separate-stderr "$STAT" no-such-program "$first"
+    assert_equal "$status" 1
+    assert_equal "$stderr" "sigbus-stat: no-such-program: no process has this name"
+    assert_line --partial "stat-victim[$first]: libsigbus is active"
+    kill -9 "$second"
+    run --separate-stderr "$STAT" --json "$second" "$first"
+    assert_equal "$status" 1
+    assert_equal "$(jq -c '[.pid, .state]' <<<"$output")" "[$first,\"active\"]"
+}
+
+@test "stat: without an argument, a line for each process that has the library" {
+    policy='path:*/file=zero(page)' us_victim "file:$PWD/file" "cut:$PWD/file" read:1 store:2
+    local first=$pid
+    only=other us_victim
+    # Other tests may run other builds of it.
+    run --separate-stderr "$STAT"
+    assert_line --regexp "^ *PID +PROGRAM +STATE +RANGES +FAULTS +LAST LOSS$"
+    assert_line --regexp "^ *$first +stat-victim +active +1 +2 +$PWD/file$"
+    assert_line --regexp "^ *$pid +stat-victim +dormant +0 +0$"
+    run --separate-stderr "$STAT" --json
+    assert_equal "$(jq -c "select(.pid == $first) | [.program, .state, .ranges, .faults, .last_loss]" \
+        <<<"$output")" "[\"stat-victim\",\"active\",1,2,\"$PWD/file\"]"
+}
+
+@test "stat: faults by answer, cause and file system; the last one" {
+    skip_without jq
+    SIGBUS_LOG=/dev/null policy='path:*/file=zero(page)' us_victim "file:$PWD/file" "cut:$PWD/file" \
+        read:1 store:2
+    local fs
+    fs=$(stat -f -c %T file)
+    assert_json '[.faults_by[] | [.action, .cause, .count]]' '[["zero","truncated",2]]'
+    [ "$fs" != ext2/ext3 ] || assert_json '.faults_by[0].fs' '"ext4"'
+    assert_json '.last_fault | [(.addr | startswith("0x")), .path]' "[true,\"$PWD/file\"]"
+}
+
+@test "stat: refused mappings are counted" {
+    skip_without jq
+    skip_without python3
+    skip_unless_root
+    unshare -m true || skip "no mount namespace"
+    cat >asks.py <<'END'
+import mmap, time
+with open("mount/file", "r+b") as file:
+    file.truncate(1 << 20)
+    try:
+        mmap.mmap(file.fileno(), 0)
+    except OSError:
+        print("ready", flush=True)
+time.sleep(100)
+END
+    mkdir mount
+    start unshare -m sh -c 'mount -t tmpfs -o size=8k none mount && : >mount/file && exec env \
+        LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY="fs:tmpfs=reserve" python3 asks.py' ||
+        skip "$(cat errors)"
+    assert_json .counters.refused 1
+    metrics out
+    grep -q '^sigbus_refused_total{program="python3[0-9.]*"} 1$' out
+}
+
+# ---- metrics ----
+
+metrics() { # OUT: of our own victims only
+    "$STAT" --metrics "${victims[@]}" >"$1"
+}
+
+@test "stat: metrics" {
+    SIGBUS_LOG=/dev/null policy='path:*/file=zero(page)' us_victim "file:$PWD/file" "cut:$PWD/file" \
+        read:1 store:2
+    us_victim a.map
+    cp "$PROGS/stat-victim" $'a"b\\c\nd'
+    rm ready
+    start env LD_PRELOAD="$SIGBUS_LIB" $'./a"b\\c\nd' "$LIBS"
+    metrics out
+    run cat out
+    assert_line --regexp '^sigbus_faults_total\{program="stat-victim",action="zero",cause="truncated",fs="[a-z0-9]+"\} 2$'
+    assert_line 'sigbus_pages_replaced_total{program="stat-victim"} 2'
+    assert_line 'sigbus_refused_total{program="stat-victim"} 0'
+    assert_line 'sigbus_ranges{program="stat-victim"} 2'
+    assert_line 'sigbus_processes{program="stat-victim"} 2'
+    assert_line 'sigbus_processes{program="a\\x22b\\x5cc\\x0ad"} 1'
+    assert_equal "$(tail -n 1 out)" "# EOF"
+    # Each family is told once, with its type.
+    assert_equal "$(grep -c '^# TYPE' out)" "$(grep '^# TYPE' out | sort -u | wc -l)"
+}
+
+@test "stat: metrics are what promtool and a node exporter take" {
+    SIGBUS_LOG=/dev/null policy='path:*/file=zero(page)' us_victim "file:$PWD/file" "cut:$PWD/file" \
+        read:1 store:2
+    metrics out.prom
+    skip_without promtool
+    run promtool check metrics <out.prom
+    assert_success
+    assert_output ""
+    skip_without prometheus-node-exporter
+    skip_without python3
+    mkdir textfiles
+    mv out.prom textfiles
+    local port
+    port=$(python3 -c 'import socket
+s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    prometheus-node-exporter --web.listen-address="127.0.0.1:$port" --collector.disable-defaults \
+        --collector.textfile --collector.textfile.directory="$PWD/textfiles" >exporter 2>&1 3>&- &
+    victims+=($!)
+    disown $!
+    python3 - "$port" >scraped <<'END'
+import sys, time, urllib.request
+for i in range(200):
+    try:
+        print(urllib.request.urlopen("http://127.0.0.1:%s/metrics" % sys.argv[1]).read().decode())
+        break
+    except OSError:
+        time.sleep(0.1)
+END
+    grep -q 'node_textfile_scrape_error 0' scraped
+    grep -q 'sigbus_faults_total{.*action="zero".*program="stat-victim"} 2' scraped
+    skip_without prometheus
+    local other
+    other=$(python3 -c 'import socket
+s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    printf '%s\n' 'global: {scrape_interval: 1s}' 'scrape_configs:' '- job_name: sigbus' \
+        "  static_configs: [{targets: ['127.0.0.1:$port']}]" >prometheus.yml
+    prometheus --config.file=prometheus.yml --storage.tsdb.path="$PWD/tsdb" \
+        --web.listen-address="127.0.0.1:$other" >prometheus.log 2>&1 3>&- &
+    victims+=($!)
+    disown $!
+    run python3 - "$other" <<'END'
+import json, sys, time, urllib.parse, urllib.request
+query = urllib.parse.quote('sum by (program) (sigbus_faults_total)')
+for i in range(300):
+    try:
+        answer = json.load(urllib.request.urlopen(
+            "http://127.0.0.1:%s/api/v1/query?query=%s" % (sys.argv[1], query)))
+        if answer["data"]["result"]:
+            print(answer["data"]["result"][0]["metric"], answer["data"]["result"][0]["value"][1])
+            break
+    except OSError:
+        pass
+    time.sleep(0.1)
+END
+    assert_output "{'program': 'stat-victim'} 2"
+}
+
+# ---- a terminal ----
+
+@test "stat: on a terminal rules without hits are one line, losses come first" {
+    skip_without script
+    policy='path:/a=zero,path:/b=zero,path:*/file=zero(page)' us_victim a.map "file:$PWD/file" \
+        "cut:$PWD/file" read:1
+    run script -qec "stty cols 200 rows 50; exec '$STAT' $pid" /dev/null </dev/null
+    assert_output --partial "0  (3 rules without a hit)"
+    refute_output --partial "path:/a=zero"
+    stat_of
+    assert_output --partial "path:/a=zero"
+    run awk '/^Ranges/ { getline; getline; print; exit }' <<<"$output"
+    assert_output --partial "$PWD/file"
+}
+
+@test "stat: --watch fits the height of the screen" {
+    skip_without script
+    us_victim "file:$PWD/file" many:200
+    run timeout 3 script -qec "stty cols 100 rows 12; exec '$STAT' --watch $pid" /dev/null </dev/null
+    local screens look clear=$'\e[H\e[2J'
+    screens=$(tr -d '\r' <<<"$output")
+    look=${screens#*"$clear"}
+    look=${look%%"$clear"*}
+    [ "$(wc -l <<<"$look")" -le 12 ]
+    [[ $look == *"more lines do not fit)"* ]]
+}
+
+@test "stat: a hostile process is read in bounded memory" {
+    local how
+    for how in "noise 1" "tables 1" counts; do
+        # shellcheck disable=SC2086
+        start env LD_PRELOAD="$SIGBUS_LIB" "$PROGS/stat-garbage" $how
+        run python3 - "$STAT" "$pid" <<'END'
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+END
+        assert_success
+        [ "$output" -le 80 ] # MiB; 64 of data, the program itself, and libraries
+        kill -9 "$pid"
+        rm ready
+    done
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include "base/base.h"
+#include "kernel/tally.h"
 
 #define SCRATCH_SLOTS 64 /* no memory is spent on one that was never taken */
 #define STASH_SLOTS 64
@@ -38,6 +39,7 @@ struct stash {
 	X(chained, "handed to the program's handler")                                              \
 	X(fatal, "left to the default action")                                                     \
 	X(untracked, "in memory that no hook had seen")                                            \
+	X(refused, "mappings refused by reserve")                                                  \
 	X(failed_open, "mappings that could not be tracked")
 
 struct counters {
@@ -64,6 +66,8 @@ struct process_state {
 	struct stash stash[STASH_SLOTS];
 	struct callbacks callbacks[CALLBACK_SLOTS];
 	struct counters counters;
+	struct tally tally;
+	_Atomic uintptr_t last_fault; /* its address; 0: there was none */
 };
 extern struct process_state *process_state;
 

@@ -158,10 +158,12 @@ static bool admit(const struct mapping *mapping, uintptr_t caller, struct range_
 	if (likely(!(policy.actions & 1u << ACTION_RESERVE)))
 		return true;
 	reserved = reserve(mapping, attributes->owner);
-	if (reserved < 0)
+	if (reserved < 0) {
+		counter_add(&counters()->refused, 1);
 		errno = -reserved;
-	else
+	} else {
 		attributes->flags = (unsigned)reserved;
+	}
 	return reserved >= 0;
 }
 
@@ -324,6 +326,7 @@ static void *move_range(const struct remapping *move)
 	if (move->flags & MREMAP_FIXED)
 		target = begin((uintptr_t)move->new, move->new_size);
 	if (grows_reserved(move, attributes.flags) && !can_grow(move, attributes.anchor)) {
+		counter_add(&counters()->refused, 1);
 		errno = ENOMEM;
 		result = MAP_FAILED;
 	} else if (any_repaired(old)) {

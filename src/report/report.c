@@ -130,12 +130,24 @@ static void tell(const struct fault *fault)
 	release_scratch(scratch, mask);
 }
 
+/* Once a fault, with what is known of it then. */
+static void tally(struct fault *fault)
+{
+	const struct loss *loss = &fault->page->loss;
+
+	if (!fault->tallied && process_state)
+		tally_add(&process_state->tally, fault->action, cause_name(loss->cause), loss->fs);
+	fault->tallied = true;
+}
+
 /* Nothing was replaced, so it is not too late. */
 static APART void look_and_tell(struct fault *fault)
 {
 	struct page_facts page;
 
 	report_look(fault, &page);
+	if (!fault->sent)
+		tally(fault);
 	tell(fault);
 	fault->page = &page_unknown;
 }
@@ -152,10 +164,23 @@ void report_fault(struct fault *fault)
 
 /* ---- counting ---- */
 
-static void count_fault(const struct fault *fault)
+/* It is looked at when it is told, and counted by what was found then. */
+static bool is_tallied_later(const struct fault *fault)
+{
+	bool quiet = fault->rule && fault->rule->quiet;
+
+	return fault_is_fatal(fault) && !fault->page->asked && !quiet && report_is_due(fault);
+}
+
+static void count_fault(struct fault *fault)
 {
 	struct counters *count = counters();
 
+	if (process_state)
+		atomic_store_explicit(
+			&process_state->last_fault, fault->address, memory_order_relaxed);
+	if (!is_tallied_later(fault))
+		tally(fault);
 	counter_add(&count->faults, 1);
 	if (!fault->range.range)
 		counter_add(&count->untracked, 1);

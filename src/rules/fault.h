@@ -35,7 +35,7 @@ struct fault {
 	uint32_t count;          /* faults in this range so far */
 	uint32_t caller;         /* of its record: a handler may end it before the report */
 	const struct page_facts *page; /* never NULL; see report_look() */
-	bool reported, counted, noted;
+	bool reported, counted, noted, tallied;
 	const struct disposition *declined; /* the handler that did */
 	const struct disposition *placed;   /* what it put in its place, or NULL */
 	_Atomic bool *left;                 /* to be set if the handler leaves by siglongjmp() */

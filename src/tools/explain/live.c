@@ -6,14 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t counter(const struct view *view, const char *name)
-{
-	for (size_t i = 0; i < view->counter_count; i++)
-		if (!strcmp(view->counter[i].name, name))
-			return view->counter[i].count;
-	return 0;
-}
-
 /* Where in the range the faults were is not kept: its end is where a truncation shows. */
 static void add_range(struct incidents *incidents, const struct view *view,
 	const struct range_view *range)
@@ -46,7 +38,7 @@ static void add_range(struct incidents *incidents, const struct view *view,
 
 static char *describe(const struct view *view, size_t shown)
 {
-	uint64_t faults = counter(view, "faults");
+	uint64_t faults = view_counter(view, "faults");
 
 	if (!faults)
 		return format("%s[%d]: libsigbus is active, and there was no fault.",
@@ -55,15 +47,15 @@ static char *describe(const struct view *view, size_t shown)
 		      " pages replaced, %" PRIu64 " answered by an owner, %" PRIu64
 		      " handed to the program's handler; mappings with faults that are still "
 		      "there: %zu. See also sigbus-stat %d.",
-		escape(view->program), (int)view->pid, faults, counter(view, "repaired_pages"),
-		counter(view, "owner_answered"), counter(view, "chained"), shown, (int)view->pid);
+		escape(view->program), (int)view->pid, faults, view_counter(view, "repaired_pages"),
+		view_counter(view, "owner_answered"), view_counter(view, "chained"), shown, (int)view->pid);
 }
 
 void explain_process(struct incidents *incidents, pid_t pid)
 {
 	struct view view;
 
-	look(&view, pid);
+	look(&view, pid, false);
 	if (strcmp(view.state, "active") != 0)
 		give_up(STATUS_NOTHING, "%d: libsigbus is %s there%s%s", (int)pid, view.state,
 			view.reason ? ": " : "", view.reason ? view.reason : "");

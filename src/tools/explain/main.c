@@ -31,7 +31,7 @@ static const char usage_text[] =
 	"  nothing     the newest core of a SIGBUS that coredumpctl has\n"
 	"\n"
 	"  --json      one JSON object a line\n"
-	"  --help, --version\n"
+	"  -h, --help, -V, --version\n"
 	"\n"
 	"Exit status: 0 explained, 1 there is nothing that can be, 2 usage, 3 no access.\n";
 
@@ -181,12 +181,6 @@ static int open_subject(const char *path)
 
 /* ---- the command line ---- */
 
-__attribute__((noreturn)) static void usage(void)
-{
-	fputs(usage_text, stderr);
-	exit(STATUS_USAGE);
-}
-
 __attribute__((noreturn)) static void print_and_exit(const char *text)
 {
 	fputs(text, stdout);
@@ -230,22 +224,25 @@ static struct subject find_subject(const char *word)
 int main(int argc, char **argv)
 {
 	static const struct option names[] = {{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
+		{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
 	struct subject subject;
 	bool json = false;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
+	opterr = 0; /* for its messages show names as they are */
+	while ((option = getopt_long(argc, argv, "hV", names, NULL)) != -1) {
 		if (option == 'h')
 			print_and_exit(usage_text);
-		if (option == 'v')
+		if (option == 'V')
 			print_and_exit("sigbus-explain (libsigbus) " PACKAGE_VERSION "\n");
 		if (option == '?')
-			usage();
+			wrong_option(argv);
 		json = true;
 	}
 	if (argc - optind > 1)
-		usage();
+		give_up(STATUS_USAGE, "%s: one core, log or process at a time (see sigbus-explain "
+				      "--help)",
+			argv[optind + 1]);
 	subject = find_subject(argv[optind]);
 	subject.json = json;
 	return (int)explain_apart(&subject);

@@ -207,6 +207,44 @@ static void put_counters(const struct view *view)
 	close_value('}');
 }
 
+static void put_last_fault(const struct view *view)
+{
+	const struct range_view *last = view_last(view);
+
+	put_key("last_fault");
+	if (!view->last_fault) {
+		printf("null");
+		return;
+	}
+	open_value('{');
+	put_address("addr", view->last_fault);
+	put_text("path", last && last->map ? last->map->path : NULL);
+	close_value('}');
+}
+
+static void put_tally(const uint64_t tally[][TALLY_CAUSE_COUNT][TALLY_FS_COUNT])
+{
+	static const char *const actions[] = TALLY_ACTIONS, *const causes[] = TALLY_CAUSES,
+					*const file_systems[] = TALLY_FILE_SYSTEMS;
+
+	put_key("faults_by");
+	open_value('[');
+	for (int a = 0; a < TALLY_ACTION_COUNT; a++)
+		for (int c = 0; c < TALLY_CAUSE_COUNT; c++)
+			for (int f = 0; f < TALLY_FS_COUNT; f++) {
+				if (!tally[a][c][f])
+					continue;
+				next_item();
+				open_value('{');
+				put_text("action", actions[a]);
+				put_text("cause", causes[c]);
+				put_text("fs", file_systems[f]);
+				put_number("count", tally[a][c][f]);
+				close_value('}');
+			}
+	close_value(']');
+}
+
 static void put_tables(const struct view *view)
 {
 	put_disposition(view);
@@ -231,6 +269,8 @@ static void put_tables(const struct view *view)
 		put_user(view, &view->user[i]);
 	close_value(']');
 	put_counters(view);
+	put_tally(view->tally);
+	put_last_fault(view);
 	put_number("skipped", view->skipped);
 	put_number("unreadable", view->unreadable);
 }
@@ -248,4 +288,21 @@ void print_json(const struct view *view)
 		put_tables(view);
 	close_value('}');
 	printf("\n");
+}
+
+void print_list_json(const struct summary *summary, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct summary *one = &summary[i];
+
+		open_value('{');
+		put_number("pid", (uint64_t)one->pid);
+		put_text("program", one->program);
+		put_text("state", one->state);
+		put_number("ranges", one->ranges);
+		put_number("faults", summary_counter(one, "faults"));
+		put_text("last_loss", one->last[0] ? one->last : NULL);
+		close_value('}');
+		printf("\n");
+	}
 }

@@ -207,7 +207,10 @@ static void look_at_counters(
 	struct counters counters;
 
 	if (!process_read(process, root->process_state, &state, sizeof(state)) ||
-		!process_read(process, &state->counters, &counters, sizeof(counters))) {
+		!process_read(process, &state->counters, &counters, sizeof(counters)) ||
+		!process_read(process, &state->tally, view->tally, sizeof(view->tally)) ||
+		!process_read(process, &state->last_fault, &view->last_fault,
+			sizeof(view->last_fault))) {
 		view->skipped++;
 		return;
 	}
@@ -244,7 +247,7 @@ static void read_maps(struct process *process)
 		exit(STATUS_GONE);
 }
 
-void look(struct view *view, pid_t pid)
+void look(struct view *view, pid_t pid, bool users)
 {
 	struct process process = {.pid = pid};
 	struct inspect root = {0};
@@ -266,5 +269,25 @@ void look(struct view *view, pid_t pid)
 	look_at_disposition(view, &process, &root);
 	look_at_counters(view, &process, &root);
 	look_at_ranges(view, &process, &root);
-	look_at_users(view, &process);
+	if (users)
+		look_at_users(view, &process);
+}
+
+/* ---- for the printers ---- */
+
+uint64_t view_counter(const struct view *view, const char *name)
+{
+	for (size_t i = 0; i < view->counter_count; i++)
+		if (!strcmp(view->counter[i].name, name))
+			return view->counter[i].count;
+	return 0;
+}
+
+const struct range_view *view_last(const struct view *view)
+{
+	for (size_t i = 0; i < view->range_count; i++)
+		if (view->range[i].start <= view->last_fault &&
+			view->last_fault < view->range[i].end)
+			return &view->range[i];
+	return NULL;
 }

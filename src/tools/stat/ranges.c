@@ -13,6 +13,7 @@
 
 #define RECORD_TRIES 8
 #define CHUNK_RECORDS_MAX 65536
+#define RANGES_MAX 100000 /* more than a process can have mappings by default */
 
 /* ---- records ---- */
 
@@ -51,6 +52,10 @@ static void add(struct view *view, const struct range *range)
 {
 	uintptr_t anchor = range->anchor;
 
+	if (view->range_count == RANGES_MAX) {
+		view->skipped++;
+		return;
+	}
 	view->range = grow(view->range, view->range_count, sizeof(*view->range));
 	view->range[view->range_count++] = (struct range_view){
 		.start = geometry_start(range->geometry),

@@ -25,6 +25,7 @@ __attribute__((format(printf, 1, 2))) char *format(const char *format, ...);
 __attribute__((noreturn, format(printf, 2, 3))) void give_up(
 	enum status status, const char *format, ...);
 char *escape(const char *name); /* as text_escaped() */
+__attribute__((noreturn)) void wrong_option(char **argv); /* that getopt_long() has found */
 
 /* ---- processes.c: another process as the kernel shows it ---- */
 
@@ -137,11 +138,17 @@ struct view {
 	size_t user_count;
 	struct counter_view counter[COUNTER_COUNT];
 	size_t counter_count; /* 0: they could not be read */
+	uint64_t tally[TALLY_ACTION_COUNT][TALLY_CAUSE_COUNT][TALLY_FS_COUNT];
+	uintptr_t last_fault; /* its address; 0: there was none */
 	size_t skipped;	   /* entries that could not be read, or changed all the time */
 	size_t unreadable; /* processes that might map the files too */
 };
 
-void look(struct view *view, pid_t pid);
+/* users: look also which other processes have the files. */
+void look(struct view *view, pid_t pid, bool users);
+uint64_t view_counter(const struct view *view, const char *name);
+/* The range of the last fault; NULL: none, or it is gone. */
+const struct range_view *view_last(const struct view *view);
 void look_at_ranges(struct view *view, struct process *process, const struct inspect *root);
 void look_at_users(struct view *view, const struct process *process);
 const struct owner_view *view_owner(const struct view *view, const struct range_view *range);
@@ -149,7 +156,49 @@ const struct owner_view *view_owner(const struct view *view, const struct range_
 char *view_mapper(const struct view *view, const struct range_view *range);
 char *view_prot(const struct range_view *range);
 
+/* ---- many.c: several processes ---- */
+
+#define PROGRAM_LIMIT 256
+#define PATH_LIMIT 1024
+
+struct pids {
+	pid_t *item;
+	size_t count;
+};
+
+struct pids pids_with_library(void);
+struct pids pids_of_name(const char *name); /* of a program, or of a process */
+
+/* What one process has and did, for those who look at many. Names are not escaped. */
+struct summary {
+	pid_t pid;
+	bool active;
+	char state[16], program[PROGRAM_LIMIT], last[PATH_LIMIT];
+	bool last_deleted;
+	uint64_t ranges, counter[COUNTER_COUNT];
+	uint64_t tally[TALLY_ACTION_COUNT][TALLY_CAUSE_COUNT][TALLY_FS_COUNT];
+};
+extern const char *const counter_names[COUNTER_COUNT];
+uint64_t summary_counter(const struct summary *summary, const char *name);
+
+/* By a process of its own, as each look. What is in the way is told, but for one that has ended. */
+enum status summarize(pid_t pid, struct summary *summary);
+enum status list_processes(bool json);
+
+/* ---- metrics.c ---- */
+
+enum status print_metrics(const struct pids *pids);
+
+/* ---- main.c ---- */
+
+void limit_look(unsigned seconds); /* of memory and time, for a child that looks */
+enum status wait_for_look(pid_t child, pid_t looked_at, unsigned seconds);
+
 /* ---- text-view.c, json-view.c ---- */
+
+void limit_lines(size_t lines); /* 0: none. What does not fit is counted in the last line. */
+void print_list(const struct summary *summary, size_t count);
+void print_list_json(const struct summary *summary, size_t count);
 
 void print_text(const struct view *view);
 void print_json(const struct view *view);

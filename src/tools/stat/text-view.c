@@ -41,10 +41,37 @@ static size_t width_of(const char *text)
 	return width;
 }
 
+/* Lines that may still be printed, and those that were not. */
+static struct {
+	bool limited;
+	size_t left, hidden;
+} screen;
+
+void limit_lines(size_t lines)
+{
+	screen.limited = lines > 0;
+	screen.left = lines - (lines > 0); /* one for what was hidden */
+	screen.hidden = 0;
+}
+
+static bool has_room(void)
+{
+	if (!screen.limited)
+		return true;
+	if (!screen.left) {
+		screen.hidden++;
+		return false;
+	}
+	screen.left--;
+	return true;
+}
+
 static void print_cut(const char *line, size_t width)
 {
 	const char *end = line;
 
+	if (!has_room())
+		return;
 	while (*end && (!width || is_continuation(*end) || width > 1)) {
 		width -= width && !is_continuation(*end);
 		end++;
@@ -56,10 +83,12 @@ static void print_cut(const char *line, size_t width)
 
 static void print_heading(const char *line, size_t width)
 {
-	if (width)
+	bool bold = width && (!screen.limited || screen.left);
+
+	if (bold)
 		printf("\033[1m");
 	print_cut(line, width);
-	if (width)
+	if (bold)
 		printf("\033[0m");
 }
 
@@ -123,8 +152,10 @@ static void print_table(const char *title, const struct table *table)
 	size_t widths[COLUMNS_MAX], width = terminal_width();
 
 	measure(table, widths);
-	printf("\n");
-	print_heading(title, width);
+	if (title) {
+		print_cut("", width);
+		print_heading(title, width);
+	}
 	print_cut(make_line(table, widths, NULL), width);
 	for (size_t i = 0; i < table->count; i += table->columns) {
 		char *line = make_line(table, widths, table->cell + i);
@@ -140,11 +171,22 @@ static void print_rules(const struct view *view)
 {
 	struct table table = {.columns = 2, .heading = {" HITS", "RULE"}};
 
+	bool folded = terminal_width() > 0;
+	size_t without = 0;
+
 	for (size_t i = 0; i < view->rule_count; i++) {
 		const struct rule_view *rule = &view->rule[i];
 
+		if (folded && !rule->hits) {
+			without++;
+			continue;
+		}
 		add(&table, format("%" PRIu64, rule->hits));
 		add(&table, format("%s%s", escape(rule->text), rule->item ? "" : " (built-in)"));
+	}
+	if (without) {
+		add(&table, "0");
+		add(&table, format("(%zu %s without a hit)", without, without == 1 ? "rule" : "rules"));
 	}
 	print_table("Rules, the first that matches decides", &table);
 }
@@ -232,14 +274,22 @@ static void add_range(struct table *table, const struct view *view, const struct
 	add(table, file_text(range));
 }
 
+static bool has_losses(const struct range_view *range)
+{
+	return range->faults || range->replaced;
+}
+
 static void print_ranges(const struct view *view)
 {
 	struct table table = {.columns = 8,
 		.heading = {"ADDRESS", "PROT", " SIZE", " FAULTS", " REPLACED", "MAPPED BY",
 			" OFFSET", "FILE"}};
 
-	for (size_t i = 0; i < view->range_count; i++)
-		add_range(&table, view, &view->range[i]);
+	/* Those with losses first. */
+	for (int losses = 1; losses >= 0; losses--)
+		for (size_t i = 0; i < view->range_count; i++)
+			if (has_losses(&view->range[i]) == losses)
+				add_range(&table, view, &view->range[i]);
 	print_table("Ranges, with the pages in them that were replaced", &table);
 }
 
@@ -266,7 +316,7 @@ static void print_users(const struct view *view)
 	}
 	print_table("Other processes with the same files", &table);
 	if (hidden)
-		printf("and %zu more\n", hidden);
+		print_cut(format("and %zu more", hidden), 0);
 }
 
 /* What never happened is no news. */
@@ -286,12 +336,25 @@ static void print_counters(const struct view *view)
 
 static void print_notes(const struct view *view)
 {
-	if (view->unreadable)
-		printf("\nOther processes that could not be looked at, but may have the same "
-		       "files: %zu\n",
-			view->unreadable);
-	if (view->skipped)
-		printf("\nEntries that could not be read, or were changing: %zu\n", view->skipped);
+	if (view->unreadable) {
+		print_cut("", 0);
+		print_cut(format("Other processes that could not be looked at, but may have the "
+				 "same files: %zu",
+				  view->unreadable),
+			0);
+	}
+	if (view->skipped) {
+		print_cut("", 0);
+		print_cut(format("Entries that could not be read, or were changing: %zu",
+				  view->skipped),
+			0);
+	}
+}
+
+static void print_hidden(void)
+{
+	if (screen.hidden)
+		printf("(%zu more lines do not fit)\n", screen.hidden);
 }
 
 void print_text(const struct view *view)
@@ -304,7 +367,7 @@ void print_text(const struct view *view)
 	if (view->handler)
 		first = format(
 			"%s, the program's SIGBUS handler: %s", first, escape(view->handler));
-	printf("%s\n", first);
+	print_cut(first, 0);
 	if (strcmp(view->state, "active") != 0)
 		return;
 	print_rules(view);
@@ -314,4 +377,29 @@ void print_text(const struct view *view)
 	if (view->user_count)
 		print_users(view);
 	print_notes(view);
+	print_hidden();
+}
+
+/* ---- many processes ---- */
+
+void print_list(const struct summary *summary, size_t count)
+{
+	struct table table = {.columns = 6,
+		.heading = {" PID", "PROGRAM", "STATE", " RANGES", " FAULTS", "LAST LOSS"}};
+
+	for (size_t i = 0; i < count; i++) {
+		const struct summary *one = &summary[i];
+
+		add(&table, format("%d", (int)one->pid));
+		add(&table, escape(one->program));
+		add(&table, format("%s", one->state));
+		add(&table, format("%" PRIu64, one->ranges));
+		add(&table, format("%" PRIu64, summary_counter(one, "faults")));
+		add(&table, format("%s%s", escape(one->last), one->last_deleted ? " (deleted)" : ""));
+	}
+	print_table(NULL, &table);
+	print_hidden();
+	for (size_t i = 0; i < table.count; i++)
+		free(table.cell[i]);
+	free(table.cell);
 }

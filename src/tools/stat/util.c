@@ -4,6 +4,7 @@
 #include "tools/stat/stat.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -58,4 +59,14 @@ char *escape(const char *name)
 	text.buffer[0] = '\0';
 	text_escaped(&text, name);
 	return text.buffer;
+}
+
+void wrong_option(char **argv)
+{
+	const char short_form[] = {'-', (char)optopt, '\0'};
+	bool is_long = !optopt || strncmp(argv[optind - 1], "--", 2) == 0;
+
+	give_up(STATUS_USAGE, "%s: %s (see %s --help)", is_long ? argv[optind - 1] : short_form,
+		is_long && optopt ? "this option takes no value" : "unknown option",
+		program_invocation_short_name);
 }
