@@ -135,11 +135,11 @@ assert_plain() { # FILE
     logged ./log fd-closer 1
     assert_equal "$(stat -c %a log)" 600
     skip_without strace
-    run env SIGBUS_LOG=./log SIGBUS_POLICY="$policy" strace -f -e trace=openat,socket,memfd_create \
+    run env SIGBUS_LOG=./log SIGBUS_POLICY="$policy" strace -f -e trace=openat,openat2,socket,memfd_create \
         -E LD_PRELOAD="$SIGBUS_LIB" "$PROGS/fd-closer" 1
     grep -q 'openat2\?(.*"[^"]*/log", .*O_NOFOLLOW.*O_CLOEXEC.*0600' <<<"$output"
     # Once it runs, each descriptor of ours is closed by exec().
-    run grep -E '(openat|socket|memfd_create)\(.*= [0-9]+$' \
+    run grep -E '(openat2?|socket|memfd_create)\(.*= [0-9]+$' \
         <<<"$(sed '1,/before:/d; /after:/,$d' <<<"$output" | grep -v CLOEXEC)"
     assert_output ''
 }

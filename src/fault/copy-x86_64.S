@@ -126,4 +126,4 @@ copy_stop:
 	.cfi_endproc
 	.size	copy_bytes, .-copy_bytes
 
-	.section .note.GNU-stack, "", @progbits
+#include "base/asm-notes.h"

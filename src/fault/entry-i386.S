@@ -86,4 +86,4 @@ sigbus_entry:
 	.cfi_endproc
 	.size	sigbus_entry, .-sigbus_entry
 
-	.section .note.GNU-stack, "", @progbits
+#include "base/asm-notes.h"

@@ -76,10 +76,21 @@ static void resolve(void *slot, const char *name)
 		*(void **)slot = next;
 }
 
+static bool is_protected;
+
 void real_init(void)
 {
+	if (is_protected)
+		return;
 #define RESOLVE(type, name, parameters) resolve(&real.name, #name);
 	REAL_FUNCTIONS(RESOLVE)
 #undef RESOLVE
 	real_resolved = true;
+}
+
+_Static_assert(sizeof(struct real) % PAGE_SIZE == 0, "nothing else is on its pages");
+
+void real_protect(void)
+{
+	is_protected = SYS_3(SYS_mprotect, &real, sizeof(real), PROT_READ) == 0;
 }

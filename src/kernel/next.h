@@ -83,10 +83,12 @@ struct real {
 #define REAL_MEMBER(type, name, parameters) type(*name) parameters;
 	REAL_FUNCTIONS(REAL_MEMBER)
 #undef REAL_MEMBER
-};
+} __attribute__((aligned(4096))); /* on pages of its own: see real_protect() */
 extern struct real real;
 extern bool real_resolved;
 void real_init(void);
+/* From now on nobody can make a hook call something else by writing to memory. */
+void real_protect(void);
 /* For hooks that may be called before our constructor, by that of another -z initfirst object. */
 static inline const struct real *next(void)
 {

@@ -279,6 +279,7 @@ __attribute__((constructor)) static void load(int argc, char **argv, char **envp
 
 	(void)argc, (void)argv;
 	real_init();
+	real_protect();
 	inspect_init();
 	if (!__libc_allocate_rtsig) {
 		inspect_set_state(INSPECT_FOREIGN);
