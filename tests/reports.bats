@@ -25,9 +25,9 @@ teardown() {
     assert_equal "$stderr" ""
     run json "$log" "' '.join(reports[0])"
     assert_success
-    assert_output "time pid tid thread code addr cause path offset map_start map_end map_prot owner \
+    assert_output "event time pid tid thread code addr cause path offset map_start map_end map_prot owner \
 mapped_by touched_by pc rule action pages count program access deleted file_size \
-file_size_is_bound fs free_bytes handler sender_pid sender_uid hint"
+file_size_is_bound fs free_bytes wanted handler sender_pid sender_uid hint"
 }
 
 @test "reports: JSON tells the facts of a repaired page" {

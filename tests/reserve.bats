@@ -5,6 +5,7 @@
 
 load helper
 load scenario
+load log
 
 setup() {
     unset policy
@@ -37,11 +38,17 @@ free_blocks() {
     stat -f -c %f mount
 }
 
+# What the program says, and the line of ours before it.
+assert_refusal() {
+    assert_equal "$(grep -v '^libsigbus' <<<"$stderr")" "pages: mmap: Cannot allocate memory"
+    assert_equal "$(grep -c '^libsigbus: mapping refused in loss-victim\[' <<<"$stderr")" 1
+}
+
 refused() { # STEP...
     policy="path:$PWD/mount/*=reserve" us loss-victim "$@"
     assert_equal "$status" 99
     assert_equal "$output" ""
-    assert_equal "$stderr" "pages: mmap: Cannot allocate memory"
+    assert_refusal
 }
 
 # ---- reserve ----
@@ -51,7 +58,7 @@ refused() { # STEP...
     policy="cause:*=zero,path:$PWD/mount/*=reserve" us loss-victim open:mount/file size:12 \
         map:12,shared,rw
     assert_equal "$status" 99
-    assert_equal "$stderr" "pages: mmap: Cannot allocate memory"
+    assert_refusal
 }
 
 @test "reserve: mmap() fails instead of a SIGBUS later, and takes nothing" {
@@ -68,6 +75,74 @@ refused() { # STEP...
     refused open:mount/file size:12 map:12,shared,ro
     assert_equal "$(free_blocks)" "$free"
     assert_equal "$(stat -c '%s %b' mount/file)" "49152 0"
+}
+
+@test "reserve: a refusal is told, counted and a hit of its rule" {
+    make_tmpfs
+    policy="program:x=zero,path:$PWD/mount/*=reserve|chain" us loss-victim open:mount/file size:12 \
+        map:12,shared,rw
+    [[ $stderr =~ ^libsigbus:\ mapping\ refused\ in\ loss-victim\[[0-9]+\],\ thread\ .*:\ 49152\ bytes\ of\ \"$PWD/mount/file\"\ cannot\ be\ had\ \(nospace\ on\ tmpfs,\ 32768\ bytes\ free\):\ mmap\(\)\ fails\ with\ ENOMEM\;\ asked\ for\ by\ loss-victim\+0x[0-9a-f]+\;\ rule\ path:.*=reserve\|chain\ \(item\ 2\):\ reserve:\ refused ]]
+    SIGBUS_LOG=json:$PWD/log policy="path:$PWD/mount/*=reserve" us loss-victim open:mount/file \
+        size:12 map:12,shared,rw
+    assert_equal "$stderr" "pages: mmap: Cannot allocate memory"
+    run json log "(len(lines), *(lines[0][key] for key in ('event', 'cause', 'wanted', 'free_bytes', \
+        'fs', 'owner', 'action', 'addr', 'code', 'touched_by', 'rule')))"
+    assert_output "(1, 'refused', 'nospace', 49152, 32768, 'tmpfs', 'loss-victim', 'reserve', None, None, None, 'path:$PWD/mount/*=reserve')"
+}
+
+@test "reserve: refusals are limited as reports of faults are, and +quiet ones are only counted" {
+    skip_without python3
+    make_tmpfs
+    cat >many.py <<'END'
+import mmap, os
+fd = os.open("mount/file", os.O_RDWR | os.O_CREAT)
+os.truncate(fd, 49152)
+for i in range(100):
+    try:
+        mmap.mmap(fd, 49152)
+    except OSError:
+        pass
+END
+    run --separate-stderr env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY="path:$PWD/mount/*=reserve" \
+        python3 many.py
+    assert_equal "$(grep -c 'mapping refused' <<<"$stderr")" 13 # 1 to 10, 16, 32, 64
+    assert_equal "$(grep -c '^libsigbus: summary of python3.*, 100 mappings refused$' <<<"$stderr")" 1
+    run --separate-stderr env LD_PRELOAD="$SIGBUS_LIB" python3 -c 'print(1)'
+    run --separate-stderr env LD_PRELOAD="$SIGBUS_LIB" \
+        SIGBUS_POLICY="path:$PWD/mount/*=reserve+quiet" python3 many.py
+    assert_equal "$stderr" ""
+}
+
+@test "reserve: anonymous huge pages that cannot be had" {
+    skip_unless_root
+    policy=kind:hugetlb=reserve
+    cat >huge.c <<'END'
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+int main(void)
+{
+	char *at = mmap(NULL, 4 << 20, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1, 0);
+
+	if (at == MAP_FAILED)
+		return printf("%s\n", strerror(errno)) < 0;
+	at[0] = at[2 << 20] = 1;
+	return printf("used\n") < 0;
+}
+END
+    $CC -o huge huge.c
+    [ "$(cat /sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages 2>/dev/null)" = 0 ] ||
+        skip "the pool of huge pages is not empty, or there is none"
+    [ "$(cat /proc/sys/vm/nr_overcommit_hugepages)" = 0 ] || skip "huge pages may be overcommitted"
+    without_us "$PWD/huge"
+    assert_equal "$status" "$bus_error"
+    us "$PWD/huge"
+    assert_output "Cannot allocate memory"
+    [[ $stderr == *'4194304 bytes of "/anon_hugepage" (deleted) cannot be had'* ||
+        $stderr == *'4194304 bytes of "/anon_hugepage" cannot be had'* ]]
 }
 
 @test "reserve: what fits is there, and the size of the file is kept" {

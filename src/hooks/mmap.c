@@ -14,6 +14,7 @@
 #undef mmap64
 #include <sys/types.h>
 #include "base/base.h"
+#include "fault/refusal.h"
 #include "kernel/next.h"
 #include "kernel/process.h"
 #include "memory/memory.h"
@@ -31,6 +32,18 @@ static inline bool is_no_matter(int flags)
 static inline bool is_usual(int flags)
 {
 	return !(flags & MAP_FIXED) && !(policy.actions & 1u << ACTION_RESERVE);
+}
+
+/* Something may be replaced, or refused. */
+static APART void *map_tracked(void *(*next)(void *, size_t, int, int, int, off_t),
+	const struct mapping *mapping, uintptr_t caller)
+{
+	struct refusal refusal = {0};
+	void *at = track_mmap(next, mapping, caller, &refusal);
+
+	if (unlikely(at == MAP_FAILED && refusal.wanted))
+		refusal_tell(mapping, &refusal);
+	return at;
 }
 
 #if __SIZEOF_LONG__ == 8
@@ -52,7 +65,7 @@ EXPORT void *mmap(void *address, size_t length, int prot, int flags, int fd, lon
 	if (is_no_matter(flags))
 		return real.mmap(address, length, prot, flags, fd, offset);
 	if (!is_usual(flags))
-		return track_mmap(NEXT_MMAP,
+		return map_tracked(NEXT_MMAP,
 			&(struct mapping){address, length, prot, flags, fd, place}, CALLER);
 	at = real.mmap(address, length, prot, flags, fd, offset);
 	if (at != MAP_FAILED)
@@ -67,7 +80,7 @@ EXPORT void *mmap64(void *address, size_t length, int prot, int flags, int fd, o
 	if (is_no_matter(flags))
 		return real.mmap64(address, length, prot, flags, fd, offset);
 	if (!is_usual(flags))
-		return track_mmap(real.mmap64,
+		return map_tracked(real.mmap64,
 			&(struct mapping){address, length, prot, flags, fd, offset}, CALLER);
 	at = real.mmap64(address, length, prot, flags, fd, offset);
 	if (at != MAP_FAILED)
@@ -83,6 +96,8 @@ EXPORT int munmap(void *address, size_t length)
 EXPORT void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
 {
 	struct remapping move = {old, old_size, new_size, flags, NULL};
+	struct refusal refusal = {0};
+	void *at;
 
 	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
 		va_list arguments;
@@ -91,7 +106,12 @@ EXPORT void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
 		move.new = va_arg(arguments, void *);
 		va_end(arguments);
 	}
-	return active ? track_mremap(&move) : real.mremap(old, old_size, new_size, flags, move.new);
+	if (!active)
+		return real.mremap(old, old_size, new_size, flags, move.new);
+	at = track_mremap(&move, &refusal);
+	if (unlikely(at == MAP_FAILED && refusal.wanted))
+		refusal_tell_growth(&move, &refusal);
+	return at;
 }
 
 EXPORT int mprotect(void *address, size_t length, int prot)

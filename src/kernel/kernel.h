@@ -53,8 +53,8 @@ struct mapping {
 	int prot, flags, fd;
 	off_t offset;
 };
-/* What such a mapping of a file will look like once it is there; path is storage. False: the
- * descriptor is none. [H] */
+/* What such a mapping will look like once it is there; path is storage. False: the descriptor is
+ * none. [H] */
 bool vma_of_mapping(const struct mapping *mapping, struct vma *vma, char *path, size_t path_size);
 /* "hugetlb", "memfd", "shm", "device", "file" or "anon". [H] */
 const char *vma_kind(const struct vma *vma);

@@ -40,6 +40,7 @@ struct stash {
 	X(fatal, "left to the default action")                                                     \
 	X(untracked, "in memory that no hook had seen")                                            \
 	X(refused, "mappings refused by reserve")                                                  \
+	X(refused_untold, "refusals not reported: too many")                                       \
 	X(failed_open, "mappings that could not be tracked")
 
 struct counters {

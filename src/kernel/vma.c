@@ -339,10 +339,26 @@ static void name_file(int fd, struct vma *vma, char *path, size_t size)
 	vma->path = path;
 }
 
+static bool view_anonymous(
+	const struct mapping *mapping, struct vma *vma, char *path, size_t path_size)
+{
+	bool is_huge = mapping->flags & MAP_HUGETLB;
+	struct text name = {.buffer = path, .size = path_size};
+
+	text_add(&name, is_huge ? "/anon_hugepage" : ""); /* as the kernel names it */
+	*vma = (struct vma){.prot = (uint8_t)(mapping->prot & 7),
+		.shared = (mapping->flags & MAP_TYPE) != MAP_PRIVATE,
+		.page_size = is_huge ? 2 << 20 : PAGE_SIZE,
+		.path = path};
+	return true;
+}
+
 bool vma_of_mapping(const struct mapping *mapping, struct vma *vma, char *path, size_t path_size)
 {
 	struct stat file;
 
+	if (mapping->flags & MAP_ANONYMOUS)
+		return view_anonymous(mapping, vma, path, path_size);
 	if (SYS_2(SYS_fstat, mapping->fd, &file) < 0)
 		return false;
 	*vma = (struct vma){.offset = (uint64_t)mapping->offset,

@@ -27,8 +27,17 @@ void range_cut_release(struct range_cut cut); /* [H] range_cut_free() and what h
 
 /* ---- track.c, reserve.c, remap.c ---- */
 
+/* A mapping that "reserve" did not allow: filled in where errno is then ENOMEM. */
+struct refusal {
+	const struct rule *rule; /* NULL: a mapping that was to grow, or there was no refusal */
+	unsigned owner;
+	uint32_t caller; /* offset of the call in the owner's object */
+	size_t wanted;	 /* bytes; 0: there was no refusal */
+	bool free_known;
+	uint64_t free_bytes;
+};
 void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const struct mapping *mapping,
-	uintptr_t caller);
+	uintptr_t caller, struct refusal *refusal);
 /* After an mmap() that replaced nothing. */
 void track_mapped(uintptr_t start, size_t length, int prot, int flags, uintptr_t caller);
 /* flags: of mmap(). */
@@ -39,7 +48,9 @@ void track_lost(void); /* [H] counts a range that is not tracked any more */
 void track_enter(void);
 void track_leave(void);
 /* The action "reserve": RANGE_RESERVED, 0 (no rule asks for it), or -ENOMEM: refuse the mapping. */
-int reserve(const struct mapping *mapping, unsigned owner);
+int reserve(const struct mapping *mapping, struct refusal *refusal);
+/* The same for anonymous huge pages, which can be had only once they are mapped. */
+bool reserve_pages(uintptr_t start, const struct mapping *mapping, struct refusal *refusal);
 bool reserve_tail(uintptr_t start, size_t size);
 struct remapping {
 	void *old;
@@ -47,7 +58,7 @@ struct remapping {
 	int flags;
 	void *new; /* with MREMAP_FIXED */
 };
-void *track_mremap(const struct remapping *move);
+void *track_mremap(const struct remapping *move, struct refusal *refusal);
 struct protecting {
 	uint64_t locks; /* a bit for each lock word of a range that is concerned */
 	uint64_t version[RANGE_LOCKS];

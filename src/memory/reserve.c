@@ -36,13 +36,15 @@ static bool is_writable(int fd)
 }
 
 /* No free space is known of a file system without a limit (the kernel's own tmpfs of memfds). */
-static bool has_room(int fd, const struct stat *file, uint64_t length)
+static bool has_room(int fd, const struct stat *file, uint64_t length, struct refusal *refusal)
 {
 	uint64_t allocated = (uint64_t)file->st_blocks * SECTOR;
 	struct statfs space;
 
 	if (sys_fstatfs(fd, &space, sizeof(space)) < 0 || !space.f_blocks)
 		return true;
+	refusal->free_known = true;
+	refusal->free_bytes = (uint64_t)space.f_bavail * (uint64_t)space.f_bsize;
 	return length <= allocated ||
 	       (length - allocated) / (uint64_t)space.f_bsize <= (uint64_t)space.f_bavail;
 }
@@ -55,29 +57,37 @@ static bool allocate(int fd, off_t offset, size_t length)
 	return error != -ENOSPC && error != -EDQUOT;
 }
 
-static bool is_wanted(const struct mapping *mapping, unsigned owner)
+/* The rule that asks for it, or NULL. */
+static const struct rule *reserving_rule(const struct mapping *mapping, unsigned owner)
 {
 	struct facts facts = {.owner = owner, .mapping = mapping};
 	const struct rule *rule = facts_match(&facts);
 
-	for (uint32_t i = 0; i < rule->action_count; i++)
-		if (rule->action[i].kind == ACTION_RESERVE)
-			return true;
-	return false;
+	return policy_rule_has(rule, ACTION_RESERVE) ? rule : NULL;
 }
 
-int reserve(const struct mapping *mapping, unsigned owner)
+static bool can_be_reserved(const struct mapping *mapping, struct stat *file)
+{
+	if (mapping->flags & MAP_ANONYMOUS)
+		return mapping->flags & MAP_HUGETLB;
+	return (mapping->flags & MAP_TYPE) != MAP_PRIVATE && is_writable(mapping->fd) &&
+	       SYS_2(SYS_fstat, mapping->fd, file) == 0 && S_ISREG(file->st_mode);
+}
+
+int reserve(const struct mapping *mapping, struct refusal *refusal)
 {
 	struct stat file;
 
-	if (mapping->flags & MAP_ANONYMOUS || (mapping->flags & MAP_TYPE) == MAP_PRIVATE ||
-		!is_writable(mapping->fd) || SYS_2(SYS_fstat, mapping->fd, &file) < 0 ||
-		!S_ISREG(file.st_mode) || !is_wanted(mapping, owner))
+	if (!can_be_reserved(mapping, &file))
 		return 0;
-	if (!has_room(mapping->fd, &file, mapping->length) ||
-		!allocate(mapping->fd, mapping->offset, mapping->length))
-		return -ENOMEM;
-	return RANGE_RESERVED;
+	refusal->rule = reserving_rule(mapping, refusal->owner);
+	if (!refusal->rule)
+		return 0;
+	if (mapping->flags & MAP_ANONYMOUS || (has_room(mapping->fd, &file, mapping->length, refusal) &&
+						      allocate(mapping->fd, mapping->offset, mapping->length)))
+		return RANGE_RESERVED;
+	refusal->wanted = mapping->length;
+	return -ENOMEM;
 }
 
 /* 0 or -errno. */
@@ -89,6 +99,19 @@ static long take_pages(uintptr_t start, size_t size)
 		if (probe(page, true) == -EFAULT)
 			return -EFAULT;
 	return 0;
+}
+
+/*
+ * The pool has the pages (mmap() would have failed), but the limit of a control group counts when a
+ * page is first touched, and with MAP_NORESERVE nothing is promised.
+ */
+bool reserve_pages(uintptr_t start, const struct mapping *mapping, struct refusal *refusal)
+{
+	if (!(mapping->flags & MAP_ANONYMOUS) || !(mapping->prot & PROT_WRITE) ||
+		take_pages(start, mapping->length) != -EFAULT)
+		return true;
+	refusal->wanted = mapping->length;
+	return false;
 }
 
 /*

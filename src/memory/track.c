@@ -150,25 +150,26 @@ void track_mapped(uintptr_t start, size_t length, int prot, int flags, uintptr_t
 }
 
 /* Who maps, and whether that is allowed; false: errno is set. */
-static bool admit(const struct mapping *mapping, uintptr_t caller, struct range_attributes *attributes)
+static bool admit(const struct mapping *mapping, uintptr_t caller,
+	struct range_attributes *attributes, struct refusal *refusal)
 {
 	int reserved;
 
 	attributes->owner = owner_of_caller(caller, &attributes->caller);
 	if (likely(!(policy.actions & 1u << ACTION_RESERVE)))
 		return true;
-	reserved = reserve(mapping, attributes->owner);
-	if (reserved < 0) {
-		counter_add(&counters()->refused, 1);
+	refusal->owner = attributes->owner;
+	refusal->caller = attributes->caller;
+	reserved = reserve(mapping, refusal);
+	if (reserved < 0)
 		errno = -reserved;
-	} else {
+	else
 		attributes->flags = (unsigned)reserved;
-	}
 	return reserved >= 0;
 }
 
 void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const struct mapping *mapping,
-	uintptr_t caller)
+	uintptr_t caller, struct refusal *refusal)
 {
 	bool replaces = mapping->flags & MAP_FIXED && !(mapping->flags & MAP_FIXED_NOREPLACE);
 	uintptr_t start = (uintptr_t)mapping->address;
@@ -176,7 +177,7 @@ void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const stru
 	struct range_cut cut = {0};
 	void *result;
 
-	if (mapping_is_tracked(mapping->flags) && !admit(mapping, caller, &attributes))
+	if (mapping_is_tracked(mapping->flags) && !admit(mapping, caller, &attributes, refusal))
 		return MAP_FAILED;
 	if (replaces) {
 		track_enter();
@@ -188,6 +189,12 @@ void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const stru
 		undo(cut, start, mapping->length);
 	else
 		range_cut_release(cut);
+	if (result != MAP_FAILED && attributes.flags & RANGE_RESERVED &&
+		!reserve_pages((uintptr_t)result, mapping, refusal)) {
+		real.munmap(result, size_of(mapping->length, mapping->flags));
+		errno = ENOMEM;
+		result = MAP_FAILED;
+	}
 	if (result != MAP_FAILED && mapping_is_tracked(mapping->flags))
 		track_new((uintptr_t)result, mapping, attributes);
 	if (replaces)
@@ -311,7 +318,16 @@ static void insert_moved(const struct remapping *move, struct range_cut cut, uin
 	}
 }
 
-static void *move_range(const struct remapping *move)
+static void refuse_growth(const struct remapping *move, struct range_attributes attributes,
+	struct refusal *refusal)
+{
+	refusal->owner = attributes.owner;
+	refusal->caller = attributes.caller;
+	refusal->wanted = move->new_size;
+	errno = ENOMEM;
+}
+
+static void *move_range(const struct remapping *move, struct refusal *refusal)
 {
 	struct range_cut old = begin((uintptr_t)move->old, move->old_size);
 	struct range_cut target = {0};
@@ -326,8 +342,7 @@ static void *move_range(const struct remapping *move)
 	if (move->flags & MREMAP_FIXED)
 		target = begin((uintptr_t)move->new, move->new_size);
 	if (grows_reserved(move, attributes.flags) && !can_grow(move, attributes.anchor)) {
-		counter_add(&counters()->refused, 1);
-		errno = ENOMEM;
+		refuse_growth(move, attributes, refusal);
 		result = MAP_FAILED;
 	} else if (any_repaired(old)) {
 		result = remap_repaired(move, attributes.anchor, attributes.flags & 7);
@@ -345,7 +360,7 @@ static void *move_range(const struct remapping *move)
 	return result;
 }
 
-void *track_mremap(const struct remapping *move)
+void *track_mremap(const struct remapping *move, struct refusal *refusal)
 {
 	void *result;
 
@@ -355,7 +370,7 @@ void *track_mremap(const struct remapping *move)
 	if (!move->old_size || move->flags & MREMAP_DONTUNMAP)
 		result = duplicate(move);
 	else
-		result = move_range(move);
+		result = move_range(move, refusal);
 	track_leave();
 	return result;
 }

@@ -54,6 +54,14 @@ const char *action_name(enum action_kind kind)
 	return policy_actions[kind].word;
 }
 
+bool policy_rule_has(const struct rule *rule, enum action_kind kind)
+{
+	for (uint32_t i = 0; i < rule->action_count; i++)
+		if (rule->action[i].kind == kind)
+			return true;
+	return false;
+}
+
 void policy_builtin(struct policy *policy)
 {
 	static const struct match any = {.glob = "*", .glob_length = 1, .key = KEY_ANY};

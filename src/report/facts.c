@@ -87,6 +87,9 @@ bool fact_code(struct text *text, const struct fault *fault)
 {
 	const char *name = code_name(fault->info->si_code);
 
+	if (fault->event == EVENT_REFUSED)
+		return false;
+
 	if (name)
 		text_add(text, name);
 	else
@@ -99,6 +102,11 @@ bool fault_is_loss(const struct fault *fault)
 	int code = fault->info->si_code;
 
 	return !fault->sent && (code == BUS_ADRERR || code == BUS_OBJERR || code == BUS_MCEERR_AR);
+}
+
+bool fault_has_file(const struct fault *fault)
+{
+	return fault->event == EVENT_REFUSED || fault_is_loss(fault);
 }
 
 bool fault_has_sender(const struct fault *fault)
@@ -139,6 +147,8 @@ bool fact_path(struct text *text, const struct fault *fault)
 
 bool fact_extent(const struct fault *fault, uintptr_t *start, uintptr_t *end)
 {
+	if (fault->event == EVENT_REFUSED)
+		return false;
 	if (fault->range.range) {
 		*start = geometry_start(fault->range.geometry);
 		*end = geometry_end(fault->range.geometry);
@@ -171,11 +181,19 @@ bool fact_protection(struct text *text, const struct fault *fault)
 	return true;
 }
 
+/* Who mapped it, or asked for it; 0: not known. */
+unsigned fault_owner(const struct fault *fault)
+{
+	if (fault->event == EVENT_REFUSED)
+		return fault->owner;
+	return fault->range.range ? state_owner(fault->range.state) : 0;
+}
+
 bool fact_mapped_by(struct text *text, const struct fault *fault)
 {
-	unsigned owner = state_owner(fault->range.state);
+	unsigned owner = fault_owner(fault);
 
-	if (!fault->range.range || !owner)
+	if (!owner)
 		return false;
 	fact_name(text, owner_name(owner));
 	if (fault->caller && !(state_flags(fault->range.state) & RANGE_REGISTERED)) {

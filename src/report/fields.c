@@ -27,6 +27,16 @@ static bool add_address(struct text *text, uintptr_t address)
 	return true;
 }
 
+static bool add_event(struct text *text, const struct fault *fault)
+{
+	static const char *const names[] = {[EVENT_FAULT] = "fault",
+		[EVENT_REFUSED] = "refused",
+		[EVENT_RECOVERED] = "recovered"};
+
+	text_add(text, names[fault->event]);
+	return true;
+}
+
 static bool add_time(struct text *text, const struct fault *fault)
 {
 	(void)fault;
@@ -58,12 +68,12 @@ static bool add_thread(struct text *text, const struct fault *fault)
 
 static bool add_addr(struct text *text, const struct fault *fault)
 {
-	return !fault->sent && add_address(text, fault->address);
+	return !fault->sent && fault->event != EVENT_REFUSED && add_address(text, fault->address);
 }
 
 static bool add_cause(struct text *text, const struct fault *fault)
 {
-	if (!fault_is_loss(fault))
+	if (!fault_has_file(fault))
 		return false;
 	text_add(text, cause_name(fault->page->loss.cause));
 	return true;
@@ -71,7 +81,7 @@ static bool add_cause(struct text *text, const struct fault *fault)
 
 static bool add_path(struct text *text, const struct fault *fault)
 {
-	return fault_is_loss(fault) && fact_path(text, fault);
+	return fault_has_file(fault) && fact_path(text, fault);
 }
 
 static bool add_offset(struct text *text, const struct fault *fault)
@@ -99,9 +109,9 @@ static bool add_end(struct text *text, const struct fault *fault)
 
 static bool add_owner(struct text *text, const struct fault *fault)
 {
-	unsigned owner = state_owner(fault->range.state);
+	unsigned owner = fault_owner(fault);
 
-	if (!fault->range.range || !owner)
+	if (!owner)
 		return false;
 	fact_name(text, owner_name(owner));
 	return true;
@@ -109,12 +119,12 @@ static bool add_owner(struct text *text, const struct fault *fault)
 
 static bool add_touched_by(struct text *text, const struct fault *fault)
 {
-	return !fault->sent && fact_place(text, fault->pc);
+	return !fault->sent && fault->pc && fact_place(text, fault->pc);
 }
 
 static bool add_pc(struct text *text, const struct fault *fault)
 {
-	return add_address(text, fault->pc);
+	return fault->pc && add_address(text, fault->pc);
 }
 
 static bool add_action(struct text *text, const struct fault *fault)
@@ -188,6 +198,11 @@ static bool add_free_bytes(struct text *text, const struct fault *fault)
 	return fault->page->loss.free_known && add_number(text, fault->page->loss.free_bytes);
 }
 
+static bool add_wanted(struct text *text, const struct fault *fault)
+{
+	return fault->event == EVENT_REFUSED && add_number(text, fault->wanted);
+}
+
 static bool add_handler(struct text *text, const struct fault *fault)
 {
 	return fault->handler && fact_place(text, fault->handler);
@@ -204,6 +219,7 @@ static bool add_sender_uid(struct text *text, const struct fault *fault)
 }
 
 const struct report_field report_fields[] = {
+	{"event", true, add_event},
 	{"time", true, add_time},
 	{"pid", false, add_pid},
 	{"tid", false, add_tid},
@@ -231,6 +247,7 @@ const struct report_field report_fields[] = {
 	{"file_size_is_bound", false, add_size_is_bound},
 	{"fs", true, add_fs},
 	{"free_bytes", false, add_free_bytes},
+	{"wanted", false, add_wanted},
 	{"handler", true, add_handler},
 	{"sender_pid", false, add_sender_pid},
 	{"sender_uid", false, add_sender_uid},

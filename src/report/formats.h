@@ -25,6 +25,8 @@ bool fact_extent(const struct fault *fault, uintptr_t *start, uintptr_t *end);
 const char *fact_access(const struct fault *fault);
 void fact_name(struct text *text, const char *name); /* escaped, and not too long */
 bool fault_is_loss(const struct fault *fault);
+bool fault_has_file(const struct fault *fault); /* a loss, or a mapping that was refused */
+unsigned fault_owner(const struct fault *fault);
 bool fault_has_sender(const struct fault *fault);
 bool fault_is_fatal(const struct fault *fault);
 bool frame_place(struct text *text, const struct backtrace *trace, unsigned i);

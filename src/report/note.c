@@ -19,9 +19,15 @@ static void add_json_byte(struct text *text, char byte)
 	text_bytes(text, &byte, 1);
 }
 
-static void add_json(struct text *text, const char *note)
+static void add_json(struct text *text, const char *event, const char *note)
 {
-	text_add(text, "{\"time\":\"");
+	text_add(text, "{");
+	if (event) {
+		text_add(text, "\"event\":\"");
+		text_add(text, event);
+		text_add(text, "\",");
+	}
+	text_add(text, "\"time\":\"");
 	text_now(text);
 	text_add(text, "\",\"pid\":");
 	text_decimal(text, SYS_0(SYS_getpid));
@@ -31,7 +37,7 @@ static void add_json(struct text *text, const char *note)
 	text_add(text, "\"}\n");
 }
 
-void note_add(struct text *text, const char *note)
+static void add(struct text *text, const char *event, const char *note)
 {
 	switch (out_format()) {
 	case OUT_TEXT:
@@ -40,7 +46,7 @@ void note_add(struct text *text, const char *note)
 		text_add(text, "\n");
 		break;
 	case OUT_JSON:
-		add_json(text, note);
+		add_json(text, event, note);
 		break;
 	case OUT_JOURNAL:
 		journal_note(text, note);
@@ -48,11 +54,21 @@ void note_add(struct text *text, const char *note)
 	}
 }
 
-void report_note(const char *note)
+void note_add(struct text *text, const char *note)
+{
+	add(text, NULL, note);
+}
+
+void report_event(const char *event, const char *note)
 {
 	char buffer[1024];
 	struct text text = {buffer, sizeof(buffer), 0, false};
 
-	note_add(&text, note);
+	add(&text, event, note);
 	out_line(buffer, text.length);
+}
+
+void report_note(const char *note)
+{
+	report_event(NULL, note);
 }

@@ -54,8 +54,7 @@ bool report_is_due(const struct fault *fault)
 	return out_wanted() && is_due_by_count(fault);
 }
 
-/* The end of a long path tells more than its beginning. */
-static void keep_path(struct page_facts *page, const char *path)
+void page_keep_path(struct page_facts *page, const char *path)
 {
 	size_t length = strlen(path), room = sizeof(page->path) - 1;
 
@@ -84,7 +83,7 @@ void report_look(struct fault *fault, struct page_facts *page)
 		vma_query(fault->address, &page->vma, scratch->path, sizeof(scratch->path)) == 0;
 	if (page->known) {
 		page->loss = cause_find(fault->info, &page->vma, fault->write, &scratch->mounts);
-		keep_path(page, scratch->path);
+		page_keep_path(page, scratch->path);
 	}
 	release_scratch(scratch, mask);
 }
@@ -238,7 +237,7 @@ void report_summary(void)
 	char line[512];
 	struct text text = {line, sizeof(line), 0, false};
 
-	if (!count->suppressed && !lost && !untracked)
+	if (!count->suppressed && !lost && !untracked && !count->refused_untold)
 		return;
 	text_add(&text, "summary of ");
 	text_escaped(&text, program_name);
@@ -260,5 +259,10 @@ void report_summary(void)
 		add_count(&text, untracked, " mapping");
 		text_add(&text, " that could not be tracked");
 	}
-	report_note(line);
+	if (count->refused) {
+		text_add(&text, ", ");
+		add_count(&text, count->refused, " mapping");
+		text_add(&text, " refused");
+	}
+	report_event("summary", line);
 }

@@ -17,6 +17,8 @@ bool report_is_due(const struct fault *fault); /* [H] */
  * faults need and the stack has little of. [H]
  */
 void report_look(struct fault *fault, struct page_facts *page);
+/* The end of a long path tells more than its beginning. */
+void page_keep_path(struct page_facts *page, const char *path);
 extern const struct page_facts page_unknown; /* before anybody looked */
 /*
  * Counts a fault, reported or not: to be called for each answer, before fault->reported is set. [H]
@@ -25,6 +27,8 @@ void report_count(struct fault *fault);
 void report_summary(void);       /* at the end of the process, if anything was not told */
 /* One line of ours that is not about a fault (bad policy, start). No "\n". */
 void report_note(const char *text);
+/* The same; event: its name in JSON, or NULL. */
+void report_event(const char *event, const char *text);
 
 enum out_kind { OUT_FD, OUT_OFF, OUT_PATH, OUT_SOCKET };
 enum out_format { OUT_TEXT, OUT_JSON, OUT_JOURNAL };

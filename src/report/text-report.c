@@ -30,12 +30,13 @@ static void add_code_place(struct text *text, uintptr_t address)
 	text_add(text, " (in no object)");
 }
 
-static void add_thread(struct text *text)
+static void add_thread(struct text *text, const char *what)
 {
 	char name[16] = "";
 
 	SYS_2(SYS_prctl, PR_GET_NAME, name);
-	text_add(text, "SIGBUS in ");
+	text_add(text, what);
+	text_add(text, " in ");
 	fact_name(text, program_name);
 	add_number(text, "[", (uint64_t)SYS_0(SYS_getpid), "]");
 	add_number(text, ", thread ", (uint64_t)SYS_0(SYS_gettid), " \"");
@@ -164,6 +165,21 @@ static void add_mapping(struct text *text, const struct fault *fault)
 	add_maker(text, fault);
 }
 
+/* ---- a mapping that is not made ---- */
+
+static void add_refusal(struct text *text, const struct fault *fault)
+{
+	const struct loss *loss = &fault->page->loss;
+
+	add_number(text, "", fault->wanted, " bytes of ");
+	add_memory(text, fault);
+	text_add(text, " cannot be had (nospace");
+	add_free(text, loss);
+	text_add(text, "): mmap() fails with ENOMEM; asked for by ");
+	if (!fact_mapped_by(text, fault))
+		text_add(text, "unknown");
+}
+
 /* ---- the answer ---- */
 
 static void add_rule(struct text *text, const struct fault *fault)
@@ -195,7 +211,9 @@ static void add_outcome(struct text *text, const struct fault *fault)
 {
 	const char *action = fault->action;
 
-	if (!strcmp(action, "owner"))
+	if (fault->event == EVENT_REFUSED)
+		text_add(text, "reserve: refused");
+	else if (!strcmp(action, "owner"))
 		add_handler(text, "answered by ", fault->handler);
 	else if (!strcmp(action, "chain"))
 		add_handler(text, "handed to ", fault->handler);
@@ -238,8 +256,10 @@ static void add_frame(struct text *text, const struct backtrace *trace, unsigned
 
 void report_line(struct text *text, const struct fault *fault)
 {
-	add_thread(text);
-	if (fault->sent) {
+	add_thread(text, fault->event == EVENT_REFUSED ? "mapping refused" : "SIGBUS");
+	if (fault->event == EVENT_REFUSED) {
+		add_refusal(text, fault);
+	} else if (fault->sent) {
 		add_sender(text, fault);
 	} else if (fault_is_loss(fault)) {
 		add_page(text, fault);

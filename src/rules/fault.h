@@ -20,8 +20,16 @@ struct page_facts {
 	struct loss loss;
 };
 
-/* One fault (or one fatal sent SIGBUS) as the dispatch saw it. */
+/* What a report is about. */
+enum event {
+	EVENT_FAULT,	 /* a page was lost, or a SIGBUS sent */
+	EVENT_REFUSED,	 /* a mapping: "reserve" */
+	EVENT_RECOVERED, /* a page that could be had again: "wait" */
+};
+
+/* One fault (or one fatal sent SIGBUS) as the dispatch saw it; or one of the other events. */
 struct fault {
+	enum event event;
 	siginfo_t *info;
 	ucontext_t *uc;
 	uintptr_t address, pc;
@@ -34,6 +42,8 @@ struct fault {
 	uintptr_t handler;       /* the code that was called or jumped to, or 0 */
 	uint32_t count;          /* faults in this range so far */
 	uint32_t caller;         /* of its record: a handler may end it before the report */
+	unsigned owner;          /* EVENT_REFUSED: who asked */
+	size_t wanted;           /* EVENT_REFUSED: bytes */
 	const struct page_facts *page; /* never NULL; see report_look() */
 	bool reported, counted, noted, tallied;
 	const struct disposition *declined; /* the handler that did */
