@@ -209,6 +209,20 @@ bool object_precedes(const void *one, const void *other)
 	return map;
 }
 
+bool object_is_loaded(bool (*is_it)(const char *name))
+{
+	struct dl_find_object self;
+	const struct link_map *map;
+
+	if (!_dl_find_object || _dl_find_object(owners, &self) != 0)
+		return false;
+	for (map = self.dlfo_link_map; map->l_prev; map = map->l_prev)
+		;
+	while (map && !is_it(base_name(map->l_name)))
+		map = map->l_next;
+	return map;
+}
+
 bool object_at(uintptr_t address, const char **name, uintptr_t *offset)
 {
 	struct dl_find_object object;

@@ -19,6 +19,8 @@ unsigned owner_of_caller(uintptr_t caller, uint32_t *offset);
 const char *base_name(const char *path);
 /* Do the symbols of the object that holds the one come before those of the other's? */
 bool object_precedes(const void *one, const void *other);
+/* Is an object loaded for whose base name this is true? Not while others load or unload. */
+bool object_is_loaded(bool (*is_it)(const char *name));
 bool object_at(uintptr_t address, const char **name, uintptr_t *offset); /* [H] */
 const char *owner_name(unsigned owner);                                  /* [H] */
 /* The i-th name by which rules know the owner; NULL when there are no more. [H] */

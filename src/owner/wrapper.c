@@ -3,12 +3,14 @@
  * Objects that map on behalf of their caller: for them the return address names the wrong owner.
  *
  * libgcc's unwinder walks to the first frame outside: with _dl_find_object() it takes no lock, and
- * it opens nothing (libunwind keeps a pipe, which the program would find among its own files). It
- * is only loaded when a rule asks for owners, before the program starts; C++ programs have it
- * anyway.
+ * it opens nothing (libunwind keeps a pipe, which the program would find among its own files). It is
+ * loaded when the first wrapper is met, for most programs have none and loading costs more than all
+ * else that we do at start; but before the program runs where a wrapper may be called by malloc() or
+ * by the loader, which would wait for themselves.
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <unwind.h>
 #include "base/glob.h"
@@ -19,27 +21,42 @@
 
 static __typeof__(_Unwind_Backtrace) *backtrace;
 static __typeof__(_Unwind_GetIP) *frame_address;
+static bool wanted; /* a rule asks for owners, and nothing was loaded before the program ran */
 
-static const char *const wrappers[] = {
-	"libglib-2.0.so*",  /* g_mapped_file_new() */
-	"libQt5Core.so*",   /* QFile::map() */
-	"libQt6Core.so*",
-	"mmap.cpython-*",   /* mmap.mmap() */
-	"libnio.so",        /* FileChannel.map() */
-	"libeatmydata.so*", /* other preloads that forward mmap() ... */
-	"libjemalloc.so*",
-	"libjsig.so*", /* ... or sigaction() */
+static const struct {
+	const char *glob;
+	bool early; /* it may be called where nothing can be loaded */
+} wrappers[] = {
+	{"libglib-2.0.so*", false}, /* g_mapped_file_new() */
+	{"libQt5Core.so*", false},  /* QFile::map() */
+	{"libQt6Core.so*", false},
+	{"mmap.cpython-*", false},  /* mmap.mmap() */
+	{"libnio.so", false},       /* FileChannel.map() */
+	{"libeatmydata.so*", true}, /* other preloads that forward mmap() ... */
+	{"libjemalloc.so*", true},
+	{"libjsig.so*", true}, /* ... or sigaction() */
 };
 
-bool wrapper_is(const char *object_name)
+static bool is_listed(const char *object_name, bool early_only)
 {
 	for (size_t i = 0; i < sizeof(wrappers) / sizeof(*wrappers); i++)
-		if (glob_match(wrappers[i], strlen(wrappers[i]), object_name))
+		if ((!early_only || wrappers[i].early) &&
+			glob_match(wrappers[i].glob, strlen(wrappers[i].glob), object_name))
 			return true;
 	return false;
 }
 
-void wrapper_init(void)
+bool wrapper_is(const char *object_name)
+{
+	return is_listed(object_name, false);
+}
+
+static bool is_early(const char *object_name)
+{
+	return is_listed(object_name, true);
+}
+
+static void load_unwinder(void)
 {
 	void *library = dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
 
@@ -48,6 +65,16 @@ void wrapper_init(void)
 		*(void **)(void *)&backtrace = dlsym(library, "_Unwind_Backtrace");
 	}
 	dlerror(); /* nothing of this is for the program to find */
+}
+
+static pthread_once_t loaded = PTHREAD_ONCE_INIT;
+
+void wrapper_init(void)
+{
+	if (object_is_loaded(is_early))
+		pthread_once(&loaded, load_unwinder);
+	else
+		wanted = true;
 }
 
 struct walk {
@@ -72,7 +99,11 @@ uintptr_t wrapper_caller(uintptr_t caller)
 	int saved_errno = errno;
 
 	/* Not in our handlers: the fault may have come at an instruction that cannot be unwound. */
-	if (!backtrace || !frame_address || call_live() || chained_handler_is_live())
+	if (call_live() || chained_handler_is_live())
+		return caller;
+	if (wanted)
+		pthread_once(&loaded, load_unwinder);
+	if (!backtrace || !frame_address)
 		return caller;
 	backtrace(visit, &walk);
 	errno = saved_errno;
