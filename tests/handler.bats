@@ -20,13 +20,13 @@ system_calls='rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigti
 # Calls through pointers: to functions of the table's env, to visitors and facts that the caller
 # names (they are reached by that), to the program's handlers and callbacks.
 through_pointers='node_new chunk_take chunk_ready record_take record_first_use
-    split_visit finish_whole finish_long insert_slowly
+    split_visit walk_settled finish_whole finish_long insert_slowly
     walk_at walk_live walk_first walk_all each_visit range_each
     policy_match match_holds ask_name visit_mounts visit_text
     add_value add_field add_part add_frame report_json report_journal
     aside child start_child
     sigbus_entry run_handler call_handler call_callback decline sent_deliver'
-env='arena_allocate repair_wait range_cut_release'
+env='arena_allocate range_cut_release range_forked repair_hold repair_let_go repair_wait track_lost'
 
 setup_file() {
     command -v python3 >/dev/null && command -v objdump >/dev/null || return 0

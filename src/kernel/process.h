@@ -76,7 +76,7 @@ struct counters *counters(void); /* [H] of this process; never NULL */
 void counter_add(_Atomic uint64_t *counter, uint64_t count); /* [H] */
 int process_init(void (*forked)(void)); /* what a fork child has to do */
 /* Not our own: a vfork() or clone(CLONE_VM) child, which must not change what it shares. */
-bool process_is_borrowed(void);
+bool process_is_borrowed(void); /* [H] */
 void *arena_allocate(size_t size); /* [H] zeroed, never freed; NULL: no memory */
 
 extern bool active;              /* false: dormant (SIGBUS_ONLY), or nothing works: only pass on */
