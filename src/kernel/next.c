@@ -13,6 +13,7 @@
 #include "base/base.h"
 #include "base/syscall.h"
 #include "kernel/next.h"
+#include "kernel/symbols.h"
 
 static long set_errno(long result)
 {
@@ -68,10 +69,12 @@ struct real real = {
 };
 
 /* ISO C has no conversion from an object pointer to a function pointer; POSIX promises it. */
-static void resolve(void *slot, const char *name)
+static void resolve(const struct symbol_search *search, void *slot, const char *name)
 {
-	void *next = dlsym(RTLD_NEXT, name);
+	void *next;
 
+	if (!search || !symbols_find(search, name, &next))
+		next = dlsym(RTLD_NEXT, name);
 	if (next)
 		*(void **)slot = next;
 }
@@ -80,9 +83,13 @@ static bool is_protected;
 
 void real_init(void)
 {
+	struct symbol_search search;
+	const struct symbol_search *own;
+
 	if (is_protected)
 		return;
-#define RESOLVE(type, name, parameters) resolve(&real.name, #name);
+	own = symbols_open(&search) ? &search : NULL;
+#define RESOLVE(type, name, parameters) resolve(own, &real.name, #name);
 	REAL_FUNCTIONS(RESOLVE)
 #undef RESOLVE
 	real_resolved = true;
