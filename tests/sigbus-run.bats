@@ -663,5 +663,5 @@ END
     done
     SIGBUS_ONLY=a,/bin/true run "$SIGBUS_RUN" true
     assert_failure 2
-    assert_output "sigbus-run: SIGBUS_ONLY: '/bin/true': programs are named without their directory"
+    assert_output "sigbus-run: SIGBUS_ONLY: '/bin/true': programs are named without their directory, did you mean 'true'?"
 }

@@ -149,6 +149,19 @@ int policy_fail_unknown(
 	return result;
 }
 
+int policy_meant(struct parser *parser, const char *prefix, struct span word)
+{
+	struct policy_error *error = parser->error;
+	size_t length = strlen(prefix);
+
+	/* Half of it would be wrong again; and a file of secure mode is not quoted. */
+	if (!parser->env->file && length + span_length(word) < sizeof(error->meant)) {
+		memcpy(error->meant, prefix, length);
+		memcpy(error->meant + length, word.start, span_length(word));
+	}
+	return -EINVAL;
+}
+
 int policy_fail_empty(
 	struct parser *parser, const char *at, const char *what, struct policy_words valid)
 {
@@ -197,11 +210,11 @@ static void add_word(struct text *line, const struct policy_error *error)
 
 static void add_help(struct text *line, const struct policy_error *error)
 {
-	const char *word;
+	const char *word, *meant = error->meant[0] ? error->meant : error->nearest;
 
-	if (error->nearest) {
+	if (meant) {
 		text_add(line, ", did you mean '");
-		add_foreign(line, error->nearest, strlen(error->nearest)); /* a preset's, perhaps */
+		add_foreign(line, meant, strlen(meant)); /* a preset's, perhaps */
 		text_add(line, "'?");
 		return;
 	}

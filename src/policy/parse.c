@@ -116,6 +116,18 @@ static const char *load_reason(int error)
 	return "cannot be opened";
 }
 
+/* A file of that name in the current directory was meant, then. */
+static bool is_file_here(struct parser *parser, struct span name)
+{
+	char path[256];
+	const char *text;
+	size_t length;
+
+	memcpy(path, "./", 2);
+	return unescape(name, path + 2, sizeof(path) - 2) &&
+	       parser->env->load(path, &text, &length) == 0;
+}
+
 /* item: "@NAME", name: NAME. */
 static int fail_load(struct parser *parser, struct span item, struct span name, int error)
 {
@@ -124,12 +136,16 @@ static int fail_load(struct parser *parser, struct span item, struct span name, 
 
 	if (parser->env->presets)
 		presets = parser->env->presets();
-	if (error == -ENOENT && !memchr(name.start, '/', span_length(name)))
-		return policy_fail_unknown(parser,
-			memchr(name.start, '.', span_length(name))
+	if (error == -ENOENT && !memchr(name.start, '/', span_length(name))) {
+		bool is_here = is_file_here(parser, name);
+
+		policy_fail_unknown(parser,
+			is_here || memchr(name.start, '.', span_length(name))
 				? "preset (files are named with a '/')"
 				: "preset",
 			name, presets);
+		return is_here ? policy_meant(parser, "@./", name) : -EINVAL;
+	}
 	result = policy_fail_word(parser, item.start, "cannot read", item);
 	parser->error->reason = load_reason(error);
 	return result;

@@ -76,6 +76,8 @@ int policy_fail(struct parser *parser, const char *at, const char *what);
 int policy_fail_word(struct parser *parser, const char *at, const char *what, struct span word);
 int policy_fail_empty(
 	struct parser *parser, const char *at, const char *what, struct policy_words valid);
+/* Afterwards: what the user probably meant is prefix and word. Returns -EINVAL too. */
+int policy_meant(struct parser *parser, const char *prefix, struct span word);
 int policy_fail_unknown(
 	struct parser *parser, const char *noun, struct span word, struct policy_words valid);
 

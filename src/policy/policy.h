@@ -111,6 +111,7 @@ struct policy_error {
 	bool word_cut;
 	const char *reason;  /* or NULL */
 	const char *nearest; /* a valid word, or NULL: then all of valid are listed */
+	char meant[POLICY_WORD_MAX + 32]; /* what was probably meant, in place of nearest; or "" */
 	struct policy_words valid;
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One rule: MATCH&MATCH=ACTION|ACTION+quiet. */
+#include <errno.h>
 #include <string.h>
 #include "base/glob.h"
 #include "policy/parse.h"
@@ -53,6 +54,41 @@ static bool some_value_matches(const char *const *values, struct span glob)
 	return false;
 }
 
+/* Types that people look for; any other can be asked for, too. */
+static const char *const file_systems[] = {"tmpfs", "ext4", "ext3", "xfs", "btrfs", "nfs", "nfs4",
+	"fuse", "overlay", "cifs", "9p", "vfat", "zfs", "f2fs", "hugetlbfs", NULL};
+
+/* The match in which this word would be right, as "fs:", or NULL. */
+static const char *key_of_value(struct span value)
+{
+	static const char *const prefixes[KEY_COUNT] = {
+		[KEY_KIND] = "kind:", [KEY_MAP] = "map:", [KEY_CAUSE] = "cause:"};
+
+	if (find_word(list_of(file_systems), value) >= 0)
+		return "fs:";
+	for (int key = 0; key < KEY_COUNT; key++)
+		if (prefixes[key] && find_word(list_of(policy_keys[key].values), value) >= 0)
+			return prefixes[key];
+	return NULL;
+}
+
+static int fail_value(struct parser *parser, const struct policy_word *key, struct span value)
+{
+	const char *prefix = key_of_value(value);
+
+	policy_fail_unknown(parser, key->word, value, list_of(key->values));
+	return prefix ? policy_meant(parser, prefix, value) : -EINVAL;
+}
+
+/* A match whose key is none: a path, or a value, without its key. */
+static int fail_key(struct parser *parser, struct span match, struct span word)
+{
+	const char *prefix = *match.start == '/' ? "path:" : key_of_value(match);
+
+	policy_fail_unknown(parser, "key", word, key_words);
+	return prefix ? policy_meant(parser, prefix, match) : -EINVAL;
+}
+
 static int check_glob(struct parser *parser, const struct policy_word *key, struct span glob)
 {
 	const char *what, *at;
@@ -69,7 +105,7 @@ static int check_glob(struct parser *parser, const struct policy_word *key, stru
 	if (at < glob.end)
 		return policy_fail(parser, at, "'|' stands between actions, in a glob write '\\|'");
 	if (key->values && !some_value_matches(key->values, glob))
-		return policy_fail_unknown(parser, key->word, glob, list_of(key->values));
+		return fail_value(parser, key, glob);
 	return 0;
 }
 
@@ -93,7 +129,7 @@ static int parse_match(struct parser *parser, struct span text)
 	if (span_empty(text))
 		return policy_fail_empty(parser, text.start, "empty match", key_words);
 	if (key < 0)
-		return policy_fail_unknown(parser, "key", word, key_words);
+		return fail_key(parser, text, word);
 	if (key == KEY_ANY && colon < text.end)
 		return policy_fail_word(parser, colon, "no glob can follow", word);
 	if (key == KEY_ANY) {
@@ -209,9 +245,11 @@ static int parse_action(struct parser *parser, struct span text, const struct po
 static int parse_actions(struct parser *parser, struct rule *rule, struct span text)
 {
 	const struct policy_word *last = NULL;
-	const char *end, *start = text.start;
+	const char *end = find_byte(text.start, text.end, ';'), *start = text.start;
 	int result;
 
+	if (end < text.end)
+		return policy_fail(parser, end, "rules are separated by ',', not by ';'");
 	do {
 		end = find_byte(start, text.end, '|');
 		struct span action = span_trim(start, end);
@@ -242,15 +280,38 @@ static int parse_option(struct parser *parser, struct rule *rule, struct span te
 	return 0;
 }
 
+static struct span until(struct span text, const char *ends)
+{
+	const char *end = text.start;
+
+	while (end < text.end && !strchr(ends, *end))
+		end++;
+	return span_trim(text.start, end);
+}
+
+/* An item without "=": a preset without "@", actions without a match, or a match without actions. */
 static int fail_no_rule(struct parser *parser, struct span item)
 {
-	int result = policy_fail_word(
-		parser, item.start, "expected MATCH=ACTION, @NAME or strict, not", item);
+	const struct policy_env *env = parser->env;
+	struct policy_words presets = env->presets ? env->presets() : (struct policy_words){0};
+	const char *preset;
 
-	if (!parser->env->file)
-		parser->error->nearest =
-			policy_nearest(list_of(strict_word), item.start, span_length(item));
-	return result;
+	policy_fail_word(parser, item.start, "expected MATCH=ACTION, @NAME or strict, not", item);
+	if (find_word(key_words, until(item, ":")) > KEY_ANY && parser->source->next &&
+		parser->source->before == ',') {
+		parser->error->reason = "a comma in a glob is written '\\,'";
+		return -EINVAL;
+	}
+	if (find_word(action_words, until(item, "|(+")) >= 0)
+		return policy_meant(parser, "*=", item);
+	if (*item.start == '/')
+		return policy_meant(parser, "@", item);
+	if (env->file)
+		return -EINVAL;
+	parser->error->nearest =
+		policy_nearest(list_of(strict_word), item.start, span_length(item));
+	preset = policy_nearest(presets, item.start, span_length(item));
+	return preset ? policy_meant(parser, "@", span_of(preset)) : -EINVAL;
 }
 
 int policy_parse_rule(struct parser *parser, struct span item)

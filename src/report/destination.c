@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/syscall.h"
 #include "base/text.h"
+#include "policy/policy.h"
 #include "report/report.h"
 
 struct word {
@@ -150,8 +151,36 @@ static void parse_suffixes(struct out_target *target, struct word *word)
 	} while (wanted);
 }
 
+/* What was probably meant, as far as the word itself says it; or "". */
+static void add_meant(struct text *text, const char *spec)
+{
+	static const char *const words[] = {"stderr", "off", "journal", NULL};
+	const char *comma = strchr(spec, ','), *nearest;
+	size_t prefix = strncmp(spec, "json:", 5) ? 0 : 5, length = strcspn(spec, ",+");
+
+	if (strcmp(spec, "json") == 0) {
+		text_add(text, "json:stderr");
+	} else if (comma && comma[1] == '+') {
+		text_escaped_bytes(text, spec, (size_t)(comma - spec));
+		text_escaped(text, comma + 1);
+	} else if (!strchr(spec, '/') && spec[prefix] != '.' && strchr(spec + prefix, '.')) {
+		text_escaped_bytes(text, spec, prefix);
+		text_add(text, "./");
+		text_escaped(text, spec + prefix);
+	} else {
+		nearest = policy_nearest(
+			(struct policy_words){words, sizeof(*words)}, spec, length);
+		if (!nearest || (strncmp(spec, nearest, length) == 0 && !nearest[length]))
+			return;
+		text_add(text, nearest);
+		text_escaped(text, spec + length);
+	}
+}
+
 static void explain(struct text *text, const char *what, const char *spec)
 {
+	char meant[128] = "";
+	struct text likely = {meant, sizeof(meant), 0, false};
 	char shown[128];
 	struct text word = {shown, sizeof(shown), 0, false};
 
@@ -164,6 +193,12 @@ static void explain(struct text *text, const char *what, const char *spec)
 	text_add(text, "; valid are stderr, off, journal, fd:N, and a path with a \"/\" (%p is the "
 		       "process "
 		       "id), json: before stderr, fd: or a path, +start and +backtrace behind all");
+	add_meant(&likely, spec);
+	if (!meant[0] || likely.cut)
+		return;
+	text_add(text, "; did you mean \"");
+	text_add(text, meant);
+	text_add(text, "\"?");
 }
 
 /* The path is left alone: to clear it would cost each start of a program its pages. */

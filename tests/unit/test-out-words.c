@@ -61,7 +61,7 @@ static void test_error(void)
 	is_string(error,
 		"SIGBUS_LOG: unknown destination \"st\\x0aderr\"; valid are stderr, off, journal, "
 		"fd:N, and a path with a \"/\" (%p is the process id), json: before stderr, fd: or "
-		"a path, +start and +backtrace behind all",
+		"a path, +start and +backtrace behind all; did you mean \"stderr\"?",
 		"the error names the word and what is valid");
 	memset(longer + 1, 'x', sizeof(longer) - 2);
 	ok(out_open(longer, error, sizeof(error)) == -EINVAL && strstr(error, "too long"),

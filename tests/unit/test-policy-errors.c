@@ -80,7 +80,7 @@ static void test_words(void)
 		{"strct,*=zero", "1, column 1: expected MATCH=ACTION, @NAME or strict, not "
 				 "'strct', did you mean 'strict'?"},
 		{"compositor", "1, column 1: expected MATCH=ACTION, @NAME or strict, not "
-			       "'compositor'"},
+			       "'compositor', did you mean '@compositor'?"},
 		{"@compositr", "1, column 2: unknown preset 'compositr', did you mean "
 			       "'compositor'?"},
 		{"@x", "1, column 2: unknown preset 'x', one of compositor, diagnose"},

@@ -222,8 +222,10 @@ void only_check(const struct settings *settings)
 	while ((glob = next_glob(&list))) {
 		named = true;
 		if (strchr(glob, '/'))
-			fail(STATUS_USAGE, "%s: '%s': programs are named without their directory",
-				from, shown(glob));
+			fail(STATUS_USAGE,
+				"%s: '%s': programs are named without their directory, did you "
+				"mean '%s'?",
+				from, shown(glob), shown(base_of(glob)));
 		if (glob_check(glob, strlen(glob), &what))
 			fail(STATUS_USAGE, "%s: '%s': %s", from, shown(glob), what);
 	}
