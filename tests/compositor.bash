@@ -16,6 +16,9 @@
 # The caller sets WL_HOSTILE (the client program), SIGBUS_LIB and SIGBUS_PRESETS. With root's rights
 # the compositor runs as nobody, since sway and cage refuse root.
 
+# shellcheck source=tests/waiting.bash
+. "$(dirname "${BASH_SOURCE[0]}")/waiting.bash"
+
 compositor_setup() {
     COMPOSITOR_BASE=$(mktemp -d "${TMPDIR:-/tmp}/compositor.XXXXXX") || return 1
     COMPOSITOR_COUNT=0
@@ -80,7 +83,7 @@ compositor_version() { # NAME
 compositor_command() { # NAME
     case $1 in
     sway) COMMAND=(sway --config "$COMPOSITOR_BASE/sway.conf") ;;
-    cage) COMMAND=(cage -- sleep 600) ;;
+    cage) COMMAND=(cage -- sleep infinity) ;;
     weston)
         COMMAND=(weston --backend=headless-backend.so --use-pixman --no-config --idle-time=0
             --socket=wayland-1 --log="$XDG_RUNTIME_DIR/weston.log")
@@ -90,7 +93,7 @@ compositor_command() { # NAME
 }
 
 start_compositor() { # NAME [VAR=VALUE...]
-    local directory socket tries
+    local directory
     local -a COMMAND
 
     COMPOSITOR_COUNT=$((COMPOSITOR_COUNT + 1))
@@ -111,17 +114,20 @@ start_compositor() { # NAME [VAR=VALUE...]
             WLR_LIBINPUT_NO_DEVICES=1 "$@" "${COMMAND[@]}"
     ) >>"$COMPOSITOR_LOG" 2>&1 </dev/null 3>&- &
     COMPOSITOR_PID=$!
-    for ((tries = 0; tries < 250; tries++)); do
-        for socket in "$directory"/wayland-[0-9]; do
-            if [ -S "$socket" ]; then
-                export WAYLAND_DISPLAY=${socket##*/}
-                return 0
-            fi
-        done
-        compositor_alive || break
-        sleep 0.02
+    wait_for compositor_listens_or_ended
+    compositor_alive
+}
+
+compositor_listens_or_ended() {
+    local socket
+
+    for socket in "$XDG_RUNTIME_DIR"/wayland-[0-9]; do
+        if [ -S "$socket" ]; then
+            export WAYLAND_DISPLAY=${socket##*/}
+            return 0
+        fi
     done
-    return 1
+    ! compositor_alive
 }
 
 compositor_alive() {
@@ -134,15 +140,13 @@ compositor_loaded() {
     grep -q /libsigbus "/proc/$COMPOSITOR_PID/maps"
 }
 
-# Waits a moment for its end, which the client can see before we do.
 compositor_ended() {
-    local tries
+    ! compositor_alive
+}
 
-    for ((tries = 0; tries < 100; tries++)); do
-        compositor_alive || return 0
-        sleep 0.01
-    done
-    return 1
+# A client can see its end before we do: either it has ended, or it serves the next client.
+compositor_settled() {
+    compositor_ended || [ "$(limited "$WL_HOSTILE" good 2>&1)" = alive ]
 }
 
 compositor_status() {
@@ -173,7 +177,7 @@ late_handler_installed() {
 stop_compositor() {
     [ -n "$COMPOSITOR_PID" ] || return 0
     kill -TERM "$COMPOSITOR_PID" 2>/dev/null || :
-    compositor_ended || kill -KILL "$COMPOSITOR_PID" 2>/dev/null || :
+    wait_for compositor_ended || kill -KILL "$COMPOSITOR_PID" 2>/dev/null || :
     compositor_status
 }
 
@@ -181,14 +185,14 @@ run_attack() { # ATTACK [OPTION...]
     local attack=$1 status=0
 
     shift
-    SEEN=$(timeout -k 1 20 "$WL_HOSTILE" "$@" "$attack" 2>&1) || status=$?
+    SEEN=$(limited "$WL_HOSTILE" "$@" "$attack" 2>&1) || status=$?
     case $status in
     0) ;;
     77) SEEN="skipped: $SEEN" ;;
     *) SEEN="failed: $SEEN" ;;
     esac
     if [ "$SEEN" = "connection closed" ]; then
-        compositor_ended || :
+        wait_for compositor_settled || :
     fi
     if compositor_alive; then
         OUTCOME=alive

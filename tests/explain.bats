@@ -50,7 +50,7 @@ core_of() { # PROG [ARG...]
 }
 
 explain() { # [ARG...]
-    run --separate-stderr timeout 60 "$EXPLAIN" "$@"
+    run --separate-stderr limited "$EXPLAIN" "$@"
 }
 
 # What jq finds in the explanation.
@@ -464,11 +464,11 @@ start_victim() { # STEP...
         "$PROGS/stat-victim" "$LIBS" "$@" >ready 2>errors 3>&- &
     victim=$!
     disown $victim
-    for _ in $(seq 200); do
-        ! grep -q ready ready || return 0
-        kill -0 $victim 2>/dev/null || return 1
-        sleep 0.05
-    done
+    ready_or_end() {
+        file_says ready ready || has_ended $victim
+    }
+    wait_for ready_or_end
+    file_says ready ready
 }
 
 @test "explain: a process that has us" {

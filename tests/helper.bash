@@ -26,6 +26,9 @@ load_library() { # NAME
 load_library bats-support
 load_library bats-assert
 bats_require_minimum_version 1.5.0
+source "$BATS_TEST_DIRNAME/waiting.bash"
+# A little more for all of a test: its programs end first, and can be seen to hang.
+BATS_TEST_TIMEOUT=$((SIGBUS_TEST_LIMIT + 30))
 
 : "${top_srcdir:=$(cd "$BATS_TEST_DIRNAME/.." && pwd)}"
 if [ -z "${top_builddir:-}" ]; then
@@ -94,38 +97,6 @@ reports() { # [FILE]
     else
         grep '^libsigbus: ' <<<"$output"
     fi
-}
-
-# ---- waiting: for conditions only; the limit is for what hangs ----
-
-: "${SIGBUS_TEST_LIMIT:=$("$top_srcdir/tests/limit")}"
-export SIGBUS_TEST_LIMIT
-# A little more for all of a test: its programs end first, and can be seen to hang.
-BATS_TEST_TIMEOUT=$((SIGBUS_TEST_LIMIT + 30))
-
-limited() { # COMMAND...
-    timeout -k 5 "$SIGBUS_TEST_LIMIT" "$@"
-}
-
-# Until the command succeeds.
-wait_for() { # COMMAND...
-    local end=$((SECONDS + SIGBUS_TEST_LIMIT))
-
-    until "$@"; do
-        if [ $SECONDS -ge $end ]; then
-            echo "waited $SIGBUS_TEST_LIMIT s for: $*"
-            return 1
-        fi
-        sleep 0.02
-    done
-}
-
-file_says() { # TEXT FILE
-    grep -qsF -- "$1" "$2"
-}
-
-has_ended() { # PID: it may be a zombie
-    ! grep -qs '^State:.[^ZX]' "/proc/$1/status"
 }
 
 skip_in_emulator() { # WHAT IT DOES

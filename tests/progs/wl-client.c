@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/param.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +12,10 @@
 
 #include "wl-virtual.h"
 
-#define FRAME_TIMEOUT 1000
-#define SHOW_TRIES 50
-#define REPLY_TIMEOUT 4000
+/* As many answers of the compositor before the time of a frame mean that none will come: it is not
+ * visible. A slow compositor answers slowly, too. */
+#define FRAME_ROUNDS 1000
+#define FOR_EVER (-1)
 
 /* libwayland keeps an error's text only in what it logs: "wl_buffer@7: error 2: text\n" */
 static char log_line[512];
@@ -65,15 +67,17 @@ static int64_t now_milliseconds(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* One round of events: false when the time is over. */
+/* One round of events: false when the time is over. deadline: FOR_EVER, or a time. */
 static bool read_events(struct client *client, int64_t deadline)
 {
 	struct pollfd pollfd = {.fd = wl_display_get_fd(client->display), .events = POLLIN};
-	int64_t left = deadline - now_milliseconds();
+	int64_t left = MAX(deadline - now_milliseconds(), 0);
 
 	/* A failed flush is no end yet: the reason may still be there to read. */
 	wl_display_flush(client->display);
-	if (left <= 0 || poll(&pollfd, 1, (int)left) <= 0) {
+	if (deadline < 0)
+		left = FOR_EVER;
+	if (left == 0 || poll(&pollfd, 1, (int)left) <= 0) {
 		wl_display_cancel_read(client->display);
 		return false;
 	}
@@ -84,7 +88,7 @@ static bool read_events(struct client *client, int64_t deadline)
 
 bool client_wait(struct client *client, const bool *flag, int milliseconds)
 {
-	int64_t deadline = now_milliseconds() + milliseconds;
+	int64_t deadline = milliseconds < 0 ? FOR_EVER : now_milliseconds() + milliseconds;
 
 	for (;;) {
 		while (wl_display_prepare_read(client->display) < 0)
@@ -125,7 +129,7 @@ bool client_sync(struct client *client)
 	bool *done = new_flag();
 
 	wl_callback_add_listener(wl_display_sync(client->display), &callback_listener, done);
-	return client_wait(client, done, REPLY_TIMEOUT);
+	return client_wait(client, done, FOR_EVER);
 }
 
 static void pointer_enter(void *data, struct wl_pointer *pointer, uint32_t serial,
@@ -308,8 +312,7 @@ void window_open(struct client *client, struct window *window)
 	xdg_toplevel_add_listener(window->toplevel, &toplevel_listener, window);
 	xdg_toplevel_set_title(window->toplevel, client->title);
 	wl_surface_commit(window->surface);
-	if (!client_wait(client, &window->configured, REPLY_TIMEOUT))
-		finish(1, "the window was not configured");
+	client_wait(client, &window->configured, FOR_EVER);
 }
 
 void surface_commit(struct wl_surface *surface, struct wl_buffer *buffer)
@@ -326,16 +329,19 @@ bool surface_show(struct client *client, struct wl_surface *surface, struct wl_b
 
 	wl_callback_add_listener(wl_surface_frame(surface), &callback_listener, shown);
 	surface_commit(surface, buffer);
-	return client_wait(client, shown, FRAME_TIMEOUT);
+	for (int i = 0; i < FRAME_ROUNDS && !*shown; i++) {
+		client_sync(client);
+		client_wait(client, shown, 1);
+	}
+	return *shown;
 }
 
-bool window_show(struct client *client, struct window *window, struct wl_buffer *buffer)
+void window_show(struct client *client, struct window *window, struct wl_buffer *buffer)
 {
 	bool shown = surface_show(client, window->surface, buffer);
 
-	for (int i = 0; i < SHOW_TRIES && !window->entered && !window->maximized; i++) {
+	while (!shown || (!window->entered && !window->maximized)) {
 		client_wait(client, &window->entered, 20);
 		shown = surface_show(client, window->surface, NULL);
 	}
-	return shown && (window->entered || window->maximized);
 }

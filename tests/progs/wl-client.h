@@ -55,7 +55,7 @@ struct window {
 _Noreturn void finish(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void client_connect(struct client *client, const char *socket);
-/* Handles events until *flag is true, or for milliseconds: *flag. */
+/* Handles events until *flag is true, or for milliseconds, if that is not negative: *flag. */
 bool client_wait(struct client *client, const bool *flag, int milliseconds);
 /* Has the compositor handled all requests? */
 bool client_sync(struct client *client);
@@ -70,12 +70,12 @@ void pool_add_buffer(struct pool *pool, int offset, int width, int height);
 void window_open(struct client *client, struct window *window);
 /* Attaches (if buffer is not NULL), damages all, commits. */
 void surface_commit(struct wl_surface *surface, struct wl_buffer *buffer);
-/* The same, and waits: has the time of its next frame come? */
+/* The same, and waits: has the time of its next frame come? It does not for what is not visible. */
 bool surface_show(struct client *client, struct wl_surface *surface, struct wl_buffer *buffer);
 /*
  * The same until the window is really on the screen: while sway arranges its windows, one that
  * waits for its place is not painted, but gets frame callbacks.
  */
-bool window_show(struct client *client, struct window *window, struct wl_buffer *buffer);
+void window_show(struct client *client, struct window *window, struct wl_buffer *buffer);
 
 #endif
