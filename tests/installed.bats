@@ -55,7 +55,7 @@ END
     done
     [ ! -e "$SIGBUS_INSTALLED/sigbus-explain" ] ||
         assert [ -n "$(find "$share/man/man1" -name 'sigbus-explain.1*')" ]
-    for example in compositor.conf greetd.toml sway.service sigbus-trace.bt; do
+    for example in compositor.conf greetd.toml service.conf sway.service Dockerfile kubernetes.yaml sigbus-trace.bt; do
         assert [ -n "$(find "$share/doc" -path "*/examples/$example")" ]
     done
 }
