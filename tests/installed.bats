@@ -46,7 +46,7 @@ END
 
 @test "programs, presets and pages are where they belong" {
     for file in "$SIGBUS_INSTALLED"/sigbus-{run,stat} "$SIGBUS_LIB" \
-        "$SIGBUS_PRESETS"/{compositor,container,diagnose}; do
+        "$SIGBUS_PRESETS"/{compositor,container,diagnose,hugetlb}; do
         assert [ -r "$file" ]
     done
     share=${SIGBUS_PRESETS%/*}

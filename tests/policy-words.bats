@@ -64,7 +64,7 @@ setup() {
 
 @test "presets" {
     presets=$(listed presets | sort)
-    assert_equal "$presets" $'@compositor\n@container\n@diagnose'
+    assert_equal "$presets" $'@compositor\n@container\n@diagnose\n@hugetlb'
     assert_equal "$(documented Presets)" "$presets"
 }
 

@@ -262,7 +262,7 @@ static int allocate(struct parser *parser)
 /* Once more from the start, this time to store. */
 static void fill(struct parser *parser, struct policy *policy)
 {
-	parser->includes = parser->rules = parser->matches = parser->actions = 0;
+	parser->variables = parser->includes = parser->rules = parser->matches = parser->actions = 0;
 	parse_text(parser, &parser->value);
 	parser->rule[parser->rules] = *policy->rule;
 	policy->rule = parser->rule;

@@ -32,6 +32,7 @@ struct parser {
 	struct action *action;
 	uint32_t includes, rules, matches, actions;
 	uint32_t keys, action_kinds;
+	uint32_t variables; /* $XDG_RUNTIME_DIR so far */
 	bool strict;
 };
 

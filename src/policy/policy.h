@@ -121,6 +121,8 @@ struct policy_env {
 	/* The text of "@name" (a path if it has a "/", else a preset): 0 or -errno. */
 	int (*load)(const char *name, const char **text, size_t *length);
 	struct policy_words (*presets)(void); /* for messages only; may be NULL */
+	/* The value behind "path:$XDG_RUNTIME_DIR/"; the function, or its answer, may be NULL. */
+	const char *(*variable)(const char *name);
 	const char *file; /* NULL: the text is that of SIGBUS_POLICY; else of this file, and secret */
 };
 

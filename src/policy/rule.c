@@ -10,6 +10,8 @@
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
+#define VARIABLES_MAX 64 /* memory for each */
+#define RUNTIME_DIR_MAX 1024 /* bytes of $XDG_RUNTIME_DIR */
 #define EXPECTED_SECONDS "expected whole seconds from 1 to " STRING(WAIT_SECONDS_MAX)
 
 static const struct policy_words key_words = {&policy_keys[0].word, sizeof(policy_keys[0])};
@@ -109,10 +111,51 @@ static int check_glob(struct parser *parser, const struct policy_word *key, stru
 	return 0;
 }
 
+static const char runtime_directory[] = "$XDG_RUNTIME_DIR/";
+
+static bool has_variable(struct span glob)
+{
+	size_t length = sizeof(runtime_directory) - 1;
+
+	return span_length(glob) >= length && !memcmp(glob.start, runtime_directory, length);
+}
+
+/*
+ * A path that begins with the directory of this user's session. What it is named is no pattern; where
+ * it is not known the glob stays as it is, and no path is like that.
+ */
+static struct span expand(struct parser *parser, struct span glob)
+{
+	static const char special[] = "*?[]\\";
+	const struct policy_env *env = parser->env;
+	size_t length = sizeof(runtime_directory) - 1, size = 0;
+	const char *value;
+	char *text;
+
+	if (!has_variable(glob) || !env->variable)
+		return glob;
+	value = env->variable("XDG_RUNTIME_DIR");
+	if (!value || *value != '/' || strlen(value) > RUNTIME_DIR_MAX)
+		return glob;
+	text = env->allocate(2 * strlen(value) + span_length(glob));
+	if (!text)
+		return glob;
+	for (; *value; value++) {
+		if (strchr(special, *value))
+			text[size++] = '\\';
+		text[size++] = *value;
+	}
+	glob.start += text[size - 1] == '/' ? length : length - 1;
+	memcpy(text + size, glob.start, span_length(glob));
+	return (struct span){text, text + size + span_length(glob)};
+}
+
 /* A match has come in: counted, or stored. */
 static void add_match(struct parser *parser, int key, struct span glob)
 {
 	parser->keys |= 1u << key;
+	if (parser->match && key == KEY_PATH)
+		glob = expand(parser, glob);
 	if (parser->match)
 		parser->match[parser->matches] =
 			(struct match){glob.start, (uint16_t)span_length(glob), (uint8_t)key,
@@ -139,6 +182,9 @@ static int parse_match(struct parser *parser, struct span text)
 	if (colon == text.end)
 		return policy_fail_word(parser, text.end, "no ':' and glob after", word);
 	glob = span_trim(colon + 1, text.end);
+	if (has_variable(glob) && ++parser->variables > VARIABLES_MAX)
+		return policy_fail(parser, glob.start,
+			"$XDG_RUNTIME_DIR more than " STRING(VARIABLES_MAX) " times");
 	result = check_glob(parser, &policy_keys[key], glob);
 	if (!result)
 		add_match(parser, key, glob);

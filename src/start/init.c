@@ -134,7 +134,8 @@ static void read_policy(void)
 {
 	struct policy_env env = {.allocate = arena_allocate,
 		.load = policy_load,
-		.presets = policy_presets};
+		.presets = policy_presets,
+		.variable = from_environment};
 	const char *text;
 	struct policy_error error;
 	char line[512];

@@ -19,7 +19,7 @@
 #include "policy/policy.h"
 #include "rules/rules.h"
 
-#define BLOCKS_MAX (POLICY_INCLUDES_MAX + 8)
+#define BLOCKS_MAX (POLICY_INCLUDES_MAX + 8 + 64) /* the last ones: $XDG_RUNTIME_DIR */
 
 static const char *input;
 static size_t input_length;
@@ -146,9 +146,15 @@ static void check_glob(void)
 	CHECK(glob_match("*", 1, text));
 }
 
+static const char *runtime_directory(const char *name)
+{
+	(void)name;
+	return "/run/[x]*\\/";
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct policy_env env = {allocate, load, presets, NULL};
+	static const struct policy_env env = {.allocate = allocate, .load = load, .presets = presets, .variable = runtime_directory};
 	struct policy policy;
 	struct policy_error error;
 

@@ -14,9 +14,14 @@ static void *allocate(size_t size)
 	return calloc(1, size);
 }
 
+static const char *variable(const char *name)
+{
+	return strcmp(name, "XDG_RUNTIME_DIR") ? NULL : "/run/a[b]c/";
+}
+
 static bool parse(const char *text)
 {
-	static const struct policy_env env = {.allocate = allocate, .load = policy_load, .presets = policy_presets};
+	static const struct policy_env env = {.allocate = allocate, .load = policy_load, .presets = policy_presets, .variable = variable};
 	struct policy_error error;
 	char line[512];
 
@@ -143,6 +148,13 @@ int main(void)
 		does("any", "any", "/dev/shm/x", "reserve owner chain ");
 		does("any", "any", "/memfd:x", "owner chain ");
 	}
+	if (ok(parse("@container"), "@container with a runtime directory")) {
+		does("any", "any", "/run/a[b]c/wl-shm", "reserve owner chain ");
+		does("any", "any", "/run/abc/wl-shm", "owner chain ");
+		does("any", "any", "/run/x/run/a[b]c/wl-shm", "owner chain ");
+	}
+	if (ok(parse("@hugetlb"), "@hugetlb"))
+		does("any", "any", "/anon_hugepage", "owner chain "); /* kind: file here */
 	if (ok(parse("@diagnose"), "@diagnose"))
 		does("any", "libx.so.1", "/x", "owner chain ");
 	return tap_done();

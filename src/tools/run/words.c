@@ -26,10 +26,17 @@ void words_init(void)
 
 /* ---- --policy ---- */
 
+static const char *variable(const char *name)
+{
+	return getenv(name);
+}
+
 static void check_text(const char *text)
 {
-	static const struct policy_env env = {
-		.allocate = allocate, .load = policy_load, .presets = policy_presets};
+	static const struct policy_env env = {.allocate = allocate,
+		.load = policy_load,
+		.presets = policy_presets,
+		.variable = variable};
 	struct policy_error error;
 	struct policy parsed;
 	char line[1024];
