@@ -200,7 +200,7 @@ static void test_json(void)
 		"\"pc\":\"0x5678\",\"rule\":\"path:/"
 		"a\\\\x5c,b=zero\",\"action\":\"zero\",\"pages\":4,"
 		"\"count\":1,\"program\":\"reader\",\"access\":\"read\",\"deleted\":false,"
-		"\"file_size\":4096,\"file_size_is_bound\":false,\"fs\":null,\"free_bytes\":null,"
+		"\"file_size\":4096,\"file_size_is_bound\":false,\"fs\":null,\"free_bytes\":null,\"wanted\":null,"
 		"\"handler\":null,\"sender_pid\":null,\"sender_uid\":null,\"hint\":null}\n",
 		"its facts");
 }
