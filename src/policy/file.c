@@ -166,11 +166,11 @@ static int load_path(const char *path, bool trusted, const char **text, size_t *
 	return result;
 }
 
-static const char *compiled_text(const char *name)
+const struct preset *policy_compiled(const char *name)
 {
 	for (const struct preset *preset = compiled_presets; preset->name; preset++)
 		if (strcmp(preset->name, name) == 0)
-			return preset->text;
+			return preset;
 	return NULL;
 }
 
@@ -178,11 +178,11 @@ static int load(const char *name, bool trusted, const char **text, size_t *lengt
 {
 	char path[4096];
 	size_t dir_size = strlen(preset_dir), name_size = strlen(name);
-	const char *compiled = compiled_text(name);
+	const struct preset *compiled = policy_compiled(name);
 
 	if (compiled) {
-		*text = compiled;
-		*length = strlen(compiled);
+		*text = compiled->text;
+		*length = compiled->text_length;
 		return 0;
 	}
 	if (strchr(name, '/'))
@@ -244,7 +244,7 @@ static void add_entries(const char **names, size_t count, const char *buffer, si
 	for (size_t at = 0; at < size && count < PRESETS_MAX;) {
 		const struct entry *entry = (const void *)(buffer + at);
 
-		if (is_preset(entry->name) && !compiled_text(entry->name))
+		if (is_preset(entry->name) && !policy_compiled(entry->name))
 			count = insert_sorted(names, count, entry->name);
 		at += entry->size;
 	}

@@ -151,12 +151,23 @@ static int fail_load(struct parser *parser, struct span item, struct span name, 
 	return result;
 }
 
+static const struct preset *find_compiled(struct parser *parser, struct span name)
+{
+	const struct preset *preset = NULL;
+	char word[POLICY_WORD_MAX];
+
+	if (parser->env->compiled && unescape(name, word, sizeof(word)))
+		preset = parser->env->compiled(word);
+	return preset && preset->rule_count ? preset : NULL;
+}
+
 static int parse_text(struct parser *parser, struct source *source);
 
 static int parse_include(struct parser *parser, struct span item)
 {
 	struct span name = span_trim(item.start + 1, item.end), *text;
 	struct source source = {.name = item, .in_file = true};
+	const struct preset *preset;
 	int result;
 
 	if (parser->source != &parser->value)
@@ -167,6 +178,11 @@ static int parse_include(struct parser *parser, struct span item)
 	if (parser->includes == POLICY_INCLUDES_MAX)
 		return policy_fail(parser, item.start, "too many included texts");
 	text = &parser->included[parser->includes++];
+	preset = find_compiled(parser, name);
+	if (preset) {
+		policy_add_compiled(parser, preset);
+		return 0;
+	}
 	result = text->start ? 0 : load(parser, name, text);
 	if (result)
 		return fail_load(parser, item, name, result);

@@ -67,6 +67,9 @@ struct span span_trim(const char *start, const char *end);
 /* The next item of a text, without the blanks around it; source->next is NULL after the last. */
 struct span policy_next_item(struct source *source);
 
+/* The rules of a preset that is compiled in, as if its text had been parsed. */
+void policy_add_compiled(struct parser *parser, const struct preset *preset);
+
 /* One item with an "=": 0, or -EINVAL with the error filled. */
 int policy_parse_rule(struct parser *parser, struct span item);
 

@@ -123,6 +123,8 @@ struct policy_env {
 	struct policy_words (*presets)(void); /* for messages only; may be NULL */
 	/* The value behind "path:$XDG_RUNTIME_DIR/"; the function, or its answer, may be NULL. */
 	const char *(*variable)(const char *name);
+	/* The preset of that name if it is compiled in, or NULL; the function may be NULL. */
+	const struct preset *(*compiled)(const char *name);
 	const char *file; /* NULL: the text is that of SIGBUS_POLICY; else of this file, and secret */
 };
 
@@ -158,8 +160,29 @@ bool policy_rule_has(const struct rule *rule, enum action_kind kind);
 /* ---- file.c: the files and presets behind "@NAME" ---- */
 
 /* The presets of data/, in the library (preset-texts.c, made by make). The last name is NULL. */
+/* What compile-presets.awk makes of data/: the rules of a text, with offsets into it. */
+struct compiled_rule {
+	uint32_t text_at;
+	uint16_t text_length, line;
+	uint8_t match_count, action_count;
+	bool quiet;
+};
+struct compiled_match {
+	uint32_t glob_at;
+	uint16_t glob_length;
+	uint8_t key;
+	struct glob_sketch sketch;
+};
 struct preset {
 	const char *name, *text;
+	size_t text_length;
+	const struct compiled_rule *rule;
+	uint32_t rule_count; /* 0: there are no tables, the text has to be parsed */
+	const struct compiled_match *match;
+	uint32_t match_count;
+	const struct action *action;
+	uint32_t action_count;
+	uint32_t keys, actions; /* as in struct policy */
 };
 extern const struct preset compiled_presets[];
 
@@ -170,6 +193,7 @@ void policy_file_init(const char *preset_dir, void *(*allocate)(size_t size));
  * POLICY_TEXT_MAX. Never blocks on a FIFO.
  */
 int policy_load(const char *name, const char **text, size_t *length);
+const struct preset *policy_compiled(const char *name); /* NULL: none of that name is compiled in */
 /*
  * The same for a program in secure mode: -EINVAL for a relative path, -EMLINK if a symbolic link is on
  * it, -EKEYREJECTED if others than root can write the file or a directory that leads to it.

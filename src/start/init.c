@@ -135,7 +135,8 @@ static void read_policy(void)
 	struct policy_env env = {.allocate = arena_allocate,
 		.load = policy_load,
 		.presets = policy_presets,
-		.variable = from_environment};
+		.variable = from_environment,
+		.compiled = policy_compiled};
 	const char *text;
 	struct policy_error error;
 	char line[512];

@@ -125,6 +125,54 @@ static void test_others(void)
 	does("foot", "libwayland-client.so.0", "/memfd:keymap", "owner chain ");
 }
 
+/* ---- what is compiled in is what parsing gives ---- */
+
+static bool same_rule(const struct rule *a, const struct rule *b)
+{
+	if (a->text != b->text || a->text_length != b->text_length || a->item != b->item ||
+		a->line != b->line || a->match_count != b->match_count ||
+		a->action_count != b->action_count || a->quiet != b->quiet)
+		return false;
+	for (unsigned i = 0; i < a->match_count; i++) {
+		const struct match *one = &a->match[i], *other = &b->match[i];
+
+		if (one->key != other->key || one->glob_length != other->glob_length ||
+			one->glob != other->glob ||
+			memcmp(&one->sketch, &other->sketch, sizeof(one->sketch)) != 0)
+			return false;
+	}
+	for (unsigned i = 0; i < a->action_count; i++)
+		if (a->action[i].kind != b->action[i].kind || a->action[i].extent != b->action[i].extent ||
+			a->action[i].seconds != b->action[i].seconds)
+			return false;
+	return true;
+}
+
+static void test_compiled(void)
+{
+	static const struct policy_env as_text = {.allocate = allocate, .load = policy_load},
+				       as_tables = {.allocate = allocate, .load = policy_load, .compiled = policy_compiled};
+	struct policy_error error;
+
+	for (const struct preset *preset = compiled_presets; preset->name; preset++) {
+		struct policy text, tables;
+		char value[64];
+		bool same;
+
+		snprintf(value, sizeof(value), "path:/x=abort,@%s,@%s", preset->name, preset->name);
+		policy_parse(value, strlen(value), &as_text, &text, &error);
+		policy_parse(value, strlen(value), &as_tables, &tables, &error);
+		same = text.rule_count == tables.rule_count && text.rule_count > 2 &&
+		       text.keys == tables.keys && text.actions == tables.actions;
+		for (uint32_t i = 0; same && i < text.rule_count; i++) {
+			same = same_rule(&text.rule[i], &tables.rule[i]);
+			if (!same)
+				printf("# rule %.*s\n", (int)text.rule[i].text_length, text.rule[i].text);
+		}
+		ok(same, "the tables of @%s are what its text says", preset->name);
+	}
+}
+
 int main(void)
 {
 	const char *top = getenv("top_srcdir");
@@ -157,5 +205,6 @@ int main(void)
 		does("any", "any", "/anon_hugepage", "owner chain "); /* kind: file here */
 	if (ok(parse("@diagnose"), "@diagnose"))
 		does("any", "libx.so.1", "/x", "owner chain ");
+	test_compiled();
 	return tap_done();
 }
