@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "limit.h"
 #include "wl-virtual.h"
 
 /* As many answers of the compositor before the time of a frame mean that none will come: it is not
@@ -157,7 +158,11 @@ static void pointer_motion(
 static void pointer_button(void *data, struct wl_pointer *pointer, uint32_t serial, uint32_t time,
 	uint32_t button, uint32_t state)
 {
-	(void)data, (void)pointer, (void)serial, (void)time, (void)button, (void)state;
+	struct client *client = data;
+
+	(void)pointer, (void)time, (void)button;
+	client->pressed = state == WL_POINTER_BUTTON_STATE_PRESSED;
+	client->press_serial = serial;
 }
 
 static void pointer_axis(
@@ -212,6 +217,9 @@ static void registry_global(void *data, struct wl_registry *registry, uint32_t n
 		{&wl_output_interface, 1, &client->output},
 		{&virtual_keyboard_manager_interface, 1, &client->virtual_keyboard_manager},
 		{&virtual_pointer_manager_interface, 1, &client->virtual_pointer_manager},
+		{&screencopy_manager_interface, 1, &client->screencopy_manager},
+		{&toplevel_icon_manager_interface, 1, &client->toplevel_icon_manager},
+		{&wl_data_device_manager_interface, 1, &client->data_device_manager},
 	};
 
 	for (size_t i = 0; i < sizeof(globals) / sizeof(globals[0]); i++) {

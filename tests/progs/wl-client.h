@@ -28,8 +28,13 @@ struct client {
 	struct wl_output *output; /* bound, or no surface is told that it entered it */
 	struct wl_proxy *virtual_keyboard_manager;
 	struct wl_proxy *virtual_pointer_manager;
+	struct wl_proxy *screencopy_manager;
+	struct wl_proxy *toplevel_icon_manager;
+	struct wl_data_device_manager *data_device_manager;
 	bool entered;	       /* the pointer is over one of our surfaces */
+	bool pressed;	       /* its button is, there */
 	uint32_t enter_serial; /* valid once it entered */
+	uint32_t press_serial; /* valid once it is pressed */
 };
 
 enum pool_file { FILE_MEMFD, FILE_RUNTIME, FILE_HOME, FILE_SHM, FILE_HUGETLB, FILE_DIRECTORY };

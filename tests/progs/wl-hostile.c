@@ -9,6 +9,8 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,11 +25,15 @@
 #define BUFFER_SIZE (WIDTH * HEIGHT * 4)
 #define HUGE_SIZE (2 << 20)
 #define CURSOR_WIDTH 64
+#define ENTER_TRIES 20
+#define RACED_FRAMES 50
+#define ROUNDS 1000
 #define SKIPPED 77
 
 static struct client client;
 static enum pool_file file_kind = FILE_MEMFD;
 static const char *file_directory;
+static atomic_bool toggled_enough;
 
 static void fill(int fd, size_t size, int byte)
 {
@@ -89,6 +95,48 @@ static void good(void)
 	struct pool pool;
 
 	show_window(&window, &pool);
+}
+
+static void truncate_before_commit(void)
+{
+	struct window window;
+	struct pool pool, bad;
+
+	show_window(&window, &pool);
+	open_pool(&bad, WIDTH, HEIGHT);
+	wl_surface_attach(window.surface, bad.buffer, 0, 0);
+	truncate_pool(&bad);
+	surface_show(&client, window.surface, NULL);
+	repaint(window.surface);
+}
+
+static void *toggle(void *pool)
+{
+	const struct pool *raced = pool;
+
+	while (!atomic_load(&toggled_enough)) {
+		truncate_pool(raced);
+		if (ftruncate(raced->fd, raced->size) < 0)
+			finish(1, "cannot extend the pool: %s", strerror(errno));
+	}
+	return NULL;
+}
+
+/* The file goes and comes back all the time while it is shown. */
+static void truncate_raced(void)
+{
+	struct window window;
+	struct pool pool;
+	pthread_t thread;
+
+	show_window(&window, &pool);
+	if (pthread_create(&thread, NULL, toggle, &pool) != 0)
+		finish(1, "no thread");
+	for (int i = 0; i < RACED_FRAMES; i++)
+		surface_show(&client, window.surface, pool.buffer);
+	atomic_store(&toggled_enough, true);
+	pthread_join(thread, NULL);
+	repaint(window.surface);
 }
 
 static void truncate_after_commit(void)
@@ -160,6 +208,107 @@ static void two_pools(void)
 	repaint(window.surface);
 }
 
+/* Waits for what may never come: the compositor answers that often. */
+static bool wait_rounds(const bool *flag)
+{
+	for (int i = 0; i < ROUNDS && !*flag; i++)
+		client_sync(&client);
+	return *flag;
+}
+
+/* A pointer of our own, over a window of our own. */
+static struct wl_proxy *enter_window(struct window *window, struct pool *pool)
+{
+	struct wl_proxy *mouse;
+
+	if (!client.virtual_pointer_manager || !client.seat)
+		finish(SKIPPED, "no virtual pointer here");
+	mouse = virtual_pointer_create(client.virtual_pointer_manager, client.seat);
+	show_window(window, pool);
+	for (unsigned i = 0; i < ENTER_TRIES && !client.entered; i++) {
+		virtual_pointer_move(mouse, 2 + i % 2, 2, 5);
+		surface_show(&client, window->surface, NULL);
+	}
+	if (!client.entered)
+		finish(SKIPPED, "the pointer does not enter the window");
+	return mouse;
+}
+
+static void drag_icon(void)
+{
+	struct wl_data_device *device;
+	struct wl_data_source *source;
+	struct wl_surface *surface;
+	struct wl_proxy *mouse;
+	struct pool pool, image;
+	struct window window;
+
+	if (!client.data_device_manager)
+		finish(SKIPPED, "no data devices here");
+	mouse = enter_window(&window, &pool);
+	virtual_pointer_press(mouse, true);
+	if (!wait_rounds(&client.pressed))
+		finish(SKIPPED, "the button does not get to the window");
+	device = wl_data_device_manager_get_data_device(client.data_device_manager, client.seat);
+	source = wl_data_device_manager_create_data_source(client.data_device_manager);
+	wl_data_source_offer(source, "text/plain");
+	surface = wl_compositor_create_surface(client.compositor);
+	open_pool(&image, CURSOR_WIDTH, CURSOR_WIDTH);
+	wl_data_device_start_drag(device, source, window.surface, surface, client.press_serial);
+	surface_commit(surface, image.buffer);
+	surface_show(&client, window.surface, NULL);
+
+	wl_buffer_destroy(image.buffer);
+	truncate_pool(&image);
+	for (unsigned i = 0; i < 4; i++) {
+		virtual_pointer_move(mouse, 48 + i, 50, 100);
+		surface_show(&client, window.surface, NULL);
+	}
+	virtual_pointer_press(mouse, false);
+	repaint(window.surface);
+}
+
+static void toplevel_icon(void)
+{
+	struct pool pool, image;
+	struct window window;
+
+	if (!client.toplevel_icon_manager)
+		finish(SKIPPED, "no icons of windows here");
+	show_window(&window, &pool);
+	open_pool(&image, CURSOR_WIDTH, CURSOR_WIDTH);
+	truncate_pool(&image);
+	toplevel_icon_set(client.toplevel_icon_manager, window.toplevel, image.buffer);
+	surface_show(&client, window.surface, NULL);
+	repaint(window.surface);
+}
+
+/* The compositor is to write the screen into a pool that is no more. */
+static void screencopy(void)
+{
+	struct screencopy copy;
+	struct wl_proxy *frame;
+	struct pool pool, target;
+	struct window window;
+	int size;
+
+	if (!client.screencopy_manager || !client.output)
+		finish(SKIPPED, "no copies of the screen here");
+	show_window(&window, &pool);
+	frame = screencopy_start(client.screencopy_manager, client.output, &copy);
+	if (!wait_rounds(&copy.told))
+		finish(SKIPPED, "no copy of the screen is offered");
+	size = (int)(copy.stride * copy.height);
+	pool_create(&client, &target, file_create(FILE_MEMFD, NULL, (size_t)size), size);
+	target.buffer = wl_shm_pool_create_buffer(target.proxy, 0, (int)copy.width,
+		(int)copy.height, (int)copy.stride, copy.format);
+	truncate_pool(&target);
+	screencopy_copy(frame, target.buffer);
+	surface_show(&client, window.surface, pool.buffer);
+	repaint(window.surface);
+	wait_rounds(&copy.done);
+}
+
 static void cursor(void)
 {
 	struct wl_proxy *mouse;
@@ -167,12 +316,7 @@ static void cursor(void)
 	struct pool pool, image;
 	struct window window;
 
-	if (!client.virtual_pointer_manager || !client.seat)
-		finish(SKIPPED, "no virtual pointer here");
-	mouse = virtual_pointer_create(client.virtual_pointer_manager, client.seat);
-	show_window(&window, &pool);
-	virtual_pointer_move(mouse, 1, 1, 2);
-	client_wait(&client, &client.entered, -1);
+	mouse = enter_window(&window, &pool);
 	surface = wl_compositor_create_surface(client.compositor);
 	open_pool(&image, CURSOR_WIDTH, CURSOR_WIDTH);
 	wl_pointer_set_cursor(client.pointer, client.enter_serial, surface, 0, 0);
@@ -199,7 +343,7 @@ static void send_keymap(size_t size)
 		finish(SKIPPED, "no virtual keyboard here");
 	fd = file_create(file_kind, file_directory, size);
 	if (size)
-		fill(fd, size, ' ');
+		fill(fd, size, '{');
 	keyboard = virtual_keyboard_create(client.virtual_keyboard_manager, client.seat);
 	virtual_keyboard_keymap(keyboard, fd, (uint32_t)(4 * page));
 }
@@ -212,6 +356,12 @@ static void short_keymap(void)
 static void empty_keymap(void)
 {
 	send_keymap(0);
+}
+
+/* All of it is there, and it is no keymap. */
+static void bad_keymap(void)
+{
+	send_keymap(4 * (size_t)sysconf(_SC_PAGESIZE));
 }
 
 /* The pool is a hole in a file, and the file system has no page left to fill it with. */
@@ -240,6 +390,8 @@ static const struct attack {
 	void (*run)(void);
 } attacks[] = {
 	{"good", good},
+	{"truncate-before-commit", truncate_before_commit},
+	{"truncate-raced", truncate_raced},
 	{"truncate-after-commit", truncate_after_commit},
 	{"truncate-after-destroy", truncate_after_destroy},
 	{"short-fd", short_fd},
@@ -248,6 +400,10 @@ static const struct attack {
 	{"cursor", cursor},
 	{"short-keymap", short_keymap},
 	{"empty-keymap", empty_keymap},
+	{"bad-keymap", bad_keymap},
+	{"drag-icon", drag_icon},
+	{"toplevel-icon", toplevel_icon},
+	{"screencopy", screencopy},
 	{"full-tmpfs", full_tmpfs},
 };
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two protocols by which wlroots compositors take input from a client: no Debian package ships
- * their descriptions, and of each only a few requests are needed here.
+ * Protocols that no Debian package describes (or not each release's), of which only a few requests are
+ * needed here: input that comes from a client, a copy of the screen, the icon of a window.
  */
 #ifndef WL_VIRTUAL_H
 #define WL_VIRTUAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <wayland-client.h>
 
@@ -18,5 +19,22 @@ void virtual_keyboard_keymap(struct wl_proxy *keyboard, int fd, uint32_t size);
 struct wl_proxy *virtual_pointer_create(struct wl_proxy *manager, struct wl_seat *seat);
 /* To x/extent, y/extent of the output. */
 void virtual_pointer_move(struct wl_proxy *pointer, uint32_t x, uint32_t y, uint32_t extent);
+void virtual_pointer_press(struct wl_proxy *pointer, bool down);
+
+extern const struct wl_interface screencopy_manager_interface;
+extern const struct wl_interface toplevel_icon_manager_interface;
+
+/* The buffer that a copy of the screen has to go to. */
+struct screencopy {
+	uint32_t format, width, height, stride;
+	bool told; /* these four */
+	bool done; /* copied, or failed */
+};
+
+struct wl_proxy *screencopy_start(
+	struct wl_proxy *manager, struct wl_output *output, struct screencopy *copy);
+void screencopy_copy(struct wl_proxy *frame, struct wl_buffer *buffer);
+
+void toplevel_icon_set(struct wl_proxy *manager, void *toplevel, struct wl_buffer *buffer);
 
 #endif
