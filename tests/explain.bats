@@ -431,7 +431,7 @@ fake_coredumpctl() { # SHELL COMMANDS
     PATH=$PWD/bin:$PATH explain
     assert_equal "$status" 1
     assert_equal "$output" ""
-    [[ $stderr == *"coredumpctl has no core of a SIGBUS"*"sigbus-run PROGRAM"* ]]
+    [[ $stderr == *"coredumpctl has no core of a SIGBUS any more"*"sigbus-run PROGRAM"* ]]
     : >core
     PATH=$PWD/bin:$PATH explain
     [[ $stderr == *'There is a file "core" here: sigbus-explain core'* ]]
