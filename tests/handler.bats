@@ -15,7 +15,8 @@ system_calls='rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigti
     madvise mincore futex mmap mprotect mremap munmap process_vm_writev
     openat openat2 close read readlinkat fcntl ioctl fstat fstatfs statx faccessat sysinfo
     memfd_create write writev pwritev2 ppoll sendmsg socket prctl
-    prlimit64 clone close_range execveat exit kill wait4 pipe2 dup3 capget getresuid getresgid'
+    prlimit64 clone close_range execveat exit kill wait4 pipe2 dup3 capget getresuid getresgid
+    sigaltstack rt_sigreturn'
 
 # Calls through pointers: to functions of the table's env, to visitors and facts that the caller
 # names (they are reached by that), to the program's handlers and callbacks.
@@ -25,7 +26,7 @@ through_pointers='node_new chunk_take chunk_ready record_take record_first_use
     policy_match match_holds ask_name visit_mounts visit_text
     add_value add_field add_part add_frame report_json report_journal
     aside child start_child
-    sigbus_entry run_handler call_handler call_callback decline sent_deliver'
+    sigbus_entry sigbus_restorer elsewhere call_handler ask_callback'
 env='arena_allocate range_cut_release range_forked repair_hold repair_let_go repair_wait track_lost'
 
 setup_file() {

@@ -31,8 +31,8 @@ within() { # NAME MAX
     within file-4k 775 # 12 of them are endbr64
     within file-1m 990
     within file-64m 1360
-    within sigprocmask 72
+    within sigprocmask 75
     within sigaction 375
-    within fault-chain 2050
+    within fault-chain 2200
     within fault-repair 1500
 }

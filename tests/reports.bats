@@ -120,7 +120,7 @@ file_size_is_bound fs free_bytes wanted handler sender_pid sender_uid hint"
     by_zero=$(grep -o 'made by actor-a.so+0x[0-9a-f]*' <<<"$stderr")
     [ "$by_zero" ]
     policy='*=owner|zero' us scenario "$LIBS" a.install:repair a.map a.truncate a.touch
-    [[ $stderr == *"$by_zero, "*"answered by the handler at actor-a.so"* ]]
+    [[ $stderr == *"$by_zero, "*"handed to the handler at actor-a.so"* ]]
 }
 
 # ---- how many ----

@@ -52,3 +52,16 @@ assert_lines() { # LINE...
 assert_reports() { # COUNT
     assert_equal "$(grep '^libsigbus: ' <<<"$stderr" | grep -vc '^libsigbus: summary of ')" "$1"
 }
+
+# Without us and with us it goes on for ever: that is told by a second of processor time.
+assert_loops() { # PROG [ARG...]
+    local prog preload
+    prog=$(prog_path "$1")
+    shift
+    for preload in '' "$SIGBUS_LIB"; do
+        # shellcheck disable=SC2016
+        run timeout -k 1 "${limit:-60}" bash -c 'ulimit -S -t 1; ulimit -c 0; exec env "$@"' - \
+            ${preload:+"$preload_variable=$preload"} SIGBUS_LOG=off "${emulator[@]}" "$prog" "$@"
+        assert_equal "$status" 152 # SIGXCPU
+    done
+}

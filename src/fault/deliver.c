@@ -5,8 +5,11 @@
  */
 #include "base/base.h"
 #include "base/syscall.h"
+#include "fault/actions.h"
 #include "fault/deliver.h"
 #include "fault/fault.h"
+#include "fault/progress.h"
+#include "fault/statement.h"
 #include "kernel/mask.h"
 #include "kernel/process.h"
 #include "report/report.h"
@@ -38,26 +41,14 @@ static bool is_own(const siginfo_t *info)
 	return info->si_code > 0 || info->si_pid == own_pid();
 }
 
-/*
- * raise() in a handler that we called is its way to say no. With SA_NODEFER the signal would act at
- * once and the handler never go on: it is left behind on the stack.
- */
-static void decline(struct call *call)
-{
-	call->declined = true;
-	if (call->handler && call->handler->flags & SA_NODEFER)
-		__builtin_longjmp(call->unwind, 1);
-}
-
-static void report(const struct jump *jump, const char *action, uintptr_t handler)
+static APART void report_sent(const struct jump *jump)
 {
 	struct fault fault = {.info = jump->info,
 		.uc = jump->uc,
 		.sent = true,
 		.pc = frame_pc(jump->uc),
-		.action = action,
+		.action = "default",
 		.page = &page_unknown,
-		.handler = handler,
 		.count = 1};
 
 	report_count(&fault);
@@ -65,40 +56,78 @@ static void report(const struct jump *jump, const char *action, uintptr_t handle
 		report_fault(&fault);
 }
 
-/* The same siginfo once more, with the default action: taken at sigreturn, at the same place. */
-static void die(int signo, struct jump *jump)
+/*
+ * The fault that made a handler send this: it is in it still, or it has returned to the instruction
+ * and what it sent was blocked until then.
+ */
+static const struct fault *find_cause(const struct running *running, struct jump *jump, int *code)
 {
-	if (signo == SIGBUS)
-		report(jump, "default", 0);
-	mask_swap(SIG_BLOCK, SIGNAL_BIT(signo));
-	disposition_die(signo);
-	mask_set_word(&jump->uc->uc_sigmask, mask_word(&jump->uc->uc_sigmask) & ~SIGNAL_BIT(signo));
-	pending_send_again(own_tid(), signo, jump->info);
+	const struct fault *last;
+
+	if (!is_own(jump->info))
+		return NULL;
+	if (running && !running->fault.sent) {
+		*code = running->code;
+		if (running_is_intact(running)) {
+			jump->frame = running->frame;
+			frame_parts(jump);
+		}
+		return &running->fault;
+	}
+	last = progress_last(code);
+	return last && last->pc == frame_pc(jump->uc) ? last : NULL;
+}
+
+static void die(int signo, const struct running *running, struct jump *jump)
+{
+	struct jump shown = *jump;
+	const struct fault *cause;
+	int code = 0;
+
+	if (signo == SIGBUS) {
+		cause = find_cause(running, &shown, &code);
+		if (cause) /* D3: a handler that re-raises is no news; its fault is */
+			report_again(cause, code, "default", shown.uc);
+		else
+			report_sent(jump);
+	}
+	disposition_die(signo, jump->info, jump->uc);
+}
+
+/* Sent by the handler itself, and not before it ran. */
+static bool is_raised_by(const struct running *running, const struct jump *jump)
+{
+	return running && jump->signo == SIGBUS && is_own(jump->info) &&
+	       frame_is_sender(jump->uc, SIGBUS, own_tid());
 }
 
 void sent_deliver(int signo, struct jump *jump)
 {
 	/* The mask at delivery; the frame's mask is another one inside sigsuspend() and ppoll(). */
 	uint64_t mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
-	struct chain_target target = {.signo = signo, .mask = mask};
-	struct call *call = call_live();
+	struct running *running = signo == SIGBUS ? running_now(frame_sp(jump->uc)) : NULL;
+	struct chain_target target = {.signo = signo};
 
 	/* The kernel has blocked the shadow for its handler: it was not, or it would not have come. */
 	if (jump->signo == (uintptr_t)shadow_signal)
-		target.mask = mask &= ~SIGNAL_BIT(shadow_signal);
-	if (signo == SIGBUS && call && is_own(jump->info)) {
-		decline(call);
-		return;
+		mask &= ~SIGNAL_BIT(shadow_signal);
+	target.mask = mask;
+	if (is_raised_by(running, jump)) {
+		if (running->how != RUNNING_JUMPED) {
+			ask_raised(running, mask, jump);
+			return;
+		}
+		running->raised = true;
 	}
-	if (signo == SIGBUS && mask & (SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(shadow_signal))) {
+	if (signo == SIGBUS && is_blocked_in(mask)) {
 		pend(jump, mask);
 		return;
 	}
-	target.disposition = disposition_now(signo);
+	target.disposition = signo == SIGBUS ? statement_in_force(running) : disposition_now(signo);
 	if (target.disposition->handler == SIG_IGN)
 		return;
 	if (target.disposition->handler == SIG_DFL)
-		die(signo, jump);
+		die(signo, running, jump);
 	else
 		jump->handler = chain_jump(&target, jump);
 }

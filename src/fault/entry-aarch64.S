@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The signal handler that the kernel calls, for SIGBUS and for the shadow signal.
+ * The signal handler that the kernel calls, for SIGBUS and for the shadow signal, and what it returns
+ * to.
  *
  * In: x0 signal, x1 siginfo, x2 ucontext, sp the kernel's frame, x29 the frame record at its end,
  * x30 the restorer. sigbus_dispatch() has done its work, or names a handler of the program. That one
@@ -11,11 +12,40 @@
 /* struct jump */
 #define JUMP_FRAME 0
 #define JUMP_INFO 8
+#define JUMP_UC 16
 #define JUMP_SIGNO 24
 #define JUMP_HANDLER 32
 #define JUMP_RECORD 40
 #define JUMP_RESTORER 48
 #define JUMP_SIZE 64
+#define UC_STACK_START 16
+#define UC_STACK_SIZE 32
+#define FRAME_REGISTERS 312 /* x0 ... x30, sp, pc */
+#define FRAME_SP (FRAME_REGISTERS + 31 * 8)
+#define FRAME_PC (FRAME_REGISTERS + 32 * 8)
+#define STACK_NEED 2560 /* as in fault/stacks.c */
+#define RT_SIGRETURN 139
+
+/*
+ * Calls function(w0, x1: struct jump) with x2: the ucontext. On a small alternate stack there is no
+ * room for it below the kernel's frame: then on a stack of ours.
+ */
+	.macro dispatch function
+	ldr	x3, [x1, #JUMP_FRAME]
+	ldr	x4, [x2, #UC_STACK_START]
+	ldr	x5, [x2, #UC_STACK_SIZE]
+	sub	x3, x3, x4
+	cmp	x3, x5
+	b.hs	8f
+	cmp	x3, #STACK_NEED
+	b.hs	8f
+	adrp	x2, \function
+	add	x2, x2, #:lo12:\function
+	bl	elsewhere
+	b	9f
+8:	bl	\function
+9:
+	.endm
 
 	.text
 	.globl	sigbus_entry
@@ -35,27 +65,126 @@ sigbus_entry:
 	.cfi_offset 30, JUMP_RESTORER - JUMP_SIZE
 	add	x29, sp, #JUMP_RECORD
 	mov	x1, sp
-	bl	sigbus_dispatch
+	dispatch sigbus_dispatch
 	ldr	x16, [sp, #JUMP_HANDLER]
 	ldp	x29, x30, [sp, #JUMP_RECORD]
-	cbz	x16, 1f
 	ldp	x1, x2, [sp, #JUMP_INFO]
 	ldr	x0, [sp, #JUMP_SIGNO]
 	ldr	x3, [sp, #JUMP_FRAME]
-	.cfi_remember_state
 	.cfi_restore 29
 	.cfi_restore 30
 	mov	sp, x3
 	.cfi_def_cfa_offset 0
+	cbz	x16, 1f
 	br	x16
 1:
-	.cfi_restore_state
-	add	sp, sp, #JUMP_SIZE
-	.cfi_restore 29
-	.cfi_restore 30
-	.cfi_def_cfa_offset 0
-	ret
+	ret				/* to the restorer, or to who called us as a function */
 	.cfi_endproc
 	.size	sigbus_entry, .-sigbus_entry
+
+/* w0, x1: handed on; x2: the function */
+	.type	elsewhere, @function
+	.p2align 4
+elsewhere:
+	.cfi_startproc
+	stp	x29, x30, [sp, #-48]!
+	.cfi_def_cfa_offset 48
+	.cfi_offset 29, -48
+	.cfi_offset 30, -40
+	mov	x29, sp
+	.cfi_def_cfa_register 29
+	stp	x0, x1, [sp, #16]
+	str	x2, [sp, #32]
+	bl	stack_take
+	cbz	x0, 1f
+	mov	sp, x0
+	bl	stack_enter
+	ldp	x0, x1, [x29, #16]
+	ldr	x2, [x29, #32]
+	blr	x2
+	bl	stack_leave
+	mov	sp, x29
+	bl	stack_put
+	b	2f
+1:
+	ldp	x0, x1, [x29, #16]
+	bl	stack_lacks
+2:
+	ldp	x29, x30, [sp], #48
+	.cfi_def_cfa 31, 0
+	.cfi_restore 29
+	.cfi_restore 30
+	ret
+	.cfi_endproc
+	.size	elsewhere, .-elsewhere
+
+/*
+ * How to go on from here to what the signal interrupted, for debuggers and unwinders: the registers
+ * are in the frame, which is depth bytes above sp. The interrupted x30 is not where to go on, so that
+ * is in column 96, as unwinders have it for this machine. (An offset takes two bytes in SLEB128.)
+ */
+	.macro	interrupted_register number, place, depth
+	.cfi_escape 0x10, \number, 3, 0x8f, ((\place + \depth) & 0x7f) | 0x80, (\place + \depth) >> 7
+	.endm
+	.macro	interrupted depth
+	.cfi_escape 0x0f, 4, 0x8f, ((FRAME_SP + \depth) & 0x7f) | 0x80, (FRAME_SP + \depth) >> 7, 0x06
+	.irp	number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+	interrupted_register \number, FRAME_REGISTERS + 8 * \number, \depth
+	.endr
+	interrupted_register 96, FRAME_PC, \depth
+	.endm
+
+/*
+ * What a handler of the program returns to: sp is the kernel's frame, x29 its frame record.
+ * Where handlers run in this thread because of us, sigbus_returned() ends the record of this one and
+ * may name another one, which is called: that returns to the same state. Then rt_sigreturn.
+ * Nothing in the kernel's frame is edited. An unwinder looks for the byte before a return address.
+ * Its personality routine notices an exception that leaves the handler.
+ */
+	.globl	sigbus_restorer
+	.hidden	sigbus_restorer
+	.type	sigbus_restorer, @function
+	.globl	sigbus_restorer_end
+	.hidden	sigbus_restorer_end
+	.p2align 4
+	.cfi_startproc simple
+	.cfi_signal_frame
+	.cfi_return_column 96
+	.cfi_personality 0x1b, sigbus_unwound
+	interrupted 0
+	nop
+sigbus_restorer:
+	adrp	x3, :gottprel:running_watch
+	ldr	x3, [x3, #:gottprel_lo12:running_watch]
+	mrs	x4, tpidr_el0
+	ldr	w3, [x4, x3]
+	cbnz	w3, 1f
+2:
+	mov	x8, #RT_SIGRETURN
+	svc	#0
+1:
+	mov	x3, sp
+	add	x2, sp, #128		/* the ucontext */
+	sub	sp, sp, #JUMP_SIZE
+	interrupted JUMP_SIZE
+	str	x3, [sp, #JUMP_FRAME]
+	stp	xzr, x2, [sp, #JUMP_INFO]
+	adr	x30, sigbus_restorer
+	stp	x29, x30, [sp, #JUMP_RECORD]
+	mov	x1, sp
+	dispatch sigbus_returned
+	ldr	x16, [sp, #JUMP_HANDLER]
+	ldp	x1, x2, [sp, #JUMP_INFO]
+	ldr	x0, [sp, #JUMP_SIGNO]
+	ldr	x29, [sp, #JUMP_RECORD]
+	ldr	x3, [sp, #JUMP_FRAME]
+	mov	sp, x3
+	interrupted 0
+	cbz	x16, 2b
+	blr	x16
+sigbus_restorer_end:
+	b	sigbus_restorer
+	.cfi_endproc
+	.size	sigbus_restorer, .-sigbus_restorer
 
 #include "base/asm-notes.h"

@@ -13,33 +13,22 @@
 #include "signal/disposition.h"
 #include "signal/frame.h"
 
-HIDDEN void sigbus_entry(int signo, siginfo_t *info, void *uc); /* [H] */
-HIDDEN void sigbus_dispatch(int signo, struct jump *jump);     /* [H] */
-void fault_report(struct fault *fault); /* [H] at most once a fault */
+HIDDEN void sigbus_entry(int signo, siginfo_t *info, void *uc); /* [H] entry-*.S */
+HIDDEN void sigbus_dispatch(int signo, struct jump *jump);     /* [H] by entry-*.S, for each signal */
+HIDDEN void sigbus_returned(int unused, struct jump *jump);    /* [H] by the restorer */
 
-/* A call of an owner's handler, in the caller's frame (call.c). */
-struct call {
-	uint64_t cookie;
-	struct call *outer;
-	const struct disposition *handler; /* NULL: a callback of the C API */
-	bool declined;
-	void *unwind[5]; /* __builtin_setjmp() */
-};
-struct call *call_live(void); /* [H] the innermost call that is still on the stack, or NULL */
-/* What sigaction() inside of the live call put in place, NULL: nothing. [H] */
-const struct disposition *call_placed(void);
-void call_place(const struct disposition *disposition); /* [H] */
-bool chained_handler_is_live(void); /* [H] a handler that chain jumped into is still on the stack */
+/*
+ * What the kernel is told to return to from our handler, and so from a handler of the program that we
+ * jumped to: it ends the record of that handler (fault/running.h), then does what the C library's
+ * own restorer does. Between the two addresses, the last one included, lies all that can be returned to.
+ */
+extern HIDDEN char sigbus_restorer[], sigbus_restorer_end[];
 
-struct chain_target {
-	const struct disposition *disposition;
-	int signo;
-	uint64_t mask; /* of the thread at delivery */
-};
-void *chain_jump(const struct chain_target *target, struct jump *jump); /* [H] */
-void chain_reset(int signo, const struct disposition *handler); /* [H] SA_RESETHAND at delivery */
-/* Moves the kernel's frame to the interrupted stack if the handler may not use the alternate one. [H] */
-bool frame_move(const struct disposition *handler, struct jump *jump);
+static inline bool is_restorer(uintptr_t address)
+{
+	return address - (uintptr_t)sigbus_restorer <=
+	       (uintptr_t)sigbus_restorer_end - (uintptr_t)sigbus_restorer;
+}
 
 /* ---- guarded-copy.c ---- */
 

@@ -50,7 +50,7 @@ static void undo(struct handover handover)
 	if (!handover.active)
 		return;
 	if (handover.ignored)
-		disposition_rearm();
+		disposition_hide_ignored();
 	mask_swap(SIG_SETMASK, handover.mask);
 	errno = saved_errno;
 }
@@ -204,7 +204,7 @@ static int spawn(spawn_function next, pid_t *pid, const char *file,
 	ignored = disposition_show_ignored();
 	result = next(pid, file, actions, with_mask(attributes, &copy), arguments, environment);
 	if (ignored)
-		disposition_rearm();
+		disposition_hide_ignored();
 	return result;
 }
 
@@ -224,13 +224,33 @@ EXPORT int posix_spawnp(pid_t *restrict pid, const char *restrict file,
 	return spawn(next()->posix_spawnp, pid, file, actions, attributes, arguments, environment);
 }
 
-EXPORT int system(const char *command)
+/*
+ * Waiting for the command is a cancellation point. What <pthread.h> makes of the two macros is the C
+ * library's own; under another one these are missing, and nothing is ever handed over.
+ */
+#pragma weak __pthread_register_cancel
+#pragma weak __pthread_unregister_cancel
+#pragma weak __pthread_unwind_next
+
+static void undo_cancelled(void *handover)
+{
+	undo(*(const struct handover *)handover);
+}
+
+static int system_cancellable(const char *command)
 {
 	struct handover handover = begin();
-	int result = next()->system(command);
+	int result;
 
-	undo(handover);
+	pthread_cleanup_push(undo_cancelled, &handover);
+	result = next()->system(command);
+	pthread_cleanup_pop(1);
 	return result;
+}
+
+EXPORT int system(const char *command)
+{
+	return active ? system_cancellable(command) : next()->system(command);
 }
 
 EXPORT FILE *popen(const char *command, const char *mode)

@@ -11,7 +11,10 @@
 #include <string.h>
 #include "base/base.h"
 #include "base/syscall.h"
+#include "fault/actions.h"
 #include "fault/fault.h"
+#include "fault/running.h"
+#include "fault/statement.h"
 #include "kernel/mask.h"
 #include "kernel/next.h"
 #include "kernel/process.h"
@@ -74,7 +77,7 @@ static int set_ours(int signo, const struct sigaction *new, struct sigaction *ol
 			return -1;
 		}
 	}
-	before = disposition_set(signo, wanted, caller);
+	before = statement_make(signo, wanted, caller);
 	if (old)
 		to_sigaction(before, old);
 	return 0;
@@ -175,49 +178,6 @@ EXPORT sighandler_t __sysv_signal(int signo, sighandler_t handler)
 			      : next()->sysv_signal(signo, handler);
 }
 
-/* BSD's, which only programs that were linked long ago can still call. */
-struct sigvec {
-	sighandler_t handler;
-	int mask, flags;
-};
-enum { SV_ONSTACK_ = 1, SV_INTERRUPT_ = 2, SV_RESETHAND_ = 4 };
-
-static struct sigaction from_sigvec(const struct sigvec *vector)
-{
-	struct sigaction action = {.sa_handler = vector->handler};
-
-	mask_set_word(&action.sa_mask, (uint32_t)vector->mask);
-	action.sa_flags = (vector->flags & SV_ONSTACK_ ? SA_ONSTACK : 0) |
-			  (vector->flags & SV_INTERRUPT_ ? 0 : SA_RESTART) |
-			  (vector->flags & SV_RESETHAND_ ? (int)SA_RESETHAND : 0);
-	return action;
-}
-
-static struct sigvec to_sigvec(const struct sigaction *action)
-{
-	return (struct sigvec){.handler = action->sa_handler,
-		.mask = (int)mask_word(&action->sa_mask),
-		.flags = (action->sa_flags & SA_ONSTACK ? SV_ONSTACK_ : 0) |
-			 (action->sa_flags & SA_RESTART ? 0 : SV_INTERRUPT_) |
-			 (action->sa_flags & (int)SA_RESETHAND ? SV_RESETHAND_ : 0)};
-}
-
-EXPORT int sigvec(int signo, const struct sigvec *new, struct sigvec *old)
-{
-	struct sigaction action, before;
-	int result;
-
-	if (new)
-		action = from_sigvec(new);
-	if (is_ours(signo))
-		result = set_ours(signo, new ? &action : NULL, &before, CALLER);
-	else
-		result = set_other(signo, new ? &action : NULL, &before);
-	if (result == 0 && old)
-		*old = to_sigvec(&before);
-	return result;
-}
-
 /* ---- System V: sigset and friends ---- */
 
 static uint64_t block_virtually(int how, int signo, uint64_t *before)
@@ -227,6 +187,8 @@ static uint64_t block_virtually(int how, int signo, uint64_t *before)
 				: mask_to_kernel(SIGNAL_BIT(signo));
 
 	*before = mask_from_kernel(mask_swap(how, bits));
+	if (unlikely(running_watch))
+		ask_unblocked();
 	return *before & SIGNAL_BIT(signo);
 }
 
@@ -312,6 +274,8 @@ static int change_mask(int (*next)(int, const sigset_t *, sigset_t *), int how, 
 	result = next(how, new ? &copy : NULL, old);
 	if (result == 0 && old)
 		mask_set_word(old, mask_from_kernel(mask_word(old)));
+	if (unlikely(running_watch) && result == 0 && new)
+		ask_unblocked();
 	return result;
 }
 
@@ -326,10 +290,17 @@ EXPORT int pthread_sigmask(int how, const sigset_t *restrict new, sigset_t *rest
 		      : next()->pthread_sigmask(how, new, old);
 }
 
+static bool is_asked(void)
+{
+	const struct running *running = running_now(STACK_POINTER());
+
+	return running && running->how != RUNNING_JUMPED;
+}
+
 /* In a handler that we called this is its way to decline; it must reach this thread (see sent.c). */
 EXPORT int kill(pid_t pid, int signo)
 {
-	if (active && signo == SIGBUS && call_live() && pid == (pid_t)SYS_0(SYS_getpid)) {
+	if (active && signo == SIGBUS && is_asked() && pid == (pid_t)SYS_0(SYS_getpid)) {
 		SYS_3(SYS_tgkill, pid, SYS_0(SYS_gettid), signo);
 		return 0;
 	}

@@ -254,6 +254,17 @@ const char *fs_alias(const char *type, unsigned i)
 	return strcmp(type, "nfs4") == 0 ? "nfs" : NULL;
 }
 
+bool fs_is_served(const char *type)
+{
+	static const char *const types[] = {
+		"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "afs", "virtiofs", "lustre", "coda"};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcmp(type, types[i]) == 0)
+			return true;
+	return text_starts(type, "fuse");
+}
+
 /* ---- space ---- */
 
 /* Their statfs() adds up what is in memory: no I/O that could hang, no lock held over I/O. */

@@ -89,6 +89,7 @@ const char *fs_type(
 	const struct vma *vma, struct mount_reader *reader, char *buffer, size_t size);
 /* A file in memory on the kernel's own mount: a memfd, or shared anonymous memory. [H] */
 bool fs_is_internal(const struct vma *vma);
+bool fs_is_served(const char *type); /* [H] who looks at a page there may wait for a server */
 /* The i-th name by which rules know the type, or NULL when there are no more. [H] */
 const char *fs_alias(const char *type, unsigned i);
 /* What this process can still get there: local file systems with a limit only, else false. [H] */

@@ -10,9 +10,11 @@
 #include <stdio.h>
 #include <sys/select.h>
 #include <sys/types.h>
+#include <sys/ucontext.h>
 #include "base/base.h"
 
 struct epoll_event;
+struct __jmp_buf_tag;
 #define SPAWN_PARAMETERS                                                                           \
 	(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,     \
 		char *const *, char *const *)
@@ -50,6 +52,12 @@ struct epoll_event;
 	X(int, siginterrupt, (int, int))                                                           \
 	X(int, sigprocmask, (int, const sigset_t *, sigset_t *))                                   \
 	X(int, pthread_sigmask, (int, const sigset_t *, sigset_t *))                               \
+	X(void, longjmp, (struct __jmp_buf_tag *, int))                                            \
+	X(void, _longjmp, (struct __jmp_buf_tag *, int))                                           \
+	X(void, siglongjmp, (struct __jmp_buf_tag *, int))                                         \
+	X(void, __longjmp_chk, (struct __jmp_buf_tag *, int))                                      \
+	X(int, setcontext, (const ucontext_t *))                                                   \
+	X(int, swapcontext, (ucontext_t *, const ucontext_t *))                                    \
 	X(int, kill, (pid_t, int))                                                                 \
 	X(int, sigpending, (sigset_t *))                                                           \
 	X(int, sigsuspend, (const sigset_t *))                                                     \

@@ -18,6 +18,7 @@ extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void), voi
 	__attribute__((weak));
 
 struct process_state *process_state;
+__thread unsigned running_watch __attribute__((tls_model("initial-exec")));
 
 /* Set by start/init.c, before active is. */
 bool active;

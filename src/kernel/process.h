@@ -10,6 +10,7 @@
 
 #define SCRATCH_SLOTS 64 /* no memory is spent on one that was never taken */
 #define STASH_SLOTS 64
+#define STACKS 16 /* see fault/stacks.h */
 
 #define LOCKS 64       /* of ranges: state_lock() */
 #define API_LOCK LOCKS /* of who adds or removes ranges: see api-range.c */
@@ -64,6 +65,8 @@ struct process_state {
 	_Atomic uint32_t writers_in, writers_out;
 	_Atomic uint32_t writers_lost; /* writers_in when those who are in did not leave in time */
 	_Atomic uint32_t scratch_busy[SCRATCH_SLOTS]; /* see scratch_get() */
+	_Atomic uint32_t stack_busy[STACKS];
+	_Atomic int showing_ignored; /* threads that execute something: see disposition_show_ignored() */
 	struct stash stash[STASH_SLOTS];
 	struct callbacks callbacks[CALLBACK_SLOTS];
 	struct counters counters;
@@ -78,6 +81,12 @@ int process_init(void (*forked)(void)); /* what a fork child has to do */
 /* Not our own: a vfork() or clone(CLONE_VM) child, which must not change what it shares. */
 bool process_is_borrowed(void); /* [H] */
 void *arena_allocate(size_t size); /* [H] zeroed, never freed; NULL: no memory */
+
+/*
+ * Of this thread. Bit 0 to 7: handlers of the program that run because of us, as far as known
+ * (fault/running.h); bit 8: it is on a stack of ours (fault/stacks.h). 0: nothing to look at.
+ */
+extern HIDDEN __thread unsigned running_watch __attribute__((tls_model("initial-exec")));
 
 extern bool active;              /* false: dormant (SIGBUS_ONLY), or nothing works: only pass on */
 extern const char *program_name; /* base name of what was executed */

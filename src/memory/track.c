@@ -18,7 +18,6 @@
 #include "memory/memory.h"
 #include "owner/owner.h"
 #include "policy/policy.h"
-#include "signal/disposition.h"
 #include "table/record.h"
 #include "table/table.h"
 
@@ -38,8 +37,6 @@ static bool is_sane(uintptr_t start, size_t size)
 
 static struct range_cut begin(uintptr_t start, size_t size)
 {
-	if (unlikely(atomic_load_explicit(&disposition_disarmed, memory_order_relaxed)))
-		disposition_rearm(); /* a page came back just before its loss was fatal */
 	if (!is_sane(start, size))
 		return (struct range_cut){0};
 	return range_cut(start, whole_pages(size));

@@ -86,7 +86,7 @@ static inline struct owner *owner_by_id(unsigned id)
 }
 
 unsigned owner_allocate(void); /* 0: the table is full */
-unsigned owner_end(void); /* [H] ids in use are below it */
+unsigned owner_end(void); /* ids in use are below it */
 void owner_drop_unloaded(void); /* after dlclose() */
 
 /* ---- event.c ---- */

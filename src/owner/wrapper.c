@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unwind.h>
 #include "base/glob.h"
-#include "fault/fault.h"
+#include "kernel/process.h"
 #include "owner/owner.h"
 
 #define FRAMES_MAX 24
@@ -99,7 +99,7 @@ uintptr_t wrapper_caller(uintptr_t caller)
 	int saved_errno = errno;
 
 	/* Not in our handlers: the fault may have come at an instruction that cannot be unwound. */
-	if (call_live() || chained_handler_is_live())
+	if (running_watch)
 		return caller;
 	if (wanted)
 		pthread_once(&loaded, load_unwinder);

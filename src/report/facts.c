@@ -124,6 +124,11 @@ bool fault_is_fatal(const struct fault *fault)
 	return action && (!strcmp(action, "default") || !strcmp(action, "abort"));
 }
 
+bool fault_is_answer(const struct fault *fault)
+{
+	return fault->told && fault->declined_by;
+}
+
 const char *fact_access(const struct fault *fault)
 {
 	if (fault->write)

@@ -33,7 +33,7 @@ static bool add_event(struct text *text, const struct fault *fault)
 		[EVENT_REFUSED] = "refused",
 		[EVENT_RECOVERED] = "recovered"};
 
-	text_add(text, names[fault->event]);
+	text_add(text, fault_is_answer(fault) ? "answer" : names[fault->event]);
 	return true;
 }
 

@@ -29,6 +29,8 @@ bool fault_has_file(const struct fault *fault); /* a loss, or a mapping that was
 unsigned fault_owner(const struct fault *fault);
 bool fault_has_sender(const struct fault *fault);
 bool fault_is_fatal(const struct fault *fault);
+/* The line is about what followed when a handler that was told of had declined. */
+bool fault_is_answer(const struct fault *fault);
 bool frame_place(struct text *text, const struct backtrace *trace, unsigned i);
 bool frame_symbol(struct text *text, const struct backtrace *trace, unsigned i);
 

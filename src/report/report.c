@@ -129,14 +129,31 @@ static void tell(const struct fault *fault)
 	release_scratch(scratch, mask);
 }
 
-/* Once a fault, with what is known of it then. */
-static void tally(struct fault *fault)
+/* What was found before a handler was asked; afterwards nothing there may tell. */
+static void keep_cause(struct fault *fault)
 {
 	const struct loss *loss = &fault->page->loss;
 
+	if (!fault->page->asked)
+		return;
+	fault->cause = loss->cause;
+	memcpy(fault->fs, loss->fs, sizeof(fault->fs));
+}
+
+/* Once a fault, with what is known of it then. */
+static void tally(struct fault *fault)
+{
+	keep_cause(fault);
 	if (!fault->tallied && process_state)
-		tally_add(&process_state->tally, fault->action, cause_name(loss->cause), loss->fs);
+		tally_add(&process_state->tally, fault->action, cause_name(fault->cause), fault->fs);
 	fault->tallied = true;
+}
+
+void report_answered(struct fault *fault)
+{
+	fault->action = "owner";
+	tally(fault);
+	counter_add(&counters()->owner_answered, 1);
 }
 
 /* Nothing was replaced, so it is not too late. */
@@ -151,6 +168,7 @@ static APART void look_and_tell(struct fault *fault)
 	fault->page = &page_unknown;
 }
 
+/* The first line tells the fault, a second one only what became of it when a handler had declined. */
 void report_fault(struct fault *fault)
 {
 	if (!report_is_due(fault))
@@ -159,6 +177,7 @@ void report_fault(struct fault *fault)
 		look_and_tell(fault);
 	else
 		tell(fault);
+	fault->told = true;
 }
 
 /* ---- counting ---- */
@@ -178,8 +197,6 @@ static void count_fault(struct fault *fault)
 	if (process_state)
 		atomic_store_explicit(
 			&process_state->last_fault, fault->address, memory_order_relaxed);
-	if (!is_tallied_later(fault))
-		tally(fault);
 	counter_add(&count->faults, 1);
 	if (!fault->range.range)
 		counter_add(&count->untracked, 1);
@@ -200,21 +217,24 @@ static void count_pages(const struct fault *fault)
 		counter_add(&count->repaired_ranges, 1);
 }
 
-/* An answer that is not the last one (wait) comes before another one for the same fault. */
+/*
+ * For each outcome of a fault, of which there may be several: a handler that was asked and declined, or
+ * a wait in vain, comes before another one. Whether a handler answers is counted when it has.
+ */
 void report_count(struct fault *fault)
 {
 	struct counters *count = counters();
 
-	if (fault->reported)
-		return;
 	if (!fault->sent && !fault->counted)
 		count_fault(fault);
 	fault->counted = true;
+	if (!strcmp(fault->action, "owner"))
+		keep_cause(fault); /* whether it answers is not known yet */
+	else if (!fault->sent && !is_tallied_later(fault))
+		tally(fault);
 	count_pages(fault);
 	if (fault_is_fatal(fault))
 		counter_add(&count->fatal, 1);
-	else if (!strcmp(fault->action, "owner"))
-		counter_add(&count->owner_answered, 1);
 	else if (!strcmp(fault->action, "chain"))
 		counter_add(&count->chained, 1);
 }

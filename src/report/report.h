@@ -9,7 +9,7 @@
 #include <limits.h>
 #include "rules/fault.h"
 
-void report_fault(struct fault *fault); /* [H] */
+void report_fault(struct fault *fault); /* [H] a line, if one is due: then fault->told is set */
 bool report_is_due(const struct fault *fault); /* [H] */
 /*
  * Asks the kernel about the page, if there will be a report: to be called before anything is
@@ -20,9 +20,9 @@ void report_look(struct fault *fault, struct page_facts *page);
 /* The end of a long path tells more than its beginning. */
 void page_keep_path(struct page_facts *page, const char *path);
 extern const struct page_facts page_unknown; /* before anybody looked */
-/*
- * Counts a fault, reported or not: to be called for each answer, before fault->reported is set. [H]
- */
+/* The handler, or callback, that was asked has answered. [H] */
+void report_answered(struct fault *fault);
+/* Counts a fault and what became of it, reported or not. [H] */
 void report_count(struct fault *fault);
 void report_summary(void);       /* at the end of the process, if anything was not told */
 /* One line of ours that is not about a fault (bad policy, start). No "\n". */

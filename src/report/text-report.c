@@ -10,6 +10,7 @@
 #include "kernel/process.h"
 #include "policy/policy.h"
 #include "report/backtrace.h"
+#include "owner/owner.h"
 #include "report/formats.h"
 #include "rules/fault.h"
 #include "rules/rules.h"
@@ -213,9 +214,7 @@ static void add_outcome(struct text *text, const struct fault *fault)
 
 	if (fault->event == EVENT_REFUSED)
 		text_add(text, "reserve: refused");
-	else if (!strcmp(action, "owner"))
-		add_handler(text, "answered by ", fault->handler);
-	else if (!strcmp(action, "chain"))
+	else if (!strcmp(action, "owner") || !strcmp(action, "chain"))
 		add_handler(text, "handed to ", fault->handler);
 	else if (!strcmp(action, "default"))
 		text_add(text, "no handler answered: killed by SIGBUS");
@@ -254,8 +253,30 @@ static void add_frame(struct text *text, const struct backtrace *trace, unsigned
 
 /* ---- the line, and a line for each frame ---- */
 
+/* The fault is told already; of one that ends the process it is said once more which. */
+static void add_answer(struct text *text, const struct fault *fault)
+{
+	const char *object;
+	uintptr_t offset;
+
+	text_add(text, "handler of ");
+	fact_name(text, object_at(fault->declined_by, &object, &offset) ? object : "no object");
+	text_add(text, " declined: ");
+	add_outcome(text, fault);
+	if (!fault_is_fatal(fault))
+		return;
+	text_add(text, "; page of ");
+	add_memory(text, fault);
+	text_add(text, " at ");
+	text_hex(text, fault->address);
+}
+
 void report_line(struct text *text, const struct fault *fault)
 {
+	if (fault_is_answer(fault)) {
+		add_answer(text, fault);
+		return;
+	}
 	add_thread(text, fault->event == EVENT_REFUSED ? "mapping refused" : "SIGBUS");
 	if (fault->event == EVENT_REFUSED) {
 		add_refusal(text, fault);

@@ -20,6 +20,16 @@ struct page_facts {
 	struct loss loss;
 };
 
+struct disposition;
+
+/* What a handler that declined has set: it takes effect if nobody answers before "chain". */
+struct given_up {
+	const struct disposition *placed; /* NULL: nothing */
+	unsigned owner;			  /* of that handler */
+	bool was_program;		  /* the handler was the program's action */
+	bool foreign;			  /* another object's code set it */
+};
+
 /* What a report is about. */
 enum event {
 	EVENT_FAULT,	 /* a page was lost, or a SIGBUS sent */
@@ -45,10 +55,12 @@ struct fault {
 	unsigned owner;          /* EVENT_REFUSED: who asked */
 	size_t wanted;           /* EVENT_REFUSED: bytes */
 	const struct page_facts *page; /* never NULL; see report_look() */
-	bool reported, counted, noted, tallied;
-	const struct disposition *declined; /* the handler that did */
-	const struct disposition *placed;   /* what it put in its place, or NULL */
-	_Atomic bool *left;                 /* to be set if the handler leaves by siglongjmp() */
+	uint8_t cause;		 /* enum cause, and the file system: what was found first */
+	char fs[sizeof(((struct loss *)0)->fs)];
+	bool counted, noted, tallied;
+	bool told;	       /* in a line, not only counted */
+	uintptr_t declined_by; /* the handler that was asked last, and declined; 0: what it did is told */
+	struct given_up given_up;
 };
 
 #endif

@@ -12,8 +12,6 @@
 #include <errno.h>
 #include <string.h>
 #include "base/syscall.h"
-#include "signal/pending.h"
-#include "fault/fault.h"
 #include "kernel/mask.h"
 #include "kernel/next.h"
 #include "kernel/process.h"
@@ -33,10 +31,11 @@ struct kernel_sigaction {
 
 static _Atomic(const struct disposition *) interned[INTERN_BUCKETS];
 static _Atomic(const struct disposition *) current[2]; /* SIGBUS, shadow */
-static void *entry; /* of our handler: what the kernel has */
-static struct kernel_sigaction ours; /* with the C library's restorer, learned once */
+static void *entry; /* of our handler, and what it returns to: what the kernel has */
+static void (*restorer)(void);
+static struct kernel_sigaction library; /* as the C library installs: its restorer, learned once */
 static _Atomic uint64_t real_flags;
-_Atomic bool disposition_disarmed;
+static _Atomic int dying; /* the process that is about to die of a signal: a vfork() child has our memory */
 
 static const struct disposition *find(const struct disposition *head, const struct disposition *wanted)
 {
@@ -89,7 +88,7 @@ static int flags_of(int signo)
 /* SA_RESTART is decided by the kernel before any handler runs: the real flag follows the virtual. */
 static uint64_t flags_for(int signo, const struct disposition *disposition)
 {
-	uint64_t flags = (uint64_t)flags_of(signo) | disposition_restorer_flag();
+	uint64_t flags = (uint64_t)flags_of(signo) | SA_RESTORER_;
 	bool is_handler = disposition->handler != SIG_DFL && disposition->handler != SIG_IGN;
 
 	if (!is_handler || (disposition->flags & SA_RESTART))
@@ -97,12 +96,13 @@ static uint64_t flags_for(int signo, const struct disposition *disposition)
 	return flags;
 }
 
-static void install(int signo, uint64_t flags)
+static long install(int signo, uint64_t flags)
 {
-	struct kernel_sigaction action = ours;
+	struct kernel_sigaction action = {.handler = entry,
+		.flags = flags,
+		.restorer = restorer};
 
-	action.flags = flags;
-	kernel_action(signo, &action, NULL);
+	return kernel_action(signo, &action, NULL);
 }
 
 static void follow_restart(int signo, const struct disposition *disposition)
@@ -115,26 +115,47 @@ static void follow_restart(int signo, const struct disposition *disposition)
 	install(SIGBUS, flags);
 }
 
+static bool is_ours(const struct kernel_sigaction *action)
+{
+	return action->handler == entry &&
+	       action->restorer == restorer;
+}
+
+bool disposition_is_ours(const struct disposition *disposition)
+{
+	return disposition->handler == entry;
+}
+
+/* By us, not by the program: the process is about to die, or to execute another program. */
+static bool is_our_doing(const struct kernel_sigaction *found)
+{
+	if (found->handler == SIG_IGN && atomic_load(&process_state->showing_ignored) &&
+		disposition_now(SIGBUS)->handler == SIG_IGN)
+		return true;
+	return found->handler == SIG_DFL && atomic_load(&dying) &&
+	       atomic_load(&dying) == (int)SYS_0(SYS_getpid);
+}
+
 /* dlmopen(), RTLD_DEEPBIND and raw system calls go past us: take what they put in our place. */
-static void adopt_displaced(int signo)
+void disposition_adopt(int signo)
 {
 	struct kernel_sigaction found;
 	const struct disposition *disposition;
 
-	if (kernel_action(signo, NULL, &found) < 0 || found.handler == entry)
+	if (kernel_action(signo, NULL, &found) < 0 || is_ours(&found) ||
+		(signo == SIGBUS && is_our_doing(&found)))
 		return;
-	if (signo == SIGBUS && atomic_load(&disposition_disarmed)) {
-		disposition_rearm();
-		return;
+	if (found.handler != entry) {
+		disposition = disposition_intern(found.handler, found.flags, found.mask);
+		if (!disposition)
+			return;
+		atomic_store(&current[signo != SIGBUS], disposition);
+		if (signo == SIGBUS)
+			handlers_update(disposition, NULL, (uintptr_t)found.handler);
 	}
-	disposition = disposition_intern(found.handler, found.flags, found.mask);
-	if (!disposition)
-		return;
-	atomic_store(&current[signo != SIGBUS], disposition);
-	if (signo == SIGBUS)
-		handlers_update(disposition, NULL, (uintptr_t)found.handler);
-	install(signo, signo == SIGBUS ? atomic_load(&real_flags) : flags_for(signo, disposition));
-	follow_restart(signo, disposition);
+	install(signo, signo == SIGBUS ? atomic_load(&real_flags)
+				       : flags_for(signo, disposition_now(signo)));
+	follow_restart(signo, disposition_now(signo));
 }
 
 _Atomic(const struct disposition *) const *disposition_inspect(void)
@@ -155,68 +176,98 @@ bool disposition_replace(int signo, const struct disposition *old, const struct 
 	return true;
 }
 
-const struct disposition *disposition_set(int signo, const struct disposition *new, uintptr_t caller)
+void disposition_count(const struct disposition *disposition)
 {
-	const struct disposition *old;
+	atomic_fetch_add_explicit(&((struct disposition *)disposition)->installed, 1, memory_order_relaxed);
+}
 
-	/* Inside our call of an owner's handler: part of how it answers this one fault. */
-	if (signo == SIGBUS && call_live()) {
-		old = call_placed() ? call_placed() : disposition_now(SIGBUS);
-		if (new)
-			call_place(new);
-		return old;
-	}
-	adopt_displaced(signo);
-	/* Ours is what a raw query shows: who puts it back wants what is there already. */
-	if (!new || new->handler == entry)
-		return disposition_now(signo);
-	old = atomic_exchange(&current[signo != SIGBUS], new);
+const struct disposition *disposition_exchange(int signo, const struct disposition *new)
+{
+	const struct disposition *old = atomic_exchange(&current[signo != SIGBUS], new);
+
+	disposition_count(new);
 	follow_restart(signo, new);
-	if (new->handler == SIG_IGN && signo == SIGBUS)
-		pending_discard();
-	if (signo == SIGBUS && !chained_handler_is_live())
-		handlers_update(new, old, caller);
 	return old;
 }
 
-/* async-signal-safe; the caller returns from the signal handler right after it. */
-void disposition_die(int signo)
+bool disposition_set(int signo, const struct disposition *new, const struct disposition **old)
 {
-	struct kernel_sigaction fatal = ours;
+	disposition_adopt(signo);
+	/* Ours is what a raw query shows: who puts it back wants what is there already. */
+	if (!new || new->handler == entry) {
+		*old = disposition_now(signo);
+		return false;
+	}
+	*old = disposition_exchange(signo, new);
+	return true;
+}
 
+/*
+ * The default action and a return to the instruction would not be final: the page may be back by
+ * then. So the siginfo is queued to the thread itself, and taken when the return unblocks it. A
+ * filter may refuse that; then the fault comes again.
+ */
+static void die_of_queued(int signo, siginfo_t *info, ucontext_t *uc, int pid)
+{
+	struct kernel_sigaction fatal = library;
+
+	mask_swap(SIG_BLOCK, SIGNAL_BIT(signo));
 	fatal.handler = SIG_DFL;
 	fatal.flags = disposition_restorer_flag();
 	if (signo == SIGBUS)
-		atomic_store(&disposition_disarmed, true);
+		atomic_store(&dying, pid);
 	kernel_action(signo, &fatal, NULL);
+	mask_set_word(&uc->uc_sigmask, mask_word(&uc->uc_sigmask) & ~SIGNAL_BIT(signo));
+	if (SYS_4(SYS_rt_tgsigqueueinfo, pid, SYS_0(SYS_gettid), signo, info) < 0 &&
+		info->si_code <= 0)
+		SYS_3(SYS_tgkill, pid, SYS_0(SYS_gettid), signo);
 }
 
-void disposition_rearm(void)
+/*
+ * The first process of a name space ends by a fault that it has blocked only. Should the page be
+ * back by then, it lives, with everything armed, and this thread unprotected until it unblocks SIGBUS.
+ */
+void disposition_die(int signo, siginfo_t *info, ucontext_t *uc)
 {
-	atomic_store(&disposition_disarmed, false);
-	install(SIGBUS, atomic_load(&real_flags));
+	int pid = (int)SYS_0(SYS_getpid);
+
+	if (pid == 1 && signo == SIGBUS && info->si_code > 0)
+		mask_set_word(&uc->uc_sigmask, mask_word(&uc->uc_sigmask) | SIGNAL_BIT(SIGBUS));
+	else
+		die_of_queued(signo, info, uc, pid);
 }
 
 uint64_t disposition_restorer_flag(void)
 {
-	return ours.flags & SA_RESTORER_;
+	return library.flags & SA_RESTORER_;
 }
 
 void (*disposition_restorer(const struct disposition *disposition))(void)
 {
-	return disposition->flags & SA_RESTORER_ ? ours.restorer : NULL;
+	return disposition->flags & SA_RESTORER_ ? library.restorer : NULL;
 }
 
-/* For a program that is about to be executed. False: there is nothing to take back. */
 bool disposition_show_ignored(void)
 {
-	struct kernel_sigaction ignored = ours, found;
+	struct kernel_sigaction ignored = library, found;
 
 	if (disposition_now(SIGBUS)->handler != SIG_IGN ||
-		kernel_action(SIGBUS, NULL, &found) < 0 || found.handler != entry)
+		kernel_action(SIGBUS, NULL, &found) < 0 ||
+		(!is_ours(&found) && !is_our_doing(&found)))
 		return false;
+	if (!process_is_borrowed()) /* a vfork() child has a table of actions of its own */
+		atomic_fetch_add(&process_state->showing_ignored, 1);
 	ignored.handler = SIG_IGN;
-	return kernel_action(SIGBUS, &ignored, NULL) == 0;
+	ignored.flags = disposition_restorer_flag();
+	kernel_action(SIGBUS, &ignored, NULL);
+	return true;
+}
+
+/* The last one of several takes it back. */
+void disposition_hide_ignored(void)
+{
+	if (process_is_borrowed() || atomic_fetch_sub(&process_state->showing_ignored, 1) == 1)
+		install(SIGBUS, atomic_load(&real_flags));
 }
 
 /* A handler that is there already (another preload's) becomes the program's. */
@@ -232,36 +283,34 @@ static bool adopt_first(int signo)
 	return disposition;
 }
 
-/*
- * Installs through the C library once, so that the kernel has its restorer: debuggers and unwinders
- * know that one.
- */
+/* Installs through the C library once, to learn its restorer: a query goes on showing that one. */
 static int take(int signo)
 {
 	struct sigaction action = {.sa_sigaction = entry,
 		.sa_flags = flags_of(signo) | SA_RESTART};
 	struct sigaction replaced;
 
-	if (real.sigaction(signo, &action, &replaced) != 0 || kernel_action(signo, NULL, &ours) < 0)
+	if (real.sigaction(signo, &action, &replaced) != 0 || kernel_action(signo, NULL, &library) < 0)
 		return -EINVAL;
-	if (ours.handler == entry)
-		return 0;
+	if (library.handler == entry)
+		return install(signo, (uint64_t)library.flags | SA_RESTORER_) < 0 ? -EINVAL : 0;
 	/* Another copy of us was here first, and took ours for the program's. */
 	real.sigaction(signo, &replaced, NULL);
 	return -EBUSY;
 }
 
 /* What may be lacking is asked for before anything is installed: it would stay, and we be inactive. */
-int disposition_init(void *our_handler)
+int disposition_init(void *our_handler, void (*our_restorer)(void))
 {
 	const struct disposition *found;
 
 	entry = our_handler;
+	restorer = our_restorer;
 	if (!adopt_first(shadow_signal) || !adopt_first(SIGBUS))
 		return -ENOMEM;
 	if (take(shadow_signal) < 0 || take(SIGBUS) < 0)
 		return -EBUSY;
-	atomic_store(&real_flags, ours.flags);
+	atomic_store(&real_flags, library.flags | SA_RESTORER_);
 	found = disposition_now(SIGBUS);
 	follow_restart(SIGBUS, found);
 	handlers_update(found, NULL, (uintptr_t)found->handler);

@@ -156,6 +156,24 @@ static inline bool frame_is_after_syscall(const ucontext_t *uc)
 	return instruction == SYSCALL_INSTRUCTION;
 }
 
+/* The thread was in a system call that sent this signal, so it is the thread that sent it. */
+static inline bool frame_is_sender(const ucontext_t *uc, int signo, int tid)
+{
+	const unsigned long long *value = uc->uc_mcontext.regs;
+	uint64_t number = value[NUMBER_REGISTER];
+
+	switch (number) {
+	case SYS_kill:
+	case SYS_rt_sigqueueinfo:
+	case SYS_pidfd_send_signal:
+		return (int)value[1] == signo;
+	case SYS_tgkill:
+	case SYS_rt_tgsigqueueinfo:
+		return (int)value[1] == tid && (int)value[2] == signo;
+	}
+	return false;
+}
+
 static inline bool is_alignment_fault(uint64_t syndrome)
 {
 	unsigned class = syndrome_class(syndrome);
@@ -197,6 +215,19 @@ static inline bool frame_is_whole(const struct jump *jump)
 	       jump->record - (uintptr_t)(jump->uc + 1) < FRAME_SIZE_MAX;
 }
 
+/* What the handler returns to. */
+static inline uintptr_t frame_return(const struct jump *jump)
+{
+	return jump->restorer;
+}
+
+/* The parts of a frame that is whole. */
+static inline void frame_parts(struct jump *jump)
+{
+	jump->uc = (ucontext_t *)(jump->frame + KERNEL_UCONTEXT_OFFSET);
+	jump->info = (siginfo_t *)jump->frame;
+}
+
 /* The kernel wants the extra records just behind the others, and has their address there. */
 static inline void frame_copy_below(struct jump *jump, uintptr_t sp)
 {
@@ -205,13 +236,12 @@ static inline void frame_copy_below(struct jump *jump, uintptr_t sp)
 	struct _aarch64_ctx *extra;
 
 	memcpy((void *)frame, (void *)jump->frame, size);
-	jump->uc = (ucontext_t *)(frame + KERNEL_UCONTEXT_OFFSET);
-	jump->info = (siginfo_t *)frame;
-	extra = frame_record(jump->uc, EXTRA_MAGIC);
+	jump->record += frame - jump->frame;
+	extra = frame_record((ucontext_t *)(frame + KERNEL_UCONTEXT_OFFSET), EXTRA_MAGIC);
 	if (extra)
 		((struct extra_context *)extra)->datap += frame - jump->frame;
-	jump->record += frame - jump->frame;
 	jump->frame = frame;
+	frame_parts(jump);
 }
 
 #endif

@@ -115,6 +115,26 @@ static inline bool frame_is_after_syscall(const ucontext_t *uc)
 	return instruction == SYSCALL_INSTRUCTION;
 }
 
+/* A system call that sends: kill() and its kin have the signal second, tgkill() and its kin third. */
+#if defined(__x86_64__)
+#define REGISTER_SECOND REG_RSI
+#define REGISTER_THIRD REG_RDX
+#else
+#define REGISTER_SECOND REG_ECX
+#define REGISTER_THIRD REG_EDX
+#endif
+
+/* The thread was in a system call that sent this signal, so it is the thread that sent it. */
+static inline bool frame_is_sender(const ucontext_t *uc, int signo, int tid)
+{
+	const greg_t *value = uc->uc_mcontext.gregs;
+
+	if ((int)value[REGISTER_SECOND] != signo &&
+		((int)value[REGISTER_SECOND] != tid || (int)value[REGISTER_THIRD] != signo))
+		return false;
+	return frame_is_after_syscall(uc);
+}
+
 static inline bool is_in_page(uintptr_t address, const void *other)
 {
 	return (address & PAGE_MASK) == ((uintptr_t)other & PAGE_MASK);
@@ -149,6 +169,19 @@ static inline bool frame_is_whole(const struct jump *jump)
 	return (uintptr_t)jump->uc == jump->frame + KERNEL_UCONTEXT_OFFSET;
 }
 
+/* What the handler returns to. */
+static inline uintptr_t frame_return(const struct jump *jump)
+{
+	return *(const uintptr_t *)jump->frame;
+}
+
+/* The parts of a frame that is whole. */
+static inline void frame_parts(struct jump *jump)
+{
+	jump->uc = (ucontext_t *)(jump->frame + KERNEL_UCONTEXT_OFFSET);
+	jump->info = (siginfo_t *)(jump->frame + KERNEL_SIGINFO_OFFSET);
+}
+
 static inline size_t xstate_size(const void *xstate)
 {
 	uint32_t reserved[2];
@@ -170,11 +203,10 @@ static inline void frame_copy_below(struct jump *jump, uintptr_t sp)
 
 	memcpy((void *)new_xstate, xstate, size);
 	memcpy((void *)frame, (void *)jump->frame, KERNEL_FRAME_SIZE);
-	jump->uc = (ucontext_t *)(frame + KERNEL_UCONTEXT_OFFSET);
-	jump->info = (siginfo_t *)(frame + KERNEL_SIGINFO_OFFSET);
+	jump->frame = frame;
+	frame_parts(jump);
 	if (xstate)
 		jump->uc->uc_mcontext.fpregs = (void *)new_xstate;
-	jump->frame = frame;
 }
 
 #endif

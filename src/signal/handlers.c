@@ -71,11 +71,35 @@ static void add_handler(struct owner *owner, const struct disposition *dispositi
 	} while (!atomic_compare_exchange_weak(&owner->handlers, &head, cell));
 }
 
-static unsigned owner_of_handler(void *handler, unsigned caller)
+unsigned owner_of_handler(const void *handler, unsigned caller)
 {
 	unsigned id = owner_at((uintptr_t)handler);
 
 	return id && !owner_by_id(id)->is_system ? id : caller;
+}
+
+/* libjsig and the like forward: it was the owner of what is there who called them. */
+unsigned owner_of_statement(uintptr_t caller_address, const struct disposition *before)
+{
+	unsigned caller = owner_at(caller_address);
+
+	if (owner_by_id(caller)->is_wrapper && before)
+		caller = owner_of_handler(before->handler, caller);
+	return caller;
+}
+
+void handlers_add(unsigned id, const struct disposition *disposition)
+{
+	if (unlikely(atomic_load(&disposition->owner) != id))
+		atomic_store(&((struct disposition *)disposition)->owner, id);
+	if (id && !owner_by_id(id)->is_system)
+		add_handler(owner_by_id(id), disposition);
+}
+
+void handlers_end(unsigned id)
+{
+	if (id && !owner_by_id(id)->is_system)
+		atomic_store(&owner_by_id(id)->handlers, NULL);
 }
 
 /*
@@ -86,30 +110,12 @@ static unsigned owner_of_handler(void *handler, unsigned caller)
 void handlers_update(const struct disposition *disposition, const struct disposition *before,
 	uintptr_t caller_address)
 {
-	unsigned caller = owner_at(caller_address);
-	unsigned id;
+	unsigned caller = owner_of_statement(caller_address, before), id = 0;
 
-	/* libjsig and the like forward: it was the owner of what is there who called them. */
-	if (owner_by_id(caller)->is_wrapper && before)
-		caller = owner_of_handler(before->handler, caller);
-	if (disposition->handler == SIG_DFL || disposition->handler == SIG_IGN)
-		id = 0;
-	else
+	if (disposition->handler != SIG_DFL && disposition->handler != SIG_IGN)
 		id = owner_of_handler(disposition->handler, caller);
-	if (id && !owner_by_id(id)->is_system)
-		add_handler(owner_by_id(id), disposition);
-	if (caller && id != caller && !owner_by_id(caller)->is_system)
-		atomic_store(&owner_by_id(caller)->handlers, NULL);
-}
-
-void handlers_forget(const struct disposition *disposition)
-{
-	unsigned count = owner_end();
-
-	for (unsigned id = 1; id < count; id++) {
-		struct handler_cell *head = atomic_load(&owner_by_id(id)->handlers);
-
-		if (head && head->disposition == disposition)
-			atomic_compare_exchange_strong(&owner_by_id(id)->handlers, &head, head->rest);
-	}
+	if (id)
+		handlers_add(id, disposition);
+	if (id != caller)
+		handlers_end(caller);
 }

@@ -13,8 +13,9 @@
 #include "base/glob.h"
 #include "base/syscall.h"
 #include "base/text.h"
-#include "fault/call.h"
 #include "fault/fault.h"
+#include "fault/stacks.h"
+#include "hooks/departures.h"
 #include "kernel/kernel.h"
 #include "kernel/mask.h"
 #include "kernel/next.h"
@@ -213,7 +214,9 @@ static enum inspect_state start(void)
 	if (shadow_signal < 0)
 		return INSPECT_NO_SIGNAL;
 	mask_init();
-	error = disposition_init((void *)sigbus_entry);
+	departures_init();
+	stacks_init();
+	error = disposition_init((void *)sigbus_entry, (void (*)(void))sigbus_restorer);
 	if (error)
 		return error == -ENOMEM ? INSPECT_NO_SPACE : INSPECT_SIGNAL_TAKEN;
 	active = true;
@@ -321,6 +324,5 @@ __attribute__((destructor)) static void unload(void)
 {
 	if (!active)
 		return;
-	call_flush();
 	report_summary();
 }

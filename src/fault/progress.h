@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * No progress, no loop: what a thread remembers of its last fault. The same fault again - the same
+ * instruction and registers, page, mapping and version of it - goes on behind the step that was tried.
+ * All [H].
+ */
+#ifndef SIGBUS_PROGRESS_H
+#define SIGBUS_PROGRESS_H
+
+#include "rules/fault.h"
+#include "signal/disposition.h"
+
+/* The step was tried; called after it, for a repair makes a new version. */
+void progress_note(const struct fault *fault, uint32_t step);
+uintptr_t progress_registers(void); /* what registers_hash() said of the last one */
+/* It was answered, or the thread went elsewhere: the next one is a new fault. */
+void progress_forget(void);
+/* Where the rule goes on. */
+uint32_t progress_first_step(const struct fault *fault);
+
+/* The handler that was asked in that step declined the fault. */
+void progress_declined(
+	const struct fault *fault, uint32_t step, const struct disposition *handler);
+bool progress_has_declined(const struct fault *fault, const struct disposition *handler);
+/* The same, and it was not installed again since. */
+bool progress_is_skipped(const struct fault *fault, const struct disposition *handler);
+
+/* Fatal, but the page is there: true twice for the same fault, for who looks and who accesses may disagree. */
+bool progress_spares(const struct fault *fault);
+
+/* The last fault, for the report of a signal that a handler raised because of it; NULL: none. */
+const struct fault *progress_last(int *code);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stacks of our own, for threads whose alternate stack is just large enough for the kernel's frame.
+ * Called by entry-*.S; all but the last ones on that small stack.
+ */
+#ifndef SIGBUS_STACKS_H
+#define SIGBUS_STACKS_H
+
+#include <signal.h>
+#include "base/base.h"
+#include "signal/frame.h"
+
+void stacks_init(void);
+HIDDEN uintptr_t stack_take(void); /* [H] its end; 0: all are in use, and were so for a second */
+HIDDEN void stack_put(void); /* [H] */
+HIDDEN void stack_lacks(int signo, struct jump *jump); /* [H] */
+/* On the stack that was taken. [H] */
+HIDDEN void stack_enter(void);
+HIDDEN void stack_leave(void); /* [H] */
+/* The thread leaves for another stack pointer; if it was on a stack of ours, that is free again. */
+void stack_left(uintptr_t target);
+
+#endif

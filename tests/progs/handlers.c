@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * handlers CASE [HOW]: the ways in which a handler is left, what it does to SIGBUS meanwhile, and
+ * where it runs. Each case prints what came out; what it is bare is the measure.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#define PAGE ((size_t)4096)
+#define SAY(text) ((void)!write(1, text, sizeof(text) - 1))
+
+static const char *how;
+static sigjmp_buf environment;
+static ucontext_t outside;
+static volatile int calls;
+
+static int is(const char *what)
+{
+	return strcmp(how, what) == 0;
+}
+
+/* A mapping of its own file, whose pages are lost. */
+static char *lose(size_t pages)
+{
+	int fd = memfd_create("lost", 0);
+	char *memory;
+
+	if (ftruncate(fd, (off_t)(pages * PAGE)) != 0)
+		exit(99);
+	memory = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (ftruncate(fd, 0) != 0)
+		exit(99);
+	close(fd);
+	return memory;
+}
+
+static void touch(volatile char *at)
+{
+	(void)*at;
+}
+
+static void repair(const siginfo_t *info)
+{
+	mmap((void *)((uintptr_t)info->si_addr & ~(PAGE - 1)), PAGE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+static void install_in(void (*handler)(int, siginfo_t *, void *), int flags, const sigset_t *mask)
+{
+	struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | flags};
+
+	if (mask)
+		action.sa_mask = *mask;
+	sigaction(SIGBUS, &action, NULL);
+}
+
+static void install(void (*handler)(int, siginfo_t *, void *), int flags)
+{
+	install_in(handler, flags, NULL);
+}
+
+static void use_alternate(size_t size)
+{
+	stack_t stack = {.ss_sp = mmap(NULL, size, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+		.ss_size = size};
+
+	if (sigaltstack(&stack, NULL) != 0)
+		exit(77);
+}
+
+/* ---- leaving ---- */
+
+/* By any of the ways that there are. */
+static void leave(int signo, siginfo_t *info, void *uc)
+{
+	static ucontext_t here;
+
+	(void)signo, (void)info, (void)uc;
+	calls++;
+	if (is("siglongjmp"))
+		siglongjmp(environment, 1);
+	if (is("longjmp"))
+		longjmp(environment, 1);
+	if (is("_longjmp"))
+		_longjmp(environment, 1);
+	if (is("setcontext"))
+		setcontext(&outside);
+	if (is("swapcontext"))
+		swapcontext(&here, &outside);
+	_exit(98);
+}
+
+/* True: the access was left. */
+static __attribute__((noinline)) int touch_or_leave(char *at)
+{
+	volatile int left = 0;
+
+	if (is("setcontext") || is("swapcontext")) {
+		getcontext(&outside);
+		if (!left++)
+			touch(at);
+		return 1;
+	}
+	if (!sigsetjmp(environment, 1))
+		touch(at);
+	else
+		left = 1;
+	return left;
+}
+
+/* Nine files are lost, one after the other, always at the same depth of the stack. */
+static void departures(void)
+{
+	install(leave, 0);
+	for (volatile int i = 0; i < 9; i++)
+		touch_or_leave(lose(1));
+	printf("left %d times\n", calls);
+}
+
+static __attribute__((noinline)) void use(char *buffer)
+{
+	__asm__ volatile("" : : "r"(buffer) : "memory");
+}
+
+/* Below the frame that the handler had, which nobody has written over: "action" or "raise" there. */
+static __attribute__((noinline)) void go_deeper(const char *what)
+{
+	char large[100000];
+
+	use(large);
+	if (!strcmp(what, "action"))
+		signal(SIGBUS, SIG_DFL);
+	raise(SIGBUS);
+	use(large);
+	SAY("raise() returned\n");
+}
+
+static void stale(const char *what)
+{
+	install(leave, SA_NODEFER);
+	touch_or_leave(lose(1));
+	printf("left\n");
+	fflush(stdout);
+	install(is("longjmp") ? leave : leave, 0);
+	if (!sigsetjmp(environment, 1))
+		go_deeper(what);
+	printf("calls %d\n", calls);
+}
+
+static ucontext_t main_context, upper, lower;
+static char *stacks, *lost;
+#define STACK ((size_t)64 << 10)
+
+static void in_upper(void)
+{
+	install(leave, 0);
+	touch_or_leave(lost);
+	SAY("the upper coroutine ends\n");
+}
+
+static void in_lower(void)
+{
+	struct sigaction old;
+
+	sigaction(SIGBUS, NULL, &old);
+	install(leave, 0);
+	touch_or_leave(lost);
+	SAY("the lower coroutine ends\n");
+}
+
+static void start_on(ucontext_t *context, char *stack, void (*function)(void))
+{
+	getcontext(context);
+	context->uc_stack.ss_sp = stack;
+	context->uc_stack.ss_size = STACK;
+	context->uc_link = &main_context;
+	makecontext(context, function, 0);
+	swapcontext(&main_context, context);
+}
+
+/* The stack on which a handler was left is gone; another one is below it. */
+static void coroutine(void)
+{
+	lost = lose(1);
+	stacks = mmap(NULL, 2 * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	start_on(&upper, stacks + STACK, in_upper);
+	munmap(stacks + STACK, STACK);
+	start_on(&lower, stacks, in_lower);
+	printf("calls %d\n", calls);
+}
+
+/* ---- out of the handler's context, and back: perhaps in another thread ---- */
+
+static ucontext_t in_handler, in_main;
+
+static void swap_out(int signo, siginfo_t *info, void *uc)
+{
+	(void)uc;
+	calls++;
+	swapcontext(&in_handler, &in_main);
+	signal(signo, SIG_DFL); /* by now outside of any handler, as far as anybody can know */
+	repair(info);
+}
+
+static void touch_on_coroutine(void)
+{
+	touch(lost);
+	SAY("the access is done\n");
+}
+
+static void *resume(void *unused)
+{
+	ucontext_t here;
+
+	(void)unused;
+	upper.uc_link = NULL;
+	if (is("thread")) {
+		in_main = main_context; /* not used any more */
+		swapcontext(&here, &in_handler);
+	}
+	return NULL;
+}
+
+static void swapped(void)
+{
+	struct sigaction old;
+	pthread_t thread;
+
+	lost = lose(1);
+	install(swap_out, 0);
+	stacks = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	getcontext(&upper);
+	upper.uc_stack.ss_sp = stacks;
+	upper.uc_stack.ss_size = STACK;
+	upper.uc_link = &main_context;
+	makecontext(&upper, touch_on_coroutine, 0);
+	getcontext(&main_context);
+	if (calls) {
+		printf("calls %d\n", calls);
+		return;
+	}
+	swapcontext(&in_main, &upper);
+	sigaction(SIGBUS, NULL, &old);
+	printf("swapped out, %s\n", old.sa_sigaction == swap_out ? "installed" : "?");
+	fflush(stdout);
+	if (is("thread")) {
+		pthread_create(&thread, NULL, resume, NULL);
+		pthread_join(thread, NULL);
+		exit(0);
+	}
+	setcontext(&in_handler);
+}
+
+/* ---- ending the thread or the process ---- */
+
+static void end(int signo, siginfo_t *info, void *uc)
+{
+	static volatile int returned;
+
+	(void)signo, (void)uc;
+	if (is("later") && !returned++) {
+		repair(info);
+		return;
+	}
+	if (is("abort") || is("later"))
+		abort();
+	if (is("_exit"))
+		_exit(3);
+	if (is("exit"))
+		exit(3);
+	if (is("kill"))
+		kill(getpid(), SIGKILL);
+	if (is("exec"))
+		execl("/bin/sh", "sh", "-c", "exit 3", NULL);
+	if (is("pthread_exit"))
+		pthread_exit(NULL);
+	alarm(1);
+	pause();
+}
+
+static void *touch_twice(void *at)
+{
+	touch(at);
+	touch((char *)at + PAGE);
+	return NULL;
+}
+
+static void ends(void)
+{
+	pthread_t thread;
+
+	install(end, 0);
+	pthread_create(&thread, NULL, touch_twice, lose(2));
+	pthread_join(thread, NULL);
+	if (is("pthread_exit"))
+		touch_or_leave(lose(1));
+}
+
+/* The handler is left by the end of a child that shares our memory, thread-local memory too. */
+static void borrowed(void)
+{
+	struct sigaction old;
+	pid_t child;
+
+	install(end, 0);
+	how = "_exit";
+	lost = lose(1);
+	child = vfork();
+	if (child == 0) {
+		touch(lost);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	go_deeper("action");
+	sigaction(SIGBUS, NULL, &old);
+}
+
+/* ---- what a handler's calls mean ---- */
+
+static volatile int staged;
+static char *many;
+
+static void second(int signo, siginfo_t *info, void *uc)
+{
+	(void)signo, (void)info, (void)uc;
+	SAY("second\n");
+	_exit(3);
+}
+
+static void first(int signo, siginfo_t *info, void *uc)
+{
+	(void)info, (void)uc;
+	SAY("first\n");
+	if (calls++ > 2)
+		_exit(9);
+	if (!staged) {
+		if (strstr(how, "cede"))
+			signal(signo, SIG_DFL);
+		else
+			install(second, SA_NODEFER);
+		staged = 1;
+	}
+	if (strstr(how, "same"))
+		touch(many);
+	if (strstr(how, "other"))
+		touch(many + PAGE);
+	if (strstr(how, "thread"))
+		for (;;)
+			pause();
+}
+
+static void *touch_when_staged(void *unused)
+{
+	while (!staged)
+		sched_yield();
+	touch(many + 2 * PAGE);
+	return unused;
+}
+
+static void stages(void)
+{
+	pthread_t thread;
+
+	many = lose(3);
+	install(first, strstr(how, "deferred") ? 0 : SA_NODEFER);
+	if (strstr(how, "thread"))
+		pthread_create(&thread, NULL, touch_when_staged, NULL);
+	touch(many);
+	SAY("went on\n");
+}
+
+/* Declines as libraries do. HOW: words of alternate, onstack, nodefer, unblock, relse, plain. */
+static struct sigaction saved;
+
+static void decline(int signo, siginfo_t *info, void *uc)
+{
+	sigset_t set;
+
+	(void)info, (void)uc;
+	sigemptyset(&set);
+	sigaddset(&set, signo);
+	if (strstr(how, "unblock"))
+		sigprocmask(SIG_UNBLOCK, &set, NULL);
+	if (strstr(how, "pthread"))
+		pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	if (!strstr(how, "plain"))
+		sigaction(signo, &saved, NULL);
+	raise(signo);
+	if (strstr(how, "late"))
+		sigprocmask(SIG_UNBLOCK, &set, NULL);
+	SAY("behind raise()\n");
+	if (strstr(how, "abort"))
+		abort();
+}
+
+static void declines(void)
+{
+	struct sigaction action = {.sa_sigaction = decline, .sa_flags = SA_SIGINFO};
+
+	if (strstr(how, "alternate"))
+		use_alternate(65536);
+	if (strstr(how, "onstack"))
+		action.sa_flags |= SA_ONSTACK;
+	if (strstr(how, "nodefer"))
+		action.sa_flags |= SA_NODEFER;
+	if (strstr(how, "full"))
+		sigfillset(&action.sa_mask);
+	sigaction(SIGBUS, &action, &saved);
+	lost = lose(1);
+	printf("read %d\n", *(volatile char *)lost);
+	sigaction(SIGBUS, NULL, &action);
+	printf("action %s\n", action.sa_sigaction == decline ? "installed" : "default");
+}
+
+/* One that was pending before the handler ran is no raise() of it. */
+static void unblock_and_repair(int signo, siginfo_t *info, void *uc)
+{
+	sigset_t set;
+
+	(void)uc;
+	if (info->si_code <= 0) {
+		SAY("sent\n");
+		return;
+	}
+	SAY("fault\n");
+	sigemptyset(&set);
+	sigaddset(&set, signo);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	SAY("unblocked\n");
+	repair(info);
+}
+
+static void pending_before(void)
+{
+	sigset_t set;
+
+	lost = lose(1);
+	install(unblock_and_repair, 0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGBUS);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	raise(SIGBUS);
+	touch(lost);
+	SAY("end\n");
+}
+
+/* ---- how often, and where ---- */
+
+static volatile int patience;
+static int patient_file;
+
+static void wait_for_it(int signo, siginfo_t *info, void *uc)
+{
+	(void)signo, (void)info, (void)uc;
+	if (++calls == patience && ftruncate(patient_file, (off_t)PAGE) != 0)
+		_exit(99);
+}
+
+static void patient(void)
+{
+	char *memory;
+
+	patience = atoi(how);
+	patient_file = memfd_create("patient", 0);
+	memory = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, patient_file, 0);
+	install(wait_for_it, 0);
+	touch(memory);
+	printf("tries %d\n", calls);
+}
+
+/* An alternate stack of HOW bytes is large enough for the kernel; what is below it is other data. */
+static void small_stack(const char *who)
+{
+	size_t size = (size_t)atoi(how);
+	char *memory = mmap(NULL, 5 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	stack_t stack = {.ss_sp = memory + 2 * PAGE, .ss_size = size};
+	int written = 0;
+
+	memset(memory, 0x5a, 2 * PAGE);
+	if (sigaltstack(&stack, NULL) != 0)
+		exit(77);
+	how = "siglongjmp";
+	install(leave, strcmp(who, "onstack") == 0 ? SA_ONSTACK : 0);
+	for (volatile int i = 0; i < 20; i++)
+		touch_or_leave(lose(1));
+	sigaltstack(NULL, &stack);
+	for (size_t i = 0; i < 2 * PAGE; i++)
+		written += memory[i] != 0x5a;
+	printf("%d bytes written, left %d times, stack %s\n", written, calls,
+		stack.ss_sp == memory + 2 * PAGE && !stack.ss_flags ? "in place" : "gone");
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	how = argc > 2 ? argv[2] : "";
+	setvbuf(stdout, NULL, _IONBF, 0);
+	if (!strcmp(name, "departures"))
+		departures();
+	else if (!strcmp(name, "stale"))
+		stale(argc > 3 ? argv[3] : "action");
+	else if (!strcmp(name, "coroutine"))
+		coroutine();
+	else if (!strcmp(name, "swapped"))
+		swapped();
+	else if (!strcmp(name, "ends"))
+		ends();
+	else if (!strcmp(name, "borrowed"))
+		borrowed();
+	else if (!strcmp(name, "stages"))
+		stages();
+	else if (!strcmp(name, "declines"))
+		declines();
+	else if (!strcmp(name, "pending"))
+		pending_before();
+	else if (!strcmp(name, "patient"))
+		patient();
+	else if (!strcmp(name, "small"))
+		small_stack(argc > 3 ? argv[3] : "");
+	else
+		return 2;
+	return 0;
+}
