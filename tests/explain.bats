@@ -283,6 +283,36 @@ END
     [[ ${output//$'\n'/ } == *"is not aligned as that instruction needs it."* ]]
 }
 
+# As libwayland's does: the core has the second signal, the stack the first.
+@test "explain: a handler that hands the signal on" {
+    [[ $(uname -m) == x86_64 ]] || skip "not on this machine"
+    printf '%s\n' '#include <fcntl.h>' '#include <signal.h>' '#include <sys/mman.h>' \
+        '#include <unistd.h>' 'static void hand_on(int n) { signal(n, SIG_DFL);' \
+        'if (access("now", F_OK) == 0) { sigset_t s; sigemptyset(&s); sigprocmask(SIG_SETMASK, &s, 0); }' \
+        'raise(n); }' \
+        '__attribute__((noinline)) int touch(volatile char *p) { return *p + 1; }' \
+        'int main(void) { int fd = open("short", O_RDWR | O_CREAT, 0600); signal(SIGBUS, hand_on);' \
+        'return touch(mmap(0, 4096, PROT_READ, MAP_SHARED, fd, 0)); }' >user.c
+    "$CC" -g -O0 -o user user.c
+    # The second one comes when the handler returns; then while it runs.
+    for _ in 1 2; do
+        core_of ./user
+        assert_json '[.access,.cause,.path,.symbol,.policy]' \
+            "[\"read\",\"truncated\",\"$PWD/short\",\"touch\",\"path:$PWD/short=zero\"]"
+        : >now
+    done
+    explain core
+    [[ ${output//$'\n'/ } == *"Its own handler did not answer and sent the signal again."* ]]
+    assert_output --partial "(a signal)"
+}
+
+@test "explain: broken memory" {
+    core_of pages open:memfd size:4 map:4,shared,rw forge:2,ar
+    assert_json '[.code,.cause,.policy]' '["BUS_MCEERR_AR","hwpoison",null]'
+    explain core
+    [[ ${output//$'\n'/ } == *"The cause is hwpoison."*"what was in that memory is lost"* ]]
+}
+
 @test "explain: of many threads, the one that was hit" {
     core_of pages "open:$PWD/file" "${lost_half[@]}" thread read:5
     assert_json '[.pid != .tid, (.touched_by | test("^pages[+]0x"))] | all' true
@@ -401,7 +431,7 @@ fake_coredumpctl() { # SHELL COMMANDS
     PATH=$PWD/bin:$PATH explain
     assert_equal "$status" 1
     assert_equal "$output" ""
-    [[ $stderr == *"coredumpctl has no core of a SIGBUS"*"sigbus-run PROGRAM"* ]]
+    [[ $stderr == *"coredumpctl has no core of a SIGBUS any more"*"sigbus-run PROGRAM"* ]]
     : >core
     PATH=$PWD/bin:$PATH explain
     [[ $stderr == *'There is a file "core" here: sigbus-explain core'* ]]

@@ -323,6 +323,21 @@ static void set_signal(struct incident *incident, const siginfo_t *signal)
 	}
 }
 
+/* Its own handler got the signal and sent it once more: what that handler got is what happened. */
+static void set_handled(struct incident *incident, const struct core *core)
+{
+	incident->sender_known = false;
+	incident->sender_pid = 0;
+	incident->handed_on = true;
+	incident->sent = false;
+	incident->misaligned = core->handled_code == BUS_ADRALN;
+	incident->code = core->handled_code ? (char *)code_name(core->handled_code) : NULL;
+	incident->access = (char *)core->handled_access;
+	incident->addr_known = true;
+	incident->addr = core->handled_address;
+	set_place(incident, core, core->handled_frame);
+}
+
 /* ---- where ---- */
 
 /* The kernel writes a header for each mapping, also for those of which it writes no page. */
@@ -427,13 +442,15 @@ static void explain_elf(struct incidents *incidents, struct core *core, int fd)
 		.pid = notes.status.pr_pid};
 	set_times(incident, fd);
 	set_process(incident, core, &notes);
+	add_frames(core, incident);
 	if (notes.has_signal)
 		set_signal(incident, &notes.signal);
+	if (incident->sent && incident->sender_pid == incident->pid && core->was_handled)
+		set_handled(incident, core);
 	if (incident->addr_known) {
 		set_mapping(incident, core);
 		set_file(incident, core);
 	}
-	add_frames(core, incident);
 	set_overwritten(incident, core);
 	advise(incident);
 }

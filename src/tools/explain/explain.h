@@ -11,6 +11,7 @@
 #define SIGBUS_EXPLAIN_H
 
 #include <libelf.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -55,6 +56,7 @@ struct incident {
 	pid_t pid, tid;
 	char *code; /* si_code by name, or in digits */
 	bool sent, misaligned;
+	bool handed_on; /* by the program's own handler, which got it first */
 	bool sender_known;
 	pid_t sender_pid;
 	uid_t sender_uid;
@@ -132,6 +134,12 @@ struct core {
 	const char *name;
 	Elf *elf;
 	pid_t tid; /* of the thread that got the signal */
+	/* The fault in whose handler it was, from the stack: where, how, and in which frame. */
+	bool was_handled;
+	uint64_t handled_address;
+	int handled_code; /* 0: not known, for the handler did not ask for it */
+	const char *handled_access;
+	size_t handled_frame;
 	struct segment *segment; /* by address */
 	size_t segment_count;
 	struct objects objects;
@@ -147,12 +155,15 @@ const struct object *first_of(const struct objects *objects, const struct object
  */
 char *object_place(const struct core *core, uint64_t pc, bool is_return);
 char *core_string(const struct core *core, uint64_t address); /* not escaped; NULL: not there */
+bool core_read(const struct core *core, uint64_t address, void *buffer, size_t size);
 /* Fills in what can be known of the objects from their first pages in the core. */
 void identify_objects(struct core *core);
 
 /* ---- threads.c: the stack of the thread ---- */
 
 void add_frames(struct core *core, struct incident *incident);
+/* The access was there. */
+void set_place(struct incident *incident, const struct core *core, size_t frame);
 
 /* ---- newest.c ---- */
 

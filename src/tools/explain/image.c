@@ -96,6 +96,16 @@ char *core_string(const struct core *core, uint64_t address)
 	return data->d_buf;
 }
 
+bool core_read(const struct core *core, uint64_t address, void *buffer, size_t size)
+{
+	Elf_Data *data = memory_at(core, address);
+
+	if (!data || data->d_size < size)
+		return false;
+	memcpy(buffer, data->d_buf, size);
+	return true;
+}
+
 static void find_id(Elf *elf, const GElf_Phdr *header, struct object *object)
 {
 	Elf_Data *data = elf_getdata_rawchunk(elf, (int64_t)header->p_offset, header->p_filesz,

@@ -50,8 +50,9 @@ static json_t *frames_of(const struct incident *incident)
 		const struct frame *frame = &incident->frame[i];
 
 		json_array_append_new(list,
-			json_pack("{s:o, s:o, s:o}", "pc", address(true, frame->pc), "place",
-				text(frame->place), "symbol", text(frame->symbol)));
+			json_pack("{s:o, s:o, s:o, s:b}", "pc", address(true, frame->pc), "place",
+				text(frame->place), "symbol", text(frame->symbol), "interrupted",
+				(int)frame->in_signal));
 	}
 	return list;
 }

@@ -89,7 +89,7 @@ void no_core(void)
 	const char *pattern = core_pattern();
 
 	fprintf(stderr,
-		"sigbus-explain: coredumpctl has no core of a SIGBUS, or is not installed.\n"
+		"sigbus-explain: coredumpctl has no core of a SIGBUS any more, or is not installed.\n"
 		"%s"
 		"To have one explained, now or the next time that it happens:\n"
 		"%s"

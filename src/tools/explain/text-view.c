@@ -250,6 +250,8 @@ static void tell(FILE *out, const struct incident *incident)
 		return;
 	}
 	tell_fault(out, incident);
+	if (incident->handed_on)
+		fprintf(out, " Its own handler did not answer and sent the signal again.");
 	tell_file(out, incident);
 	tell_writers(out, incident);
 	tell_causes(out, incident);

@@ -67,13 +67,125 @@ static void report_objects(Dwfl *dwfl, struct core *core)
 	dwfl_report_end(dwfl, NULL, NULL);
 }
 
-/* ---- the frames ---- */
+/* ---- a handler's signal ---- */
 
 struct walk {
-	const struct core *core;
+	struct core *core;
 	Dwfl *dwfl;
 	struct incident *incident;
+	Dwarf_Word stack; /* pointer of the frame before; 0: not known */
+#if defined(__x86_64__)
+	Dwarf_Word saved[17]; /* registers of the innermost frame, as the kernel saves them */
+#endif
 };
+
+#if defined(__x86_64__)
+/*
+ * What the kernel puts on the stack for a handler: the return address, struct ucontext with the
+ * registers, and the siginfo_t, if the handler asked for one. The registers are in the order of struct
+ * sigcontext, here by the numbers that DWARF has for them; the last one is the program counter.
+ */
+#define CONTEXT_REGISTERS 40
+#define CONTEXT_ERROR (CONTEXT_REGISTERS + 19 * 8) /* of the page fault, then its trap's number */
+#define CONTEXT_TRAP (CONTEXT_REGISTERS + 20 * 8)
+#define CONTEXT_ADDRESS (CONTEXT_REGISTERS + 22 * 8)
+#define CONTEXT_SIGNAL 304
+#define CONTEXT_SIZE (CONTEXT_SIGNAL + sizeof(siginfo_t))
+#define TRAP_PAGE_FAULT 14
+#define ERROR_WRITE 2
+#define ERROR_FETCH 16
+#define STACK_POINTER 7
+#define FRAME_REACH 16384 /* a frame with all that a processor has to be saved is smaller */
+static const unsigned saved_order[16] = {8, 9, 10, 11, 12, 13, 14, 15, 5, 4, 6, 3, 1, 0, 2, 7};
+
+static uint64_t word_of(const char *context, size_t offset)
+{
+	uint64_t word;
+
+	memcpy(&word, context + offset, sizeof(word));
+	return word;
+}
+
+static bool take_handled(struct walk *walk, const char *context, size_t frame)
+{
+	struct core *core = walk->core;
+	uint64_t error = word_of(context, CONTEXT_ERROR);
+	siginfo_t info;
+
+	if (word_of(context, CONTEXT_TRAP) != TRAP_PAGE_FAULT)
+		return false;
+	memcpy(&info, context + CONTEXT_SIGNAL, sizeof(info));
+	core->was_handled = true;
+	core->handled_address = word_of(context, CONTEXT_ADDRESS);
+	if (info.si_signo == SIGBUS && !info.si_errno && info.si_code >= BUS_ADRALN &&
+		info.si_code <= BUS_MCEERR_AO &&
+		(uintptr_t)info.si_addr == core->handled_address)
+		core->handled_code = info.si_code;
+	core->handled_access = error & ERROR_WRITE   ? "written"
+			       : error & ERROR_FETCH ? "executed"
+						     : "read";
+	core->handled_frame = frame;
+	return true;
+}
+
+/* The handler runs: the frame that it interrupted comes next. */
+static void find_running(struct walk *walk)
+{
+	char context[CONTEXT_SIZE];
+
+	if (!walk->core->was_handled && walk->stack &&
+		core_read(walk->core, walk->stack, context, sizeof(context)))
+		take_handled(walk, context, walk->incident->frame_count);
+}
+
+/*
+ * The handler has returned, and then came the signal that it had raised: nothing has run in between,
+ * so its frame is as it was, below the stack. It is known by all registers that were saved in it.
+ */
+static void find_returned(struct walk *walk)
+{
+	static char below[FRAME_REACH];
+	Dwarf_Word stack = walk->saved[15];
+
+	if (walk->core->was_handled || stack < sizeof(below) ||
+		!core_read(walk->core, stack - sizeof(below), below, sizeof(below)))
+		return;
+	for (size_t at = 0; at + CONTEXT_SIZE <= sizeof(below); at += sizeof(stack))
+		if (!memcmp(below + at + CONTEXT_REGISTERS, walk->saved, sizeof(walk->saved)) &&
+			take_handled(walk, below + at, 0))
+			return;
+}
+
+static void note_registers(struct walk *walk, Dwfl_Frame *state, Dwarf_Addr pc)
+{
+	Dwarf_Word stack;
+
+	walk->stack = dwfl_frame_reg(state, STACK_POINTER, &stack) == 0 ? stack : 0;
+	if (walk->incident->frame_count > 0)
+		return;
+	walk->saved[16] = pc;
+	for (size_t i = 0; i < 16; i++)
+		if (dwfl_frame_reg(state, saved_order[i], &walk->saved[i]) != 0)
+			walk->saved[16] = 0; /* nothing is found then */
+}
+#else
+static void find_running(struct walk *walk)
+{
+	(void)walk;
+}
+
+static void find_returned(struct walk *walk)
+{
+	(void)walk;
+}
+
+static void note_registers(struct walk *walk, Dwfl_Frame *state, Dwarf_Addr pc)
+{
+	(void)walk, (void)state, (void)pc;
+}
+#endif
+
+/* ---- the frames ---- */
 
 static char *symbol_at(Dwfl *dwfl, uint64_t address)
 {
@@ -97,6 +209,9 @@ static int add_frame(Dwfl_Frame *state, void *data)
 
 	if (!dwfl_frame_pc(state, &pc, &interrupted) || incident->frame_count == FRAMES_MAX)
 		return DWARF_CB_ABORT;
+	if (interrupted && incident->frame_count > 0)
+		find_running(walk);
+	note_registers(walk, state, pc);
 	call = pc - !interrupted; /* a return address may be that of the next function */
 	incident->frame = grow(incident->frame, incident->frame_count, sizeof(*frame));
 	frame = &incident->frame[incident->frame_count];
@@ -110,11 +225,19 @@ static int add_frame(Dwfl_Frame *state, void *data)
 
 static void walk_stack(struct core *core, Dwfl *dwfl, struct incident *incident)
 {
-	struct walk walk = {core, dwfl, incident};
+	struct walk walk = {.core = core, .dwfl = dwfl, .incident = incident};
 
 	report_objects(dwfl, core);
 	if (dwfl_core_file_attach(dwfl, core->elf) > 0)
 		dwfl_getthread_frames(dwfl, core->tid, add_frame, &walk);
+	find_returned(&walk);
+}
+
+void set_place(struct incident *incident, const struct core *core, size_t frame)
+{
+	incident->pc = incident->frame[frame].pc;
+	incident->touched_by = object_place(core, incident->pc, false);
+	incident->symbol = incident->frame[frame].symbol;
 }
 
 void add_frames(struct core *core, struct incident *incident)
@@ -127,9 +250,6 @@ void add_frames(struct core *core, struct incident *incident)
 
 	if (dwfl)
 		walk_stack(core, dwfl, incident);
-	if (!incident->frame_count)
-		return;
-	incident->pc = incident->frame[0].pc;
-	incident->touched_by = object_place(core, incident->pc, false);
-	incident->symbol = incident->frame[0].symbol;
+	if (incident->frame_count)
+		set_place(incident, core, 0);
 }
