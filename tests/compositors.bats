@@ -38,7 +38,7 @@ require() { # COMPOSITOR
 require_huge_pages() {
     [ -w "$huge_pages" ] || skip "only root can reserve huge pages"
     exec 8<"$huge_pages"
-    flock -w 20 8 || skip "another test has the huge pages"
+    flock -w "$SIGBUS_TEST_LIMIT" 8 || skip "another test has the huge pages"
     huge_pages_before=$(cat "$huge_pages")
     echo $((huge_pages_before + 4)) >"$huge_pages"
     [ "$(cat "$huge_pages")" -eq $((huge_pages_before + 4)) ] ||

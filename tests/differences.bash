@@ -11,7 +11,7 @@ run_in() { # NAME COMMAND [ARG...]
 
     mkdir -p "$file-run"
     # The shell's own words about who was killed hold a process id: they are not kept.
-    (cd "$file-run" && limited "${@:2}" >"$file" 2>&1) 2>/dev/null || status=$?
+    (cd "$file-run" && exec timeout -k 5 "$SIGBUS_TEST_LIMIT" "${@:2}" >"$file" 2>&1) 2>/dev/null || status=$?
     echo "status $status" >>"$file"
 }
 

@@ -204,7 +204,7 @@ END
 @test "explain: huge pages" {
     [ -w "$huge_pages" ] || skip "only root can reserve huge pages"
     exec 8>"${BATS_RUN_TMPDIR:-/tmp}/huge-pages.lock"
-    flock -w 20 8 || skip "another test has the huge pages"
+    flock -w "$SIGBUS_TEST_LIMIT" 8 || skip "another test has the huge pages"
     printf '%s\n' '#include <sys/mman.h>' '#include <string.h>' 'int main(void) {' \
         'char *p = mmap(0, 64 << 20, PROT_READ | PROT_WRITE,' \
         'MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1, 0);' \

@@ -291,7 +291,7 @@ END
     assert_equal "$(wc -l <later/log)" 3 # the child says nothing
 }
 
-limited() { # ULIMIT-OPTIONS PROG [ARG...]
+under_ulimit() { # ULIMIT-OPTIONS PROG [ARG...]
     cat >limited.sh <<'END'
 exec 3>&- 4>&-
 ulimit $1
@@ -302,7 +302,7 @@ END
 }
 
 @test "reports: without a free descriptor" {
-    limited "-n 4" "$PROGS/pages" "${lost_half[@]}" read:5 show
+    under_ulimit "-n 4" "$PROGS/pages" "${lost_half[@]}" read:5 show
     assert_success
     assert_lines "read 5 00" "show 0-3:= 4-7:0"
     [[ $stderr == *"page of unknown memory is lost (BUS_ADRERR, cause unknown)"* ]]
