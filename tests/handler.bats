@@ -16,6 +16,7 @@ system_calls='rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigti
     openat openat2 close read readlinkat fcntl ioctl fstat fstatfs statx faccessat sysinfo
     memfd_create write writev pwritev2 ppoll sendmsg socket prctl
     prlimit64 clone close_range execveat exit kill wait4 pipe2 dup3 capget getresuid getresgid
+    getsockopt getsockname getpeername shutdown
     sigaltstack rt_sigreturn'
 
 # Calls through pointers: to functions of the table's env, to visitors and facts that the caller

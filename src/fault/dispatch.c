@@ -90,6 +90,8 @@ static void find_range(struct fault *fault)
 		atomic_store(&process_state->writers_lost, in);
 	if (fault->range.range) {
 		fault->caller = atomic_load(&fault->range.range->caller);
+		if (!(state_flags(fault->range.state) & RANGE_REGISTERED))
+			fault->sender_count = sender_count(fault->caller);
 		fault->count = 1 + atomic_fetch_add(&fault->range.range->faults, 1);
 	}
 }

@@ -69,7 +69,7 @@ EXPORT void *mmap(void *address, size_t length, int prot, int flags, int fd, lon
 			&(struct mapping){address, length, prot, flags, fd, place}, CALLER);
 	at = real.mmap(address, length, prot, flags, fd, offset);
 	if (at != MAP_FAILED)
-		track_mapped((uintptr_t)at, length, prot, flags, CALLER);
+		track_mapped((uintptr_t)at, length, prot, flags, fd, CALLER);
 	return at;
 }
 
@@ -84,7 +84,7 @@ EXPORT void *mmap64(void *address, size_t length, int prot, int flags, int fd, o
 			&(struct mapping){address, length, prot, flags, fd, offset}, CALLER);
 	at = real.mmap64(address, length, prot, flags, fd, offset);
 	if (at != MAP_FAILED)
-		track_mapped((uintptr_t)at, length, prot, flags, CALLER);
+		track_mapped((uintptr_t)at, length, prot, flags, fd, CALLER);
 	return at;
 }
 

@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <sys/select.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/ucontext.h>
 #include "base/base.h"
@@ -26,6 +27,7 @@ struct __jmp_buf_tag;
 	X(int, __ppoll64, (struct pollfd *, nfds_t, const struct timespec *, const sigset_t *))    \
 	X(int, __pselect64,                                                                        \
 		(int, fd_set *, fd_set *, fd_set *, const struct timespec *, const sigset_t *))    \
+	X(int, __recvmmsg64, (int, struct mmsghdr *, unsigned, int, struct timespec *))            \
 	X(int, __epoll_pwait2_time64,                                                              \
 		(int, struct epoll_event *, int, const struct timespec *, const sigset_t *))
 #else
@@ -81,6 +83,13 @@ struct __jmp_buf_tag;
 	X(int, posix_spawnp, SPAWN_PARAMETERS)                                                     \
 	X(int, system, (const char *))                                                             \
 	X(FILE *, popen, (const char *, const char *))                                             \
+	X(ssize_t, recvmsg, (int, struct msghdr *, int))                                           \
+	X(int, recvmmsg, (int, struct mmsghdr *, unsigned, int, struct timespec *))                \
+	X(int, dup, (int))                                                                         \
+	X(int, dup2, (int, int))                                                                   \
+	X(int, dup3, (int, int, int))                                                              \
+	X(int, fcntl, (int, int, ...))                                                             \
+	X(int, fcntl64, (int, int, ...))                                                           \
 	TIME64_FUNCTIONS(X)                                                                        \
 	X(int, dlclose, (void *))                                                                  \
 	X(int, __libc_start_main,                                                                  \

@@ -42,7 +42,8 @@ struct stash {
 	X(untracked, "in memory that no hook had seen")                                            \
 	X(refused, "mappings refused by reserve")                                                  \
 	X(refused_untold, "refusals not reported: too many")                                       \
-	X(failed_open, "mappings that could not be tracked")
+	X(failed_open, "mappings that could not be tracked")                                       \
+	X(senders_lost, "files of which the sender could not be kept")
 
 struct counters {
 #define COUNTER_MEMBER(name, words) _Atomic uint64_t name;
@@ -69,6 +70,7 @@ struct process_state {
 	_Atomic int showing_ignored; /* threads that execute something: see disposition_show_ignored() */
 	struct stash stash[STASH_SLOTS];
 	struct callbacks callbacks[CALLBACK_SLOTS];
+	_Atomic bool is_sweeping; /* see sender.c */
 	struct counters counters;
 	struct tally tally;
 	_Atomic uintptr_t last_fault; /* its address; 0: there was none */

@@ -39,7 +39,8 @@ struct refusal {
 void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const struct mapping *mapping,
 	uintptr_t caller, struct refusal *refusal);
 /* After an mmap() that replaced nothing. */
-void track_mapped(uintptr_t start, size_t length, int prot, int flags, uintptr_t caller);
+void track_mapped(
+	uintptr_t start, size_t length, int prot, int flags, int fd, uintptr_t caller);
 /* flags: of mmap(). */
 #define mapping_is_tracked(flags) (!((flags)&MAP_ANONYMOUS) || (flags)&MAP_HUGETLB)
 int track_munmap(void *address, size_t length);

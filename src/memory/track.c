@@ -17,6 +17,7 @@
 #include "kernel/process.h"
 #include "memory/memory.h"
 #include "owner/owner.h"
+#include "owner/sender.h"
 #include "policy/policy.h"
 #include "table/record.h"
 #include "table/table.h"
@@ -92,7 +93,7 @@ static void insert(uintptr_t start, size_t size, const struct range_attributes *
 		counter_add(&counters()->failed_open, 1);
 	else
 		PROBE_MAP(start, whole_pages(size), attributes->flags,
-			owner_by_id(attributes->owner)->name, attributes->caller);
+			owner_by_id(attributes->owner)->name, sender_caller(attributes->caller));
 }
 
 void track_lost(void)
@@ -135,14 +136,19 @@ static void track_new(uintptr_t start, const struct mapping *mapping,
 	struct range_attributes attributes)
 {
 	attributes.flags |= flags_of(mapping->prot, mapping->flags);
+	if (!(mapping->flags & MAP_ANONYMOUS))
+		attributes.caller = sender_pack(mapping->fd, attributes.caller);
 	insert(start, size_of(mapping->length, mapping->flags), &attributes);
 }
 
-void track_mapped(uintptr_t start, size_t length, int prot, int flags, uintptr_t caller)
+void track_mapped(
+	uintptr_t start, size_t length, int prot, int flags, int fd, uintptr_t caller)
 {
 	struct range_attributes attributes = {.lock = -1, .flags = flags_of(prot, flags)};
 
 	attributes.owner = owner_of_caller(caller, &attributes.caller);
+	if (!(flags & MAP_ANONYMOUS))
+		attributes.caller = sender_pack(fd, attributes.caller);
 	insert(start, size_of(length, flags), &attributes);
 }
 

@@ -201,9 +201,9 @@ bool fact_mapped_by(struct text *text, const struct fault *fault)
 	if (!owner)
 		return false;
 	fact_name(text, owner_name(owner));
-	if (fault->caller && !(state_flags(fault->range.state) & RANGE_REGISTERED)) {
+	if (sender_caller(fault->caller) && !(state_flags(fault->range.state) & RANGE_REGISTERED)) {
 		text_add(text, "+");
-		text_hex(text, fault->caller);
+		text_hex(text, sender_caller(fault->caller));
 	}
 	return true;
 }

@@ -208,14 +208,46 @@ static bool add_handler(struct text *text, const struct fault *fault)
 	return fault->handler && fact_place(text, fault->handler);
 }
 
+/* Of the signal, or of the file. */
+
 static bool add_sender_pid(struct text *text, const struct fault *fault)
 {
-	return fault_has_sender(fault) && add_number(text, (uint64_t)fault->info->si_pid);
+	if (fault_has_sender(fault))
+		return add_number(text, (uint64_t)fault->info->si_pid);
+	return fault->page->sent && add_number(text, (uint64_t)fault->page->sender.pid);
+}
+
+static bool add_sender_name(struct text *text, const struct fault *fault)
+{
+	const char *name = fault->page->sender.name;
+
+	if (!fault->page->sent || !name[0])
+		return false;
+	text_escaped_bytes(text, name, strnlen(name, sizeof(fault->page->sender.name)));
+	return true;
 }
 
 static bool add_sender_uid(struct text *text, const struct fault *fault)
 {
-	return fault_has_sender(fault) && add_number(text, fault->info->si_uid);
+	if (fault_has_sender(fault))
+		return add_number(text, fault->info->si_uid);
+	return fault->page->sent && add_number(text, fault->page->sender.uid);
+}
+
+static bool add_sender_others(struct text *text, const struct fault *fault)
+{
+	if (!fault->page->sent || !fault->page->sender.others)
+		return false;
+	text_add(text, "true");
+	return true;
+}
+
+static bool add_hangup(struct text *text, const struct fault *fault)
+{
+	if (!fault->closed)
+		return false;
+	text_add(text, "true");
+	return true;
 }
 
 const struct report_field report_fields[] = {
@@ -250,7 +282,10 @@ const struct report_field report_fields[] = {
 	{"wanted", false, add_wanted},
 	{"handler", true, add_handler},
 	{"sender_pid", false, add_sender_pid},
+	{"sender_name", true, add_sender_name},
 	{"sender_uid", false, add_sender_uid},
+	{"sender_others", false, add_sender_others},
+	{"hangup", false, add_hangup},
 	{"hint", true, fact_hint},
 	{NULL, false, NULL},
 };

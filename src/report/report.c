@@ -21,6 +21,7 @@
 #include "table/table.h"
 
 #define ALWAYS_REPORTED 10
+#define ALWAYS_REPORTED_OF_SENDER 100
 
 /* While a buffer is held, nothing may run on this thread that could leave by siglongjmp(). */
 
@@ -41,12 +42,21 @@ static void release_scratch(struct scratch *scratch, uint64_t mask)
 	mask_swap(SIG_SETMASK, mask);
 }
 
-/* Of many faults in one range only each power of two is told. */
+static bool is_told(uint32_t count, uint32_t always)
+{
+	return count <= always || (count & (count - 1)) == 0;
+}
+
+/*
+ * Of many faults in one range, or in files of one sender, only each power of two is told: who floods
+ * the log does not hide the others.
+ */
 static bool is_due_by_count(const struct fault *fault)
 {
 	uint32_t count = fault->range.range ? fault->count : 1;
 
-	return count <= ALWAYS_REPORTED || (count & (count - 1)) == 0 || fault_is_fatal(fault);
+	return fault_is_fatal(fault) || (is_told(count, ALWAYS_REPORTED) &&
+						is_told(fault->sender_count, ALWAYS_REPORTED_OF_SENDER));
 }
 
 bool report_is_due(const struct fault *fault)
@@ -84,6 +94,7 @@ void report_look(struct fault *fault, struct page_facts *page)
 	if (page->known) {
 		page->loss = cause_find(fault->info, &page->vma, fault->write, &scratch->mounts);
 		page_keep_path(page, scratch->path);
+		page->sent = sender_of(fault->caller, &page->vma, &page->sender);
 	}
 	release_scratch(scratch, mask);
 }

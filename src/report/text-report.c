@@ -148,6 +148,24 @@ static void add_maker(struct text *text, const struct fault *fault)
 		add_number(text, ", fault ", fault->count, " of this range");
 }
 
+static void add_peer(struct text *text, const struct page_facts *page)
+{
+	const struct sender *sender = &page->sender;
+
+	if (!page->sent)
+		return;
+	text_add(text, "; sent by ");
+	if (sender->name[0]) {
+		text_add(text, "\"");
+		text_escaped_bytes(text, sender->name, strnlen(sender->name, sizeof(sender->name)));
+		text_add(text, "\"");
+	} else {
+		text_add(text, "unknown");
+	}
+	add_number(text, "[", (uint64_t)sender->pid, "]");
+	add_number(text, ", uid ", sender->uid, sender->others ? " and others" : "");
+}
+
 static void add_mapping(struct text *text, const struct fault *fault)
 {
 	uintptr_t start, end;
@@ -285,6 +303,7 @@ void report_line(struct text *text, const struct fault *fault)
 	} else if (fault_is_loss(fault)) {
 		add_page(text, fault);
 		add_mapping(text, fault);
+		add_peer(text, fault->page);
 	} else {
 		add_bad_access(text, fault);
 	}
@@ -292,6 +311,8 @@ void report_line(struct text *text, const struct fault *fault)
 	add_rule(text, fault);
 	add_outcome(text, fault);
 	add_hint(text, fault);
+	if (fault->closed)
+		text_add(text, "; connection closed");
 }
 
 void report_frames(struct text *text, const struct backtrace *trace, const char *before)

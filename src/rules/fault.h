@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <sys/ucontext.h>
 #include "kernel/kernel.h"
+#include "owner/sender.h"
 #include "rules/rules.h"
 #include "table/table.h"
 
@@ -18,6 +19,8 @@ struct page_facts {
 	struct vma vma;        /* but its path is here: */
 	char path[256];
 	struct loss loss;
+	bool sent; /* its file came over a socket: */
+	struct sender sender;
 };
 
 struct disposition;
@@ -51,7 +54,9 @@ struct fault {
 	unsigned pages;          /* replaced by it */
 	uintptr_t handler;       /* the code that was called or jumped to, or 0 */
 	uint32_t count;          /* faults in this range so far */
-	uint32_t caller;         /* of its record: a handler may end it before the report */
+	uint32_t caller;         /* of its record: a handler may end it before the report; see sender.h */
+	uint32_t sender_count;   /* faults so far in files of who sent this one, 0: not known */
+	bool closed;             /* its connection was: +hangup */
 	unsigned owner;          /* EVENT_REFUSED: who asked */
 	size_t wanted;           /* EVENT_REFUSED: bytes */
 	const struct page_facts *page; /* never NULL; see report_look() */

@@ -33,13 +33,16 @@ void inspect_init(void)
 			.disposition = sizeof(struct disposition),
 			.policy = sizeof(struct policy),
 			.rule = sizeof(struct rule),
-			.process_state = sizeof(struct process_state)},
+			.process_state = sizeof(struct process_state),
+			.sender_file = sizeof(struct sender_file)},
 		.program_name = &program_name,
 		.owner = owner_by_id(0),
 		.ranges = range_inspect(),
 		.policy = &policy,
 		.disposition = disposition_inspect(),
 		.process_state = &process_state,
+		.sender_chunks = sender_chunks,
+		.sender_sites = sender_sites,
 	};
 }
 

@@ -14,6 +14,7 @@
 
 #include "kernel/process.h"
 #include "owner/owner.h"
+#include "owner/sender.h"
 #include "policy/policy.h"
 #include "signal/disposition.h"
 #include "signal/handlers.h"
@@ -22,7 +23,7 @@
 #define INSPECT_NOTE_NAME "sigbus"
 #define INSPECT_NOTE 1
 #define INSPECT_MAGIC 0x7375626769735f73 /* "s_sigbus" */
-#define INSPECT_VERSION 4
+#define INSPECT_VERSION 5
 
 /* Loaded, but inactive: why, as the library and sigbus-stat say it. */
 #define INSPECT_FAILURES(X)                                                                        \
@@ -48,7 +49,7 @@ enum inspect_state {
 
 /* Of the structures behind the pointers: two builds that differ in one don't read each other. */
 struct inspect_sizes {
-	uint16_t range, owner, handler_cell, disposition, policy, rule, process_state;
+	uint16_t range, owner, handler_cell, disposition, policy, rule, process_state, sender_file;
 };
 
 struct inspect {
@@ -63,6 +64,8 @@ struct inspect {
 	const struct policy *policy;
 	_Atomic(const struct disposition *) const *disposition; /* the virtual one of SIGBUS */
 	struct process_state *const *process_state;
+	_Atomic(struct sender_file *) const *sender_chunks; /* see sender.h */
+	const _Atomic uint32_t *sender_sites;
 };
 
 void inspect_init(void);

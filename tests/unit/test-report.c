@@ -35,6 +35,17 @@ const char *owner_name(unsigned owner)
 	return owner == 7 ? "libmap\"per.so" : "unknown";
 }
 
+uint32_t sender_caller(uint32_t packed)
+{
+	return packed;
+}
+
+bool sender_of(uint32_t packed, const struct vma *vma, struct sender *sender)
+{
+	(void)packed, (void)vma, (void)sender;
+	return false;
+}
+
 /* ---- a fault ---- */
 
 static const struct rule rule = {.text = "path:/a\\,b=zero", .text_length = 15, .item = 2};
@@ -201,7 +212,8 @@ static void test_json(void)
 		"a\\\\x5c,b=zero\",\"action\":\"zero\",\"pages\":4,"
 		"\"count\":1,\"program\":\"reader\",\"access\":\"read\",\"deleted\":false,"
 		"\"file_size\":4096,\"file_size_is_bound\":false,\"fs\":null,\"free_bytes\":null,\"wanted\":null,"
-		"\"handler\":null,\"sender_pid\":null,\"sender_uid\":null,\"hint\":null}\n",
+		"\"handler\":null,\"sender_pid\":null,\"sender_name\":null,"
+		"\"sender_uid\":null,\"sender_others\":null,\"hangup\":null,\"hint\":null}\n",
 		"its facts");
 }
 
@@ -228,7 +240,7 @@ static void test_json_unknown(void)
 	info.si_pid = 12;
 	info.si_uid = 34;
 	ok(json_has(&fault, "\"code\":\"SI_USER\",\"addr\":null,\"cause\":null,\"path\":null,") &&
-			json_has(&fault, "\"sender_pid\":12,\"sender_uid\":34,"),
+			json_has(&fault, "\"sender_pid\":12,\"sender_name\":null,\"sender_uid\":34,"),
 		"a sent signal");
 }
 
@@ -322,6 +334,28 @@ static const char *journal_value(const struct text *text, const char *name)
 	return found ? found : "(none)";
 }
 
+static void test_sender(void)
+{
+	struct fault fault = lost_page();
+	struct text text = {buffer, sizeof(buffer), 0, false};
+
+	page.sent = true;
+	page.sender = (struct sender){.pid = 77, .uid = 1000, .name = "a\"\nb\xff"};
+	page.sender.others = true;
+	fault.closed = true;
+	report_text(&text, &fault, NULL);
+	is_string(strstr(buffer, "; sent by"),
+		"; sent by \"a\\x22\\x0ab\\xff\"[77], uid 1000 and others; rule path:/a\\x5c,b=zero "
+		"(item 2): zero, 4 pages; connection closed\n",
+		"who sent the file");
+	ok(json_has(&fault, "\"sender_pid\":77,"
+			    "\"sender_name\":\"a\\\\x22\\\\x0ab\\\\xff\",\"sender_uid\":1000,"
+			    "\"sender_others\":true,"
+			    "\"hangup\":true"),
+		"as JSON");
+	page.sent = false;
+}
+
 static void test_journal(void)
 {
 	struct backtrace trace = full_trace();
@@ -385,6 +419,7 @@ int main(void)
 	test_json_names();
 	test_json_cut();
 	test_backtrace();
+	test_sender();
 	test_journal();
 	test_journal_cut();
 	test_text_cut();

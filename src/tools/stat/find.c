@@ -140,7 +140,8 @@ static const struct inspect_sizes our_sizes = {.range = sizeof(struct range),
 	.disposition = sizeof(struct disposition),
 	.policy = sizeof(struct policy),
 	.rule = sizeof(struct rule),
-	.process_state = sizeof(struct process_state)};
+	.process_state = sizeof(struct process_state),
+	.sender_file = sizeof(struct sender_file)};
 
 static bool is_ours(const struct inspect *root)
 {

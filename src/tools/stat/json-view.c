@@ -158,6 +158,15 @@ static void put_range(const struct view *view, const struct range_view *range)
 	put_range_file(range);
 	put_text("owner", owner ? owner->name : NULL);
 	put_text("mapped_by", view_mapper(view, range));
+	if (range->sent) {
+		put_number("sender_pid", (uint64_t)range->sender.pid);
+		put_text("sender_name", range->sender.name[0] ? range->sender.name : NULL);
+		put_number("sender_uid", range->sender.uid);
+	} else {
+		put_null("sender_pid");
+		put_null("sender_name");
+		put_null("sender_uid");
+	}
 	put_bool("registered", range->flags & RANGE_REGISTERED);
 	put_bool("mapped", range->mapped);
 	put_number("faults", range->faults);

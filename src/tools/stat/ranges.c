@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <sys/mman.h>
 #include "base/base.h"
 #include "start/inspect.h"
@@ -200,6 +201,29 @@ static void add_to_owner(struct view *view, const struct range_view *range)
 	}
 }
 
+/* Who sent its file: as sender_of() and sender_caller() do it in the process itself. */
+static void look_at_sender(
+	struct range_view *range, const struct process *process, const struct inspect *root)
+{
+	uint32_t packed = range->caller, index = packed % SENDER_FILES;
+	const struct sender_file *chunk;
+	struct sender_file file;
+
+	if (!(packed & SENDER_SENT) || range->flags & RANGE_REGISTERED)
+		return;
+	if (!process_read(process, root->sender_sites + ((packed & ~SENDER_SENT) >> SENDER_SITE_SHIFT),
+		    &range->caller, sizeof(range->caller)))
+		range->caller = 0;
+	if (!range->map ||
+		!process_read(process, root->sender_chunks + index / SENDER_CHUNK, &chunk, sizeof(chunk)) ||
+		!process_read(process, chunk + index % SENDER_CHUNK, &file, sizeof(file)))
+		return;
+	range->sent = !(file.version & 1) && file.inode == range->map->inode &&
+		      file.device == makedev(range->map->major, range->map->minor);
+	range->sender = file.sender;
+	range->sender.name[sizeof(range->sender.name) - 1] = '\0';
+}
+
 void look_at_ranges(struct view *view, struct process *process, const struct inspect *root)
 {
 	struct maps maps;
@@ -217,6 +241,7 @@ void look_at_ranges(struct view *view, struct process *process, const struct ins
 		if (!range->map)
 			set_file_of_anchor(&process->maps, range);
 		set_replaced(&process->maps, range);
+		look_at_sender(range, process, root);
 		add_to_owner(view, range);
 	}
 }

@@ -103,6 +103,8 @@ struct range_view {
 	int64_t offset;	       /* in the file, of start */
 	uint64_t replaced;     /* pages */
 	bool replaced_known;
+	bool sent; /* its file came over a socket: */
+	struct sender sender;
 };
 
 struct file_user {

@@ -256,6 +256,10 @@ static char *owner_text(const struct view *view, const struct range_view *range)
 
 	if (!mapper)
 		return "unknown";
+	if (range->sent)
+		return format("%s, sent by %s[%d]", escape(mapper),
+			range->sender.name[0] ? escape(range->sender.name) : "unknown",
+			range->sender.pid);
 	return format(
 		"%s%s", escape(mapper), range->flags & RANGE_REGISTERED ? " (registered)" : "");
 }

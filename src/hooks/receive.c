@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* The functions by which descriptors come and are copied: who sent a file is remembered with it. */
+#define recvmmsg recvmmsg_renamed_by_headers
+#define fcntl fcntl_renamed_by_headers
+#define fcntl64 fcntl64_renamed_by_headers
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+#undef recvmmsg
+#undef fcntl
+#undef fcntl64
+#include "base/base.h"
+#include "kernel/next.h"
+#include "kernel/process.h"
+#include "owner/sender.h"
+
+EXPORT ssize_t recvmsg(int socket, struct msghdr *message, int flags)
+{
+	ssize_t result = next()->recvmsg(socket, message, flags);
+
+	if (active && result >= 0 && message->msg_controllen)
+		sender_receive(socket, message);
+	return result;
+}
+
+static int received(int socket, struct mmsghdr *messages, int count)
+{
+	for (int i = 0; active && i < count; i++)
+		if (messages[i].msg_hdr.msg_controllen)
+			sender_receive(socket, &messages[i].msg_hdr);
+	return count;
+}
+
+EXPORT int recvmmsg(int socket, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
+{
+	return received(socket, messages, next()->recvmmsg(socket, messages, count, flags, timeout));
+}
+
+#if __SIZEOF_LONG__ == 4
+EXPORT int __recvmmsg64(int socket, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
+{
+	return received(socket, messages, next()->__recvmmsg64(socket, messages, count, flags, timeout));
+}
+#endif
+
+/* ---- copies of a descriptor ---- */
+
+static int duplicated(int from, int to)
+{
+	if (active && to >= 0 && to != from)
+		sender_duplicate(from, to);
+	return to;
+}
+
+EXPORT int dup(int fd)
+{
+	return duplicated(fd, next()->dup(fd));
+}
+
+EXPORT int dup2(int fd, int number)
+{
+	return duplicated(fd, next()->dup2(fd, number));
+}
+
+EXPORT int dup3(int fd, int number, int flags)
+{
+	return duplicated(fd, next()->dup3(fd, number, flags));
+}
+
+/* The third argument is a number or a pointer, or there is none: it is handed on as it came. */
+#define FCNTL(name)                                                                                \
+	EXPORT int name(int fd, int command, ...)                                                  \
+	{                                                                                          \
+		va_list arguments;                                                                 \
+		void *argument;                                                                    \
+		int result;                                                                        \
+                                                                                                   \
+		va_start(arguments, command);                                                      \
+		argument = va_arg(arguments, void *);                                              \
+		va_end(arguments);                                                                 \
+		result = next()->name(fd, command, argument);                                      \
+		if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)                              \
+			duplicated(fd, result);                                                    \
+		return result;                                                                     \
+	}
+FCNTL(fcntl)
+FCNTL(fcntl64)
