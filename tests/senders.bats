@@ -136,3 +136,79 @@ uid=$(id -u)
     assert_output $'hostile\ntrue'
 }
 
+# ---- +hangup ----
+
+@test "senders: +hangup closes the connection once, both ways, and says so" {
+    policy='*=zero+hangup'
+    us sent client:hostile send recv map close truncate read check
+    assert_success
+    assert_lines "read 00" "closed closed"
+    [[ $stderr == *"zero, 4 pages; connection closed" ]]
+    policy='*=ones+hangup'
+    us sent client:hostile send recv map close send recv map truncate read check first read check
+    assert_success
+    assert_line "read ff"
+    assert_equal "$(grep -c 'connection closed' <<<"$stderr")" 1
+    logged json:"$BATS_TEST_TMPDIR/log" sent client:hostile send recv "${lost[@]}"
+    run json log "reports[0]['hangup']"
+    assert_output True
+}
+
+@test "senders: +hangup acts without a report, too" {
+    policy='*=zero+quiet+hangup'
+    us sent client:hostile send recv "${lost[@]}" check
+    assert_lines "read 00" "closed closed"
+    assert_reports 0
+    policy='*=zero+hangup'
+    logged off sent client:hostile send recv "${lost[@]}" check
+    assert_lines "read 00" "closed closed"
+}
+
+@test "senders: without +hangup, and for what no zeroes answered, the connection stays" {
+    us sent client:hostile send recv "${lost[@]}" check
+    assert_lines "read 00" "open open"
+    policy='*=chain+hangup'
+    us sent client:hostile send recv "${lost[@]}" check
+    assert_equal "$status" "$bus_error"
+    [[ $stderr != *"connection closed"* ]]
+}
+
+@test "senders: a connection that the program made is never touched, as to a bus" {
+    policy='*=zero+hangup'
+    for how in pair bus bound-bus; do
+        us sent "$how:bus" send recv "${lost[@]}" check
+        assert_success
+        assert_lines "read 00" "open open"
+        [[ $stderr == *"is lost"* && $stderr != *"connection closed"* ]]
+    done
+}
+
+@test "senders: +hangup ends the client that did it, nobody else" {
+    policy='*=zero+hangup'
+    us sent client:good send recv map close client:bad send recv "${lost[@]}" check first check
+    assert_success
+    assert_lines "read 00" "closed closed" "open open"
+}
+
+@test "senders: a file that did not come over a socket closes nothing" {
+    policy='*=zero+hangup'
+    us sent client:hostile send recv close own map cut-own read check
+    assert_lines "read 00" "open open"
+}
+
+@test "senders: an included text with +hangup has it in each of its rules" {
+    policy='@compositor+hangup'
+    cp "$PROGS/sent" sway
+    us ./sway client:hostile send recv "${lost[@]}" check
+    assert_lines "read 00" "closed closed"
+    echo 'program:sent = zero' >rules+x
+    policy='@./rules+x + quiet + hangup'
+    us sent client:hostile send recv "${lost[@]}" check
+    assert_lines "read 00" "closed closed"
+    assert_reports 0
+    # It holds for that text alone.
+    echo 'program:other=zero' >other
+    policy='@./other+hangup,*=zero'
+    us sent client:hostile send recv "${lost[@]}" check
+    assert_lines "read 00" "open open"
+}

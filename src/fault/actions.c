@@ -13,6 +13,7 @@
 #include "base/syscall.h"
 #include "base/tracepoints.h"
 #include "fault/fault.h"
+#include "fault/hangup.h"
 #include "fault/progress.h"
 #include "fault/statement.h"
 #include "kernel/kernel.h"
@@ -163,6 +164,9 @@ void follow_chain(struct fault *fault, uint32_t step, struct jump *jump)
 
 static bool replace_pages(struct fault *fault, uint32_t step, const struct action *action)
 {
+	struct sender sender;
+	bool is_sent = hangup_find(fault, &sender);
+
 	switch (repair(fault, action)) {
 	case ANSWER_DECLINED:
 		mask_swap(SIG_SETMASK, interrupted_mask(fault)); /* S2 */
@@ -177,6 +181,8 @@ static bool replace_pages(struct fault *fault, uint32_t step, const struct actio
 		return true;
 	}
 	progress_note(fault, step);
+	if (is_sent)
+		hangup(fault, &sender);
 	fault_report(fault);
 	return true;
 }

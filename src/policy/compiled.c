@@ -29,7 +29,8 @@ static void copy_rules(struct parser *parser, const struct preset *preset)
 			.line = from->line,
 			.match_count = from->match_count,
 			.action_count = from->action_count,
-			.quiet = from->quiet,
+			.quiet = from->quiet || parser->options.quiet,
+			.hangup = parser->options.hangup,
 			.match = match,
 			.action = action};
 		match += from->match_count;

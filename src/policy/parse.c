@@ -168,26 +168,33 @@ static int parse_include(struct parser *parser, struct span item)
 	struct span name = span_trim(item.start + 1, item.end), *text;
 	struct source source = {.name = item, .in_file = true};
 	const struct preset *preset;
+	struct policy_options options = {false, false};
 	int result;
 
 	if (parser->source != &parser->value)
 		return policy_fail_word(
 			parser, item.start, "an included text cannot include", item);
+	result = policy_take_options(parser, &name, &options);
+	if (result)
+		return result;
 	if (span_empty(name))
 		return policy_fail(parser, item.start, "no name after '@'");
 	if (parser->includes == POLICY_INCLUDES_MAX)
 		return policy_fail(parser, item.start, "too many included texts");
 	text = &parser->included[parser->includes++];
+	parser->options = options;
 	preset = find_compiled(parser, name);
 	if (preset) {
 		policy_add_compiled(parser, preset);
-		return 0;
+	} else {
+		result = text->start ? 0 : load(parser, name, text);
+		if (result)
+			return fail_load(parser, item, name, result);
+		source.text = *text;
+		result = parse_text(parser, &source);
 	}
-	result = text->start ? 0 : load(parser, name, text);
-	if (result)
-		return fail_load(parser, item, name, result);
-	source.text = *text;
-	return parse_text(parser, &source);
+	parser->options = (struct policy_options){false, false};
+	return result;
 }
 
 static int parse_item(struct parser *parser, struct span item)

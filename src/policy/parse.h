@@ -21,6 +21,11 @@ struct source {
 	bool in_file;
 };
 
+/* What a rule may end in, and the name of an included text for all of its rules. */
+struct policy_options {
+	bool quiet, hangup;
+};
+
 struct parser {
 	const struct policy_env *env;
 	struct policy_error *error;
@@ -30,6 +35,7 @@ struct parser {
 	struct rule *rule; /* the arrays are NULL while counting */
 	struct match *match;
 	struct action *action;
+	struct policy_options options; /* of the included text that is being read */
 	uint32_t includes, rules, matches, actions;
 	uint32_t keys, action_kinds;
 	uint32_t variables; /* $XDG_RUNTIME_DIR so far */
@@ -69,6 +75,8 @@ struct span policy_next_item(struct source *source);
 
 /* The rules of a preset that is compiled in, as if its text had been parsed. */
 void policy_add_compiled(struct parser *parser, const struct preset *preset);
+/* Cuts the options off the name of an included text. */
+int policy_take_options(struct parser *parser, struct span *name, struct policy_options *options);
 
 /* One item with an "=": 0, or -EINVAL with the error filled. */
 int policy_parse_rule(struct parser *parser, struct span item);

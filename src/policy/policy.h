@@ -64,7 +64,7 @@ struct rule {
 	uint32_t item; /* in SIGBUS_POLICY, 1-based, of the "@NAME" for an included rule; 0: built-in */
 	uint32_t line; /* in the included text, 1-based; 0: the rule stands in SIGBUS_POLICY itself */
 	uint8_t match_count, action_count;
-	bool quiet;
+	bool quiet, hangup;
 	const struct match *match; /* the rules of a policy share one array of each */
 	const struct action *action;
 	_Atomic uint64_t hits;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One rule: MATCH&MATCH=ACTION|ACTION+quiet. */
+/* One rule: MATCH&MATCH=ACTION|ACTION+quiet+hangup. */
 #include <errno.h>
 #include <string.h>
 #include "base/glob.h"
@@ -18,7 +18,7 @@ static const struct policy_words key_words = {&policy_keys[0].word, sizeof(polic
 static const struct policy_words action_words = {
 	&policy_actions[0].word, sizeof(policy_actions[0])};
 static const char *const strict_word[] = {"strict", NULL};
-static const char *const quiet_word[] = {"quiet", NULL};
+static const char *const option_words[] = {"quiet", "hangup", NULL};
 
 /* The first unescaped c, or the end. */
 static const char *find(const char *p, const char *end, char c)
@@ -312,17 +312,47 @@ static int parse_actions(struct parser *parser, struct rule *rule, struct span t
 	return 0;
 }
 
-/* text: "+quiet" or nothing. */
-static int parse_option(struct parser *parser, struct rule *rule, struct span text)
+static bool set_option(struct policy_options *options, struct span word)
 {
-	struct span word;
+	switch (find_word(list_of(option_words), word)) {
+	case 0:
+		return options->quiet = true;
+	case 1:
+		return options->hangup = true;
+	}
+	return false;
+}
 
-	if (span_empty(text))
-		return 0;
-	word = span_trim(text.start + 1, text.end);
-	if (find_word(list_of(quiet_word), word) < 0)
-		return policy_fail_unknown(parser, "option", word, list_of(quiet_word));
-	rule->quiet = true;
+/* text: "+quiet", "+hangup", both or nothing. */
+static int parse_options(struct parser *parser, struct policy_options *options, struct span text)
+{
+	const char *end;
+
+	for (; !span_empty(text); text.start = end) {
+		struct span word;
+
+		end = find_byte(text.start + 1, text.end, '+');
+		word = span_trim(text.start + 1, end);
+		if (!set_option(options, word))
+			return policy_fail_unknown(parser, "option", word, list_of(option_words));
+	}
+	return 0;
+}
+
+/* A preset's name has no "+", a file's may. */
+int policy_take_options(struct parser *parser, struct span *name, struct policy_options *options)
+{
+	const char *plus = find_byte(name->start, name->end, '+');
+
+	if (!memchr(name->start, '/', span_length(*name))) {
+		struct span text = {plus, name->end};
+
+		*name = span_trim(name->start, plus);
+		return parse_options(parser, options, text);
+	}
+	while ((plus = memrchr(name->start, '+', span_length(*name))) != NULL &&
+		set_option(options, span_trim(plus + 1, name->end)))
+		*name = span_trim(name->start, plus);
 	return 0;
 }
 
@@ -371,6 +401,7 @@ int policy_parse_rule(struct parser *parser, struct span item)
 		.match = parser->match ? parser->match + parser->matches : NULL,
 		.action = parser->action ? parser->action + parser->actions : NULL,
 	};
+	struct policy_options options = parser->options;
 	const char *plus;
 	int result;
 
@@ -381,9 +412,11 @@ int policy_parse_rule(struct parser *parser, struct span item)
 	if (!result)
 		result = parse_actions(parser, &rule, span_trim(equals + 1, plus));
 	if (!result)
-		result = parse_option(parser, &rule, (struct span){plus, item.end});
+		result = parse_options(parser, &options, (struct span){plus, item.end});
 	if (result)
 		return result;
+	rule.quiet = options.quiet;
+	rule.hangup = options.hangup;
 	if (parser->rule)
 		parser->rule[parser->rules] = rule;
 	parser->rules++;
