@@ -144,10 +144,12 @@ static const struct disposition *next_in_chain(const struct fault *fault)
 void follow_chain(struct fault *fault, uint32_t step, struct jump *jump)
 {
 	struct chain_target target = {
-		.signo = SIGBUS, .mask = interrupted_mask(fault), .fault = fault};
+		.signo = SIGBUS, .mask = interrupted_mask(fault), .fault = fault, .step = step};
 
 	statement_gave_up(&fault->given_up);
 	target.disposition = next_in_chain(fault);
+	if (target.disposition)
+		progress_chained(fault, target.disposition);
 	progress_note(fault, step);
 	if (!target.disposition || target.disposition->handler == SIG_DFL ||
 		target.disposition->handler == SIG_IGN || is_blocked_in(target.mask)) {
@@ -267,7 +269,7 @@ static bool ask_owner(struct fault *fault, uint32_t step, struct jump *jump)
 		return false;
 	if (is_running(fault, handler, owner))
 		return false;
-	if (handler && progress_has_declined(fault, handler))
+	if (handler && progress_has_had(fault, handler))
 		return false;
 	if (!is_lost(fault))
 		return true; /* another thread was faster */

@@ -58,6 +58,7 @@ struct chain_target {
 	int signo;
 	uint64_t mask;		   /* of the thread at delivery */
 	const struct fault *fault; /* NULL: it was sent */
+	uint32_t step;		   /* of the fault's rule */
 };
 void *chain_jump(const struct chain_target *target, struct jump *jump); /* [H] */
 /* Moves the kernel's frame to the interrupted stack if the handler may not use the alternate one. [H] */

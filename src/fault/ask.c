@@ -35,7 +35,8 @@ static void answered(struct running *running)
 
 static void declined(const struct running *running, struct fault *fault)
 {
-	progress_declined(fault, running->step, running->handler);
+	progress_declined(fault, running->handler);
+	progress_note(fault, running->step);
 	fault->declined_by = (uintptr_t)running->handler->handler;
 	if (running->placed)
 		fault->given_up = (struct given_up){.placed = running->placed,
@@ -59,7 +60,7 @@ static void go_on(struct running *running, struct jump *jump)
 	declined(running, fault);
 	/* The second stage, once: before the next step of the rule. */
 	if (running->second && running->own_range &&
-		!progress_has_declined(fault, running->second) &&
+		!progress_has_had(fault, running->second) &&
 		ask_handler(fault, running->step, running->second, jump) != ASKED_DECLINED)
 		return;
 	follow_rule(fault, running->step + 1, jump);
@@ -95,12 +96,36 @@ static APART void note_statement(const struct running *running, const ucontext_t
 		statement_answered(running);
 }
 
+/* With the same fault still to come: what happened on top of it is over. */
+static void go_back(const struct running *running, const struct jump *jump)
+{
+	struct fault *fault = (struct fault *)&running->fault;
+
+	fault->info = jump->info;
+	fault->uc = jump->uc;
+	progress_go_back(fault, running->step);
+}
+
 static APART void asked_returned(const struct running *running, struct jump *jump)
 {
 	struct running ended = *running; /* while the rule goes on, others may need its place */
 
 	if (ended.pid == (int)SYS_0(SYS_getpid))
 		go_on(&ended, jump);
+}
+
+/* R1: a handler that moved registers, or brought the page, has ended its fault. */
+static void jumped_returned(const struct running *running, const struct jump *jump)
+{
+	if (unlikely(running->placed))
+		note_statement(running, jump->uc);
+	if (running->fault.sent)
+		return;
+	if (running->registers != registers_hash(jump->uc) ||
+		(progress_matters(&running->fault) && !is_lost(&running->fault)))
+		progress_forget();
+	else
+		go_back(running, jump);
 }
 
 /* A handler that was left and is resumed has no record, and goes back to what it interrupted. */
@@ -114,8 +139,8 @@ static void end_record(struct jump *jump)
 		return;
 	if (running->how == RUNNING_ASKED)
 		asked_returned(running, jump);
-	else if (running->placed)
-		note_statement(running, jump->uc);
+	else
+		jumped_returned(running, jump);
 }
 
 /* By the restorer. It may be another thread's by now: nothing of a thread is kept over a handler. */

@@ -79,12 +79,16 @@ struct running *record_handler(const struct disposition *handler, const struct f
 void *chain_jump(const struct chain_target *target, struct jump *jump)
 {
 	const struct disposition *handler = target->disposition;
+	struct running *running;
 
 	if (handler->flags & SA_RESETHAND)
 		statement_reset(target->signo, handler);
 	frame_move(handler, jump);
-	if (target->signo == SIGBUS)
-		running_start(record_handler(handler, target->fault, jump, RUNNING_JUMPED));
+	if (target->signo == SIGBUS) {
+		running = record_handler(handler, target->fault, jump, RUNNING_JUMPED);
+		running->step = target->step;
+		running_start(running);
+	}
 	mask_swap(SIG_SETMASK, mask_inside(handler, target->mask));
 	jump->signo = (uintptr_t)target->signo;
 	return handler->handler;

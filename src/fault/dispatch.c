@@ -111,6 +111,9 @@ static bool is_fault(const struct jump *jump)
 
 	if (info->si_code <= 0 || info->si_code == BUS_MCEERR_AO || !frame_is_fault(info, jump->uc))
 		return false;
+	/* By the thread itself, just now: but the trap in the frame is that of its last fault. */
+	if (frame_is_sender(jump->uc, SIGBUS, 0))
+		return false;
 	/* The instruction is looked at last: that may be what is lost. */
 	last = progress_last(&code);
 	return !last || last->address != (uintptr_t)info->si_addr ||

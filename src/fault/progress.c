@@ -1,25 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* What a thread remembers of its last fault: see progress.h. All [H]. */
 #include "fault/progress.h"
+#include <string.h>
 #include "kernel/process.h"
 #include "policy/policy.h"
 #include "signal/frame.h"
 
-#define DECLINED_MAX 4
 #define SPARED_MAX 2
-
-struct declined {
-	const struct disposition *handler;
-	uint32_t installed; /* of it, at that time */
-};
 
 struct progress {
 	struct fault fault; /* address 0: none */
 	int code;
 	uintptr_t registers;
 	uint64_t version;
-	uint32_t step, spared, declined_count;
-	struct declined declined[DECLINED_MAX];
+	uint32_t statements; /* of the program, at that time */
+	uint32_t step, spared;
 };
 TLS struct progress last;
 
@@ -43,17 +38,16 @@ static void remember(const struct fault *fault)
 	last.version = version_now(fault);
 }
 
-static void start_over(void)
-{
-	last.spared = last.declined_count = 0;
-}
-
 void progress_note(const struct fault *fault, uint32_t step)
 {
 	if (!is_same(fault)) {
-		start_over();
+		last.spared = 0;
 		remember(fault);
 	}
+	last.fault.declined_count = fault->declined_count;
+	if (fault->declined_count)
+		memcpy(last.fault.declined, fault->declined, sizeof(fault->declined));
+	last.statements = disposition_statements();
 	last.step = step;
 }
 
@@ -65,7 +59,17 @@ uintptr_t progress_registers(void)
 void progress_forget(void)
 {
 	last.fault.address = 0;
-	start_over();
+	last.spared = 0;
+}
+
+void progress_go_back(const struct fault *fault, uint32_t step)
+{
+	if (last.fault.address == fault->address && last.fault.pc == fault->pc)
+		return;
+	last.spared = 0;
+	remember(fault);
+	last.statements = disposition_statements();
+	last.step = step;
 }
 
 static bool is_chain(const struct rule *rule, uint32_t step)
@@ -73,46 +77,54 @@ static bool is_chain(const struct rule *rule, uint32_t step)
 	return !rule || step >= rule->action_count || rule->action[step].kind == ACTION_CHAIN;
 }
 
-uint32_t progress_first_step(const struct fault *fault)
+/* What the program has said since may make somebody else the one to ask: then from the first step on. */
+uint32_t progress_first_step(struct fault *fault)
 {
 	if (!last.fault.address || !is_same(fault))
+		return 0;
+	fault->declined_count = last.fault.declined_count;
+	memcpy(fault->declined, last.fault.declined, sizeof(fault->declined));
+	if (last.statements != disposition_statements())
 		return 0;
 	return is_chain(fault->rule, last.step) ? last.step : last.step + 1;
 }
 
-/* What happened in the handler may have changed the version: it is the same fault all the same. */
-static bool is_about(const struct fault *fault)
+static void add(struct fault *fault, const struct disposition *handler, uint32_t installed)
 {
-	return last.fault.address == fault->address && last.fault.pc == fault->pc;
+	if (fault->declined_count < DECLINED_MAX)
+		fault->declined[fault->declined_count++] =
+			(struct declined){.handler = handler, .installed = installed};
 }
 
-void progress_declined(
-	const struct fault *fault, uint32_t step, const struct disposition *handler)
+void progress_declined(struct fault *fault, const struct disposition *handler)
 {
-	struct declined *slot;
-
-	if (!is_about(fault))
-		start_over();
-	remember(fault);
-	last.step = step;
-	if (last.declined_count == DECLINED_MAX)
-		return;
-	slot = &last.declined[last.declined_count++];
-	slot->handler = handler;
-	slot->installed = atomic_load(&handler->installed);
+	add(fault, handler, atomic_load(&handler->installed));
 }
 
+bool progress_matters(const struct fault *fault)
+{
+	for (uint32_t i = 0; i < fault->declined_count; i++)
+		if (fault->declined[i].installed != WAS_CHAINED)
+			return true;
+	return last.statements != disposition_statements();
+}
+
+/* The same function with other flags is the same handler. */
 static const struct declined *find(const struct fault *fault, const struct disposition *handler)
 {
-	if (!is_about(fault))
-		return NULL;
-	for (uint32_t i = last.declined_count; i > 0; i--)
-		if (last.declined[i - 1].handler->handler == handler->handler)
-			return &last.declined[i - 1];
+	for (uint32_t i = fault->declined_count; i > 0; i--)
+		if (fault->declined[i - 1].handler->handler == handler->handler)
+			return &fault->declined[i - 1];
 	return NULL;
 }
 
-bool progress_has_declined(const struct fault *fault, const struct disposition *handler)
+void progress_chained(struct fault *fault, const struct disposition *handler)
+{
+	if (!find(fault, handler))
+		add(fault, handler, WAS_CHAINED);
+}
+
+bool progress_has_had(const struct fault *fault, const struct disposition *handler)
 {
 	return find(fault, handler);
 }

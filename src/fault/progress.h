@@ -15,14 +15,18 @@ void progress_note(const struct fault *fault, uint32_t step);
 uintptr_t progress_registers(void); /* what registers_hash() said of the last one */
 /* It was answered, or the thread went elsewhere: the next one is a new fault. */
 void progress_forget(void);
-/* Where the rule goes on. */
-uint32_t progress_first_step(const struct fault *fault);
+/* Where the rule goes on; and who has declined the fault already. */
+uint32_t progress_first_step(struct fault *fault);
+/* A fault of which nothing came yet is gone back to, from others on top of it. */
+void progress_go_back(const struct fault *fault, uint32_t step);
 
-/* The handler that was asked in that step declined the fault. */
-void progress_declined(
-	const struct fault *fault, uint32_t step, const struct disposition *handler);
-bool progress_has_declined(const struct fault *fault, const struct disposition *handler);
-/* The same, and it was not installed again since. */
+/* The handler declined the fault; or is run for it by chain. */
+void progress_declined(struct fault *fault, const struct disposition *handler);
+void progress_chained(struct fault *fault, const struct disposition *handler);
+bool progress_has_had(const struct fault *fault, const struct disposition *handler);
+/* Something depends on whether this fault, for which chain ran a handler, is over. */
+bool progress_matters(const struct fault *fault);
+/* It has declined the fault, and was not installed again since. */
 bool progress_is_skipped(const struct fault *fault, const struct disposition *handler);
 
 /* Fatal, but the page is there: true twice for the same fault, for who looks and who accesses may disagree. */

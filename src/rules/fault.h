@@ -25,6 +25,14 @@ struct page_facts {
 
 struct disposition;
 
+/* Handlers that had a fault already: they declined it, or chain ran them, which may do so again. */
+#define DECLINED_MAX 4
+#define WAS_CHAINED UINT32_MAX
+struct declined {
+	const struct disposition *handler;
+	uint32_t installed; /* how often it was, at that time; or WAS_CHAINED */
+};
+
 /* What a handler that declined has set: it takes effect if nobody answers before "chain". */
 struct given_up {
 	const struct disposition *placed; /* NULL: nothing */
@@ -66,6 +74,8 @@ struct fault {
 	bool told;	       /* in a line, not only counted */
 	uintptr_t declined_by; /* the handler that was asked last, and declined; 0: what it did is told */
 	struct given_up given_up;
+	struct declined declined[DECLINED_MAX];
+	uint32_t declined_count;
 };
 
 #endif

@@ -176,8 +176,16 @@ bool disposition_replace(int signo, const struct disposition *old, const struct 
 	return true;
 }
 
+static _Atomic uint32_t statements;
+
+uint32_t disposition_statements(void)
+{
+	return atomic_load_explicit(&statements, memory_order_relaxed);
+}
+
 void disposition_count(const struct disposition *disposition)
 {
+	atomic_fetch_add_explicit(&statements, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&((struct disposition *)disposition)->installed, 1, memory_order_relaxed);
 }
 

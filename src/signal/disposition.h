@@ -42,6 +42,7 @@ bool disposition_set(int signo, const struct disposition *new, const struct disp
 const struct disposition *disposition_exchange(int signo, const struct disposition *new);
 /* What others put into the kernel past our hooks becomes the program's action, and ours comes back. */
 void disposition_adopt(int signo);
+uint32_t disposition_statements(void); /* [H] a number that grows with each change */
 void disposition_count(const struct disposition *disposition); /* it was installed */
 /*
  * The process dies of this signal with the handler's return, at the interrupted instruction, and of

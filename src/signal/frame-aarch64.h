@@ -156,7 +156,7 @@ static inline bool frame_is_after_syscall(const ucontext_t *uc)
 	return instruction == SYSCALL_INSTRUCTION;
 }
 
-/* The thread was in a system call that sent this signal, so it is the thread that sent it. */
+/* The thread was in a system call that sent this signal to thread tid (0: any), or to the process. */
 static inline bool frame_is_sender(const ucontext_t *uc, int signo, int tid)
 {
 	const unsigned long long *value = uc->uc_mcontext.regs;
@@ -169,7 +169,7 @@ static inline bool frame_is_sender(const ucontext_t *uc, int signo, int tid)
 		return (int)value[1] == signo;
 	case SYS_tgkill:
 	case SYS_rt_tgsigqueueinfo:
-		return (int)value[1] == tid && (int)value[2] == signo;
+		return (!tid || (int)value[1] == tid) && (int)value[2] == signo;
 	}
 	return false;
 }

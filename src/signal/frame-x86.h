@@ -124,13 +124,14 @@ static inline bool frame_is_after_syscall(const ucontext_t *uc)
 #define REGISTER_THIRD REG_EDX
 #endif
 
-/* The thread was in a system call that sent this signal, so it is the thread that sent it. */
+/* The thread was in a system call that sent this signal to thread tid (0: any), or to the process. */
 static inline bool frame_is_sender(const ucontext_t *uc, int signo, int tid)
 {
 	const greg_t *value = uc->uc_mcontext.gregs;
+	bool is_third = (int)value[REGISTER_THIRD] == signo;
 
 	if ((int)value[REGISTER_SECOND] != signo &&
-		((int)value[REGISTER_SECOND] != tid || (int)value[REGISTER_THIRD] != signo))
+		!(is_third && (!tid || (int)value[REGISTER_SECOND] == tid)))
 		return false;
 	return frame_is_after_syscall(uc);
 }

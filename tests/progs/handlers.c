@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -18,6 +19,7 @@
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #define PAGE ((size_t)4096)
 #define SAY(text) ((void)!write(1, text, sizeof(text) - 1))
@@ -504,10 +506,70 @@ static void small_stack(const char *who)
 		stack.ss_sp == memory + 2 * PAGE && !stack.ss_flags ? "in place" : "gone");
 }
 
+/* ---- what debuggers and unwinders see ---- */
+
+static void show_restorer(void)
+{
+	struct sigaction action;
+	long kernel[4]; /* handler, flags, restorer, mask */
+
+	install(leave, SA_ONSTACK);
+	sigaction(SIGBUS, NULL, &action);
+	syscall(SYS_rt_sigaction, SIGUSR1, NULL, kernel, 8);
+	signal(SIGUSR1, SIG_IGN);
+	syscall(SYS_rt_sigaction, SIGUSR1, NULL, kernel, 8);
+	printf("flags %x, restorer %s\n", (unsigned)action.sa_flags,
+		(long)action.sa_restorer == kernel[2] ? "the C library's" : "another one");
+}
+
+__attribute__((noinline)) void stop_here(void)
+{
+	__asm__ volatile("" : : : "memory");
+}
+
+static volatile int found_main;
+static void *behind_main; /* where main() returns to */
+
+static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *data)
+{
+	(void)data;
+	found_main |= (void *)_Unwind_GetIP(context) == behind_main;
+	return _URC_NO_REASON;
+}
+
+static void unwind(int signo, siginfo_t *info, void *uc)
+{
+	void *frame[64];
+	int count;
+
+	(void)signo, (void)uc;
+	stop_here();
+	if (is("backtrace")) {
+		count = backtrace(frame, 64);
+		for (int i = 0; i < count; i++)
+			found_main |= frame[i] == behind_main;
+	} else {
+		_Unwind_Backtrace(look, NULL);
+	}
+	repair(info);
+}
+
+static void unwinding(void)
+{
+	void *frame[4];
+
+	backtrace(frame, 4); /* loads the unwinder */
+	install(unwind, 0);
+	lost = lose(1);
+	touch(lost);
+	printf("%s\n", found_main ? "through the handler to main" : "lost its way");
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
+	behind_main = __builtin_return_address(0);
 	how = argc > 2 ? argv[2] : "";
 	setvbuf(stdout, NULL, _IONBF, 0);
 	if (!strcmp(name, "departures"))
@@ -532,7 +594,12 @@ int main(int argc, char **argv)
 		patient();
 	else if (!strcmp(name, "small"))
 		small_stack(argc > 3 ? argv[3] : "");
-	else
+	else if (!strcmp(name, "restorer"))
+		show_restorer();
+	else if (!strcmp(name, "backtrace") || !strcmp(name, "unwind")) {
+		how = name;
+		unwinding();
+	} else
 		return 2;
 	return 0;
 }
