@@ -141,6 +141,30 @@ attack_with_files() { # COMPOSITOR ATTACK
 @test "cage: truncated after wl_buffer.destroy" { attack cage truncate-after-destroy; }
 @test "weston: truncated after wl_buffer.destroy" { attack weston truncate-after-destroy; }
 
+# Who did it is named, and with +hangup disconnected; the next client is served.
+hangs_up() { # COMPOSITOR
+    require "$1"
+    start_with_us "$1"
+    run_attack truncate-after-destroy
+    [ "$OUTCOME" = alive ]
+    reports "$COMPOSITOR_LOG" | grep -F 'sent by "wl-hostile"['
+    [[ $(cat "$COMPOSITOR_LOG") != *"connection closed"* ]]
+    stop_compositor
+
+    start_with_us "$1" SIGBUS_POLICY="$(compositor_policy)+hangup"
+    run_attack truncate-after-destroy
+    say "with +hangup" truncate-after-destroy
+    [ "$OUTCOME" = alive ]
+    [ "$SEEN" != alive ]
+    reports "$COMPOSITOR_LOG" | grep -F 'sent by "wl-hostile"['
+    reports "$COMPOSITOR_LOG" | grep '; connection closed$'
+    next_client_works
+    stop_compositor
+}
+
+@test "sway: +hangup" { hangs_up sway; }
+@test "cage: +hangup" { hangs_up cage; }
+
 @test "sway: fd shorter than the pool" { attack sway short-fd; }
 @test "cage: fd shorter than the pool" { attack cage short-fd; }
 @test "weston: fd shorter than the pool" { attack weston short-fd; }

@@ -269,6 +269,12 @@ static void add_frame(struct text *text, const struct backtrace *trace, unsigned
 		*text = before;
 }
 
+static void add_hangup(struct text *text, const struct fault *fault)
+{
+	if (fault->closed)
+		text_add(text, "; connection closed");
+}
+
 /* ---- the line, and a line for each frame ---- */
 
 /* The fault is told already; of one that ends the process it is said once more which. */
@@ -281,6 +287,7 @@ static void add_answer(struct text *text, const struct fault *fault)
 	fact_name(text, object_at(fault->declined_by, &object, &offset) ? object : "no object");
 	text_add(text, " declined: ");
 	add_outcome(text, fault);
+	add_hangup(text, fault);
 	if (!fault_is_fatal(fault))
 		return;
 	text_add(text, "; page of ");
@@ -311,8 +318,7 @@ void report_line(struct text *text, const struct fault *fault)
 	add_rule(text, fault);
 	add_outcome(text, fault);
 	add_hint(text, fault);
-	if (fault->closed)
-		text_add(text, "; connection closed");
+	add_hangup(text, fault);
 }
 
 void report_frames(struct text *text, const struct backtrace *trace, const char *before)
