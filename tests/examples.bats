@@ -70,3 +70,50 @@ everybody_has_an_own() {
     assert_reports 1
     [[ $stderr == *"registered by journal"* ]]
 }
+
+# ---- other languages ----
+
+@test "examples: C++, a bracket that ends with its scope" {
+    command -v c++ >/dev/null || skip "there is no C++ compiler (g++)"
+    c++ -std=c++17 -Wall -Wextra -Werror -I"$top_srcdir/include" \
+        "$top_srcdir/examples/c++/checksum.cc" -o checksum
+    printf '%08192d' 1 >file
+    run limited ./checksum file 100
+    assert_equal "$status" "$bus_error"
+    printf '%08192d' 1 >file
+    us ./checksum file 100
+    assert_failure 1
+    assert_lines 393217 "lost: access: Bad address"
+    printf '%08192d' 1 >file
+    us ./checksum file
+    assert_success
+    assert_lines 393217 393217
+}
+
+@test "examples: Rust, a closure whose result says whether something was lost" {
+    command -v rustc >/dev/null || skip "there is no Rust compiler (rustc)"
+    rustc --edition 2021 --test -o guarded -L "${SIGBUS_LIB%/*}" "$top_srcdir/examples/rust/src/lib.rs"
+    us ./guarded --test-threads=1
+    assert_success
+    assert_line --regexp '^test result: ok. 1 passed'
+}
+
+@test "examples: Python, an event loop is told" {
+    command -v python3 >/dev/null || skip "there is no python3"
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' || skip "asyncio.to_thread() is of Python 3.9"
+    head -c 16384 /dev/zero | tr '\0' A >file
+    run --separate-stderr limited env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY='owner:watch.py=zero' bash -c '
+        coproc watch { exec python3 "$1" file; }
+        read -r line <&"${watch[0]}"
+        echo "$line"
+        truncate -s 4096 file
+        echo >&"${watch[1]}"
+        cat <&"${watch[0]}"
+        wait "$watch_PID"' - "$top_srcdir/examples/python/watch.py"
+    assert_success
+    assert_lines watching "last byte: 0" "pages lost: 3"
+    [[ $stderr == *"registered by watch.py"* ]]
+    run limited python3 "$top_srcdir/examples/python/watch.py" file
+    assert_failure
+    assert_output --partial "start it with: sigbus-run"
+}
