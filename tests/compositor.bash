@@ -118,7 +118,9 @@ compositor_command() { # NAME
     SETTINGS=() NEEDS=
     case $1 in
     sway) COMMAND=(sway --config "$COMPOSITOR_BASE/sway.conf") ;;
-    cage) COMMAND=(cage -- sleep infinity) ;;
+    cage) # it waits for the end of its program
+        COMMAND=(cage -- sh -c 'echo $$ >"$XDG_RUNTIME_DIR/program"; exec sleep infinity')
+        ;;
     phoc)
         COMMAND=(phoc)
         SETTINGS=(GSETTINGS_BACKEND=memory)
@@ -240,12 +242,19 @@ compositor_status() {
     STATUS=0
     wait "$COMPOSITOR_PID" 2>/dev/null || STATUS=$?
     remove_x_display "$COMPOSITOR_PID"
+    end_program
     COMPOSITOR_PID=
     if [ -n "$SURROUNDINGS" ]; then
         kill "$SURROUNDINGS" 2>/dev/null || :
         wait "$SURROUNDINGS" 2>/dev/null || :
         SURROUNDINGS=
     fi
+}
+
+# The program in a cage ends with it.
+end_program() {
+    [ ! -s "$XDG_RUNTIME_DIR/program" ] || kill "$(cat "$XDG_RUNTIME_DIR/program")" 2>/dev/null || :
+    rm -f "$XDG_RUNTIME_DIR/program"
 }
 
 # cage takes an X display for Xwayland, and does not give it back when it dies.
@@ -269,6 +278,7 @@ late_handler_installed() {
 stop_compositor() {
     [ -n "$COMPOSITOR_PID" ] || return 0
     kill -TERM "$COMPOSITOR_PID" 2>/dev/null || :
+    end_program
     wait_for compositor_ended || kill -KILL "$COMPOSITOR_PID" 2>/dev/null || :
     compositor_status
 }
