@@ -458,6 +458,27 @@ fake_coredumpctl() { # SHELL COMMANDS
     assert_equal "${#lines[@]}" 3
 }
 
+@test "explain: mappings that were refused" {
+    skip_without python3
+    make_tmpfs 32k
+    cat >asks.py <<'END'
+import mmap
+with open("mount/file", "w+b") as file:
+    file.truncate(1 << 20)
+    try:
+        mmap.mmap(file.fileno(), 0)
+    except OSError:
+        pass
+END
+    SIGBUS_POLICY='fs:tmpfs=reserve' SIGBUS_LOG=json:$PWD/log run with_us python3 asks.py
+    explain log
+    assert_success
+    [[ ${output//$'\n'/ } == *" was refused a mapping of 1048576 bytes of \"$PWD/mount/file\""*"The cause is nospace. The rule fs:tmpfs=reserve decided: reserve."* ]]
+    [[ ${output//$'\n'/ } == *"Make room on that file system"* ]]
+    run jq -c '[.event,.wanted,.policy]' <("$EXPLAIN" --json log)
+    assert_output '["refused",1048576,null]'
+}
+
 @test "explain: more faults than lines" {
     SIGBUS_POLICY='path:*/file=zero(page)' SIGBUS_LOG=json:$PWD/log run with_us pages \
         "open:$PWD/file" size:40 map:40,shared,rw size:0 $(seq -f read:%.0f 0 39)

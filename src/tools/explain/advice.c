@@ -26,6 +26,7 @@ enum why {
 	WHY_POOL,
 	WHY_SERVER,
 	WHY_DISK,
+	WHY_DISK_GONE,
 	WHY_DEVICE,
 	WHY_POISON,
 	WHY_COMMITMENT,
@@ -219,6 +220,9 @@ static void add_why(struct incident *incident, enum why why)
 		add(incident, "unknown",
 			format("the disk could not be read, or is gone (see the kernel's log)"));
 		break;
+	case WHY_DISK_GONE:
+		add(incident, "device", format("the disk that the file is on is gone"));
+		break;
 	case WHY_DEVICE:
 		add(incident, "device", format("the device does not provide this memory any more"));
 		break;
@@ -275,6 +279,15 @@ static void add_shortness(struct incident *incident)
 }
 
 /* Reading a hole of a tmpfs needs space, too. */
+/* All its blocks exist, and these file systems write to them in place. */
+static bool is_without_holes(const struct incident *incident)
+{
+	static const char *const in_place[] = {"tmpfs", "ext2", "ext3", "ext4", "xfs", "vfat", NULL};
+
+	return is_known_now(incident) && is_one_of(incident->now.fs, in_place) &&
+	       incident->now.allocated >= incident->now.size;
+}
+
 static bool may_lack_space(const struct incident *incident)
 {
 	return is_in_memory(incident) || may_write(incident);
@@ -284,8 +297,13 @@ static bool may_lack_space(const struct incident *incident)
 static void add_named(struct incident *incident)
 {
 	bool changed = !is_unchanged(incident), told = is_short(incident);
-	bool space = may_lack_space(incident) && !is_served(incident);
+	bool space = may_lack_space(incident) && !is_served(incident) &&
+		     !(is_without_holes(incident) && !changed);
 
+	if (incident->now.disk_gone) {
+		add_why(incident, WHY_DISK_GONE);
+		return;
+	}
 	if (told || (changed && (is_executable(incident) || incident->overwritten))) {
 		add_shortness(incident);
 		if (told && is_unchanged_since_core(incident))
@@ -432,6 +450,10 @@ static void find_policy(struct incident *incident, const char *cause)
 		answer_space(incident);
 	else if (!strcmp(cause, "device") && is_device(incident))
 		answer_device(incident);
+	else if (!strcmp(cause, "device") && incident->path[0] == '/')
+		answer(incident, format("path:%s&cause:device=ones", glob_of(incident->path)),
+			"The program then reads 0xff bytes for what it had not read yet, and what "
+			"it writes is lost. Never for a file that must be right.");
 	else if (!strcmp(cause, "hwpoison"))
 		answer(incident, NULL,
 			"No policy should answer it: what was in that memory is lost. The "
@@ -503,6 +525,12 @@ void advise(struct incident *incident)
 	}
 	look_at_file(incident);
 	look_at_writers(incident);
+	if (!strcmp(incident->event, "refused")) {
+		incident->warning = "The rule did what it is for: mmap() failed instead of a SIGBUS "
+				    "later. Make room on that file system (/dev/shm: docker run "
+				    "--shm-size=SIZE), or leave the rule out.";
+		return;
+	}
 	if (incident->cause && strcmp(incident->cause, "unknown") != 0) {
 		find_policy(incident, incident->cause);
 		return;

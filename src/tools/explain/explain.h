@@ -31,11 +31,11 @@ struct frame {
 struct file_now {
 	enum { FILE_UNKNOWN, FILE_IS, FILE_IS_GONE, FILE_IS_UNREACHABLE } state;
 	int error; /* of FILE_UNKNOWN and FILE_IS_UNREACHABLE */
-	uint64_t size, inode;
+	uint64_t size, allocated, inode; /* allocated: bytes */
 	unsigned mode, major, minor;
 	int64_t changed, born; /* nanoseconds; born 0: not known */
 	char fs[32];	       /* type of its file system, "": not known */
-	bool space_known;
+	bool space_known, disk_gone;
 	uint64_t free_bytes;
 };
 
@@ -81,7 +81,7 @@ struct incident {
 	const char *cause; /* proved; NULL: see possible */
 	uint64_t file_size;
 	bool file_size_known;
-	uint64_t pages, faults, lines, processes;
+	uint64_t pages, faults, lines, processes, wanted;
 	/* what is made of it */
 	struct file_now now;
 	bool replaced;	    /* the file of that name is another one now */

@@ -82,6 +82,23 @@ static void ask_space(const char *path, struct file_now *now)
 	now->free_bytes = (uint64_t)space.f_bavail * space.f_frsize;
 }
 
+/* As rules/cause.c has it: was the disk under the file pulled out? */
+static bool disk_is_gone(unsigned major, unsigned minor)
+{
+	char path[64];
+	unsigned long sectors;
+	bool empty;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/size", major, minor);
+	file = major ? fopen(path, "re") : NULL;
+	if (!file)
+		return major && errno == ENOENT && access("/sys/dev/block", F_OK) == 0;
+	empty = fscanf(file, "%lu", &sectors) == 1 && !sectors;
+	fclose(file);
+	return empty;
+}
+
 static int64_t nanoseconds(const struct statx_timestamp *time)
 {
 	return time->tv_sec * 1000000000 + time->tv_nsec;
@@ -94,6 +111,7 @@ static void ask(const char *path, struct file_now *now)
 	if (statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_BTIME, &status) == 0) {
 		now->state = FILE_IS;
 		now->size = status.stx_size;
+		now->allocated = status.stx_blocks * 512;
 		now->inode = status.stx_ino;
 		now->mode = status.stx_mode;
 		now->major = status.stx_dev_major;
@@ -109,6 +127,7 @@ static void ask(const char *path, struct file_now *now)
 				     : FILE_IS_UNREACHABLE;
 		now->error = errno;
 	}
+	now->disk_gone = now->state == FILE_IS && disk_is_gone(now->major, now->minor);
 	ask_space(path, now);
 }
 

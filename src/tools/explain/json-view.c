@@ -119,6 +119,7 @@ static json_t *object_of_incident(const struct incident *incident)
 		{"file_size", number(incident->file_size_known, incident->file_size)},
 		{"file_size_now", number(is_file, incident->now.size)},
 		{"fs", text(incident->now.fs[0] ? incident->now.fs : NULL)},
+		{"wanted", number(incident->wanted, incident->wanted)},
 		{"free_bytes_now", number(incident->now.space_known, incident->now.free_bytes)},
 		{"writers_now", writers_of(incident)},
 		{"policy", text(incident->policy)},

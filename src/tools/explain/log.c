@@ -149,6 +149,7 @@ static struct incident read_report(const json_t *report)
 	incident.addr_known = address_of(report, "addr", &incident.addr);
 	address_of(report, "pc", &incident.pc);
 	number_of(report, "pages", &incident.pages);
+	number_of(report, "wanted", &incident.wanted);
 	incident.sender_known = number_of(report, "sender_pid", &number);
 	incident.sender_pid = (pid_t)number;
 	number_of(report, "sender_uid", &number);

@@ -128,6 +128,8 @@ static void tell_fault(FILE *out, const struct incident *incident)
 
 	if (refused) {
 		fprintf(out, " was refused a mapping of ");
+		if (incident->wanted)
+			fprintf(out, "%" PRIu64 " bytes of ", incident->wanted);
 		tell_memory(out, incident);
 	} else {
 		fprintf(out, " got SIGBUS");
