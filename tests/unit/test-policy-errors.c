@@ -76,7 +76,7 @@ static void test_words(void)
 		{"cause:truncate=zero",
 			"1, column 7: unknown cause 'truncate', did you mean 'truncated'?"},
 		{"*=zero+quite", "1, column 8: unknown option 'quite', did you mean 'quiet'?"},
-		{"*=zero+", "1, column 8: unknown option, one of quiet"},
+		{"*=zero+", "1, column 8: unknown option, one of quiet, hangup"},
 		{"strct,*=zero", "1, column 1: expected MATCH=ACTION, @NAME or strict, not "
 				 "'strct', did you mean 'strict'?"},
 		{"compositor", "1, column 1: expected MATCH=ACTION, @NAME or strict, not "
