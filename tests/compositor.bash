@@ -110,7 +110,7 @@ package_version() { # NAME PACKAGE
 
 # Since Mir 2.15; before, its screen is a window of an X server.
 mir_has_virtual_outputs() {
-    compgen -G '/usr/lib/*/mir/server-platform/graphics-virtual.so.*' >/dev/null
+    compgen -G '/usr/lib/*/mir/server-platform/server-virtual.so.*' >/dev/null
 }
 
 # Sets COMMAND, and what it needs around it: SETTINGS, a bus, an X server.
@@ -199,6 +199,7 @@ start_compositor() { # NAME [VAR=VALUE...]
     start_surroundings
     (
         ulimit -c 0
+        cd "$directory" || exit # phoc looks for its configuration where it is started
         exec "${AS_NOBODY[@]}" env WLR_BACKENDS=headless WLR_RENDERER=pixman \
             WLR_LIBINPUT_NO_DEVICES=1 "${SETTINGS[@]}" "$@" "${COMMAND[@]}"
     ) >>"$COMPOSITOR_LOG" 2>&1 </dev/null 3>&- &

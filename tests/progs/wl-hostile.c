@@ -26,7 +26,7 @@
 #define HUGE_SIZE (2 << 20)
 #define CURSOR_WIDTH 64
 #define ENTER_TRIES 20
-#define RACED_FRAMES 50
+#define RACED_FRAMES 20
 #define ROUNDS 1000
 #define SKIPPED 77
 
