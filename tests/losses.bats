@@ -246,6 +246,59 @@ fill_tmpfs() {
     [[ $stderr != *hint* ]]
 }
 
+# As most programs share memory: the file has no name and no descriptor any more, and who lost the
+# page may not look at /proc/self/map_files.
+nameless() { # SIZE OF THE TMPFS, STEP
+    skip_unless_root
+    skip_without python3
+    mkdir -p mount
+    mount -t tmpfs -o "size=$1,mode=1777" none mount || skip "no tmpfs can be mounted"
+    cat >nameless.py <<'END'
+import mmap, os, sys
+fd = os.open("mount/file", os.O_RDWR | os.O_CREAT)
+os.truncate(fd, 8 * 4096)
+memory = mmap.mmap(fd, 8 * 4096)
+os.unlink("mount/file")
+if sys.argv[1] == "truncated":
+    os.pwrite(fd, b"x" * 4096 * 8, 0)
+    os.ftruncate(fd, 4 * 4096)
+elif sys.argv[1] == "hole":
+    os.pwrite(fd, b"x" * 4096 * 4, 0)
+    os.pwrite(fd, b"x" * 4096 * 2, 6 * 4096)
+if sys.argv[1] != "truncated":
+    rest = os.open("mount/rest", os.O_WRONLY | os.O_CREAT)
+    try:
+        while os.write(rest, bytes(4096)):
+            pass
+    except OSError:
+        pass
+    os.close(rest)
+# mmap has a descriptor of its own.
+for number in range(3, 20):
+    try:
+        os.close(number)
+    except OSError:
+        pass
+memory[5 * 4096] = 1
+END
+    chmod a+rx . .. ../.. ../../.. 2>/dev/null
+    as_user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+    "${as_user[@]}" test -r "$SIGBUS_LIB" -a -r nameless.py || skip "another user cannot get here"
+    run --separate-stderr "${as_user[@]}" env LD_PRELOAD="$SIGBUS_LIB" /usr/bin/python3 nameless.py "$2"
+    umount -l mount
+    assert_equal "$status" "$bus_error"
+    assert_reports 1
+}
+
+@test "losses: a file without a name on a tmpfs, for an ordinary user" {
+    nameless 4m truncated
+    [[ $stderr == *'mount/file" (deleted) is lost (BUS_ADRERR, truncated, file size at most 16384)'* ]]
+    nameless 128k hole
+    [[ $stderr == *'mount/file" (deleted) is lost (BUS_ADRERR, nospace on tmpfs, 0 bytes free)'* ]]
+    nameless 128k empty
+    [[ $stderr == *'mount/file" (deleted) is lost (BUS_ADRERR, cause unknown)'*'hint: its file system is full: there was no space, if the file was not truncated'* ]]
+}
+
 @test "losses: a full tmpfs and a truncated file on it are told apart" {
     make_tmpfs 32k
     prepare() {

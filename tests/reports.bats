@@ -356,6 +356,37 @@ END
 
 # ---- hints ----
 
+@test "reports: a full runtime directory" {
+    skip_without_namespaces
+    mkdir -p runtime
+    # shellcheck disable=SC2016
+    run --separate-stderr unshare -m sh -c 'mount -t tmpfs -o size=64k none runtime && exec "$@"' - \
+        env LD_PRELOAD="$SIGBUS_LIB" XDG_RUNTIME_DIR="$PWD/runtime" "$PROGS/pages" open:runtime/x \
+        size:64 map:64,shared,rw $(printf 'write:%d ' $(seq 0 63))
+    [[ $stderr == *"hint: XDG_RUNTIME_DIR is full; @container makes it an error of mmap()"* ]]
+}
+
+@test "reports: reserve that could not act, for nobody saw the mapping" {
+    skip_without_namespaces
+    skip_without python3
+    cat >raw.py <<'END'
+import ctypes, mmap, os
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall.restype = ctypes.c_long
+fd = os.open("small/file", os.O_RDWR | os.O_CREAT)
+os.truncate(fd, 1 << 20)
+at = libc.syscall(ctypes.c_long(9), None, ctypes.c_long(1 << 20), 3, 1, fd, ctypes.c_long(0))
+ctypes.memset(at, 1, 1 << 20)
+END
+    [ "$(uname -m)" = x86_64 ] || skip 'the number of mmap() is that of x86-64'
+    mkdir small
+    # shellcheck disable=SC2016
+    run --separate-stderr unshare -m sh -c 'mount -t tmpfs -o size=64k none small && exec "$@"' - \
+        env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY='fs:tmpfs=reserve' python3 raw.py
+    assert_equal "$status" "$bus_error"
+    [[ $stderr == *"hint: reserve could not act: the mapping was made by a raw system call"* ]]
+}
+
 @test "reports: a full /dev/shm, and the way out" {
     skip_without_namespaces
     cat >shm.sh <<'END'
@@ -367,7 +398,7 @@ END
     assert_equal "$status" "$bus_error"
     assert_output --partial "write 15"
     [[ $stderr == *'"/dev/shm/x" is lost (BUS_ADRERR, nospace on tmpfs, 0 bytes free)'* ]]
-    [[ $stderr == *"hint: /dev/shm is full; in a container: docker run --shm-size=SIZE" ]]
+    [[ $stderr == *"hint: /dev/shm is full; in a container: docker run --shm-size=SIZE, in Kubernetes an emptyDir of medium Memory; @container makes it an error of mmap()" ]]
     run --separate-stderr unshare -m sh shm.sh "json:$log"
     run json "$log" "reports[0]['cause'], reports[0]['fs'], reports[0]['free_bytes'], \
         reports[0]['hint'][:16]"

@@ -211,7 +211,7 @@ EOF
     cp whole.so plugin.so
     under "$rule" ./host ': >plugin.so'
     assert_equal "$status" "$bus_error"
-    [[ $stderr == *'/plugin.so" is lost '*'executed by plugin.so+0x'* ]]
+    [[ $stderr == *'/plugin.so" is lost '*'executed by plugin.so+0x'*'hint: a program or library was overwritten in place'* ]]
     cp whole.so plugin.so
     bare_run ./host 'cp plugin.so new.so && mv new.so plugin.so' # by rename
     assert_success

@@ -24,6 +24,7 @@ __thread unsigned running_watch __attribute__((tls_model("initial-exec")));
 bool active;
 const char *program_name = "?";
 const char *program_path = "?";
+const char *runtime_directory;
 bool secure_mode;
 
 #define ARENA_CHUNK ((size_t)1 << 20)

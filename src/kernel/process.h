@@ -93,6 +93,7 @@ extern HIDDEN __thread unsigned running_watch __attribute__((tls_model("initial-
 extern bool active;              /* false: dormant (SIGBUS_ONLY), or nothing works: only pass on */
 extern const char *program_name; /* base name of what was executed */
 extern const char *program_path; /* base name of the file it is, e.g. behind a link */
+extern const char *runtime_directory; /* XDG_RUNTIME_DIR, or NULL */
 /* By set-user-ID or the like it can do more than who started it: who is not to be trusted. */
 extern bool secure_mode;
 

@@ -155,7 +155,7 @@ struct policy_names {
 const struct rule *policy_match(const struct policy *policy, policy_fact fact, void *context,
 	struct policy_names *names);
 const char *action_name(enum action_kind kind); /* [H] */
-bool policy_rule_has(const struct rule *rule, enum action_kind kind);
+bool policy_rule_has(const struct rule *rule, enum action_kind kind); /* [H] */
 
 /* ---- file.c: the files and presets behind "@NAME" ---- */
 

@@ -218,27 +218,6 @@ bool fact_rule(struct text *text, const struct fault *fault)
 	return true;
 }
 
-/* Only what the facts themselves prove. */
-bool fact_hint(struct text *text, const struct fault *fault)
-{
-	const struct page_facts *page = fault->page;
-	struct vma vma = page->vma;
-
-	if (!page->known || page->loss.cause != CAUSE_NOSPACE)
-		return false;
-	vma.path = page->path;
-	if (!strcmp(vma_kind(&vma), "hugetlb")) {
-		text_add(text, "the pool of huge pages is empty, see /proc/sys/vm/nr_hugepages");
-	} else if (!strncmp(page->path, "/dev/shm/", 9)) {
-		text_add(text, "/dev/shm is full; in a container: docker run --shm-size=SIZE");
-	} else if (page->path[0] == '/' && !vma.deleted) {
-		text_add(text, "no space is left on the file system of this file");
-	} else {
-		return false;
-	}
-	return true;
-}
-
 /* ---- a frame of a backtrace ---- */
 
 /* A return address may be that of the next function, or of no object. */

@@ -14,7 +14,9 @@
  *    reading it from swap; poison has its own si_code and its own answer to the probe; huge pages
  *    come from a pool that can be empty. So: no huge pages, not mode 2, nothing in swap, and a
  *    mapping that is readable up to a page and lost behind it. (userfaultfd in its SIGBUS mode, on
- *    the process's own shared memory, could be made to look the same.)
+ *    the process's own shared memory, could be made to look the same.) The same holds for a file
+ *    without a name on a tmpfs that has space; where it has none, a page behind the lost one that
+ *    can be read proves that this one is inside the file.
  *
  * A page inside the file is lost for lack of space only if there is none, and if the access needed
  * some: any access to memory, but on a disk only a write to a page that can be read. Other
@@ -135,11 +137,19 @@ APART bool swap_is_used(void)
 	return SYS_1(SYS_sysinfo, &info) < 0 || info.freeswap != info.totalswap;
 }
 
-/* type: of the file system. */
-static bool only_the_end_explains(const struct vma *vma, const char *type)
+/* A file without a name, as most of those that programs share are, on a tmpfs. */
+static bool is_nameless_in_memory(const struct vma *vma, const struct loss *loss)
 {
-	return strcmp(vma_kind(vma), "memfd") == 0 && vma->deleted && strcmp(type, "tmpfs") == 0 &&
-	       (vma->prot & PROT_READ) && !commitments_are_strict() && !swap_is_used();
+	return vma->deleted && strcmp(loss->fs, "tmpfs") == 0 && (vma->prot & PROT_READ);
+}
+
+static bool only_the_end_explains(const struct vma *vma, const struct loss *loss)
+{
+	bool has_space = strcmp(vma_kind(vma), "memfd") == 0 ||
+			 (loss->free_known && loss->free_bytes >= DISK_SPACE_MIN);
+
+	return is_nameless_in_memory(vma, loss) && has_space && !commitments_are_strict() &&
+	       !swap_is_used();
 }
 
 /* Some pages from the lost one up to the last: one that can be read, and it was not the end. */
@@ -171,17 +181,31 @@ static uintptr_t first_lost(uintptr_t start, uintptr_t lost)
 	return lost;
 }
 
-static APART bool find_end(const struct vma *vma, uintptr_t page, const char *type, uint64_t *size)
+/* Some page behind the lost one can be read: that one is inside the file. */
+static bool is_inside(const struct vma *vma, uintptr_t page, const struct loss *loss)
+{
+	uintptr_t pages = (vma->end - page) >> PAGE_SHIFT;
+	unsigned count = pages < TAIL_PROBES ? (unsigned)pages : TAIL_PROBES;
+
+	if (!is_nameless_in_memory(vma, loss))
+		return false;
+	for (unsigned i = 1; i <= count; i++)
+		if (probe(page + ((pages * i / count - 1) << PAGE_SHIFT), false) == 0)
+			return true;
+	return false;
+}
+
+static APART bool find_end(const struct vma *vma, uintptr_t page, struct loss *loss)
 {
 	uintptr_t first;
 
 	if ((vma->end - vma->start) >> PAGE_SHIFT >= 1u << SEARCH_PROBES ||
-		!only_the_end_explains(vma, type) || probe(page, false) != -EFAULT)
+		!only_the_end_explains(vma, loss) || probe(page, false) != -EFAULT)
 		return false;
 	first = first_lost(vma->start, page);
 	if (!first || !tail_is_lost(first, vma->end))
 		return false;
-	*size = vma->offset + (first - vma->start);
+	loss->file_size = vma->offset + (first - vma->start);
 	return true;
 }
 
@@ -287,7 +311,9 @@ static enum cause cause_inside(const struct access *access, bool inside, struct 
 	const struct vma *vma = access->vma;
 	bool write = access->write, readable = write && probe(access->page, false) == 0;
 
-	loss->free_known = fs_space(vma, access->reader, &loss->free_bytes, &loss->free_inodes);
+	if (!loss->free_known)
+		loss->free_known =
+			fs_space(vma, access->reader, &loss->free_bytes, &loss->free_inodes);
 	if (!inside && !readable)
 		return CAUSE_UNKNOWN;
 	if (disk_is_gone(vma))
@@ -302,16 +328,19 @@ static void find_cause(const struct access *access, struct loss *loss)
 	struct file file;
 	bool found = find_file(vma, &file), sized = found && S_ISREG(file.mode);
 
+	if (!found && is_nameless_in_memory(vma, loss))
+		loss->free_known =
+			fs_space(vma, access->reader, &loss->free_bytes, &loss->free_inodes);
 	if (sized)
 		loss->file_size = file.size;
-	else if (!found && find_end(vma, page, loss->fs, &loss->file_size))
+	else if (!found && find_end(vma, page, loss))
 		sized = loss->size_is_bound = true;
 	if (is_device(vma, found ? &file : NULL, loss))
 		loss->cause = CAUSE_DEVICE;
 	else if (sized && loss->file_size <= vma->offset + (page - vma->start))
 		loss->cause = CAUSE_TRUNCATED;
 	else
-		loss->cause = cause_inside(access, sized, loss);
+		loss->cause = cause_inside(access, sized || is_inside(vma, page, loss), loss);
 }
 
 /*

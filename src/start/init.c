@@ -205,6 +205,7 @@ static enum inspect_state start(void)
 		return error == -ENOMEM ? INSPECT_NO_SPACE : INSPECT_NO_WIPE;
 	range_init(&env);
 	open_log();
+	runtime_directory = keep(from_environment("XDG_RUNTIME_DIR"));
 	read_policy();
 	probe_init();
 	/* Address space that is limited, or locked by mlockall(), is taken only where it is needed. */

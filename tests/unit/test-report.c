@@ -18,6 +18,7 @@
 static struct process_state state;
 struct process_state *process_state = &state;
 const char *program_name = "reader";
+const char *runtime_directory;
 
 static char buffer[8192];
 
@@ -173,10 +174,13 @@ static void test_hints(void)
 		const char *path, *hint;
 	} cases[] = {
 		{"/dev/shm/x",
-			"; hint: /dev/shm is full; in a container: docker run --shm-size=SIZE\n"},
-		{"/mnt/x", "; hint: no space is left on the file system of this file\n"},
+			"; hint: /dev/shm is full; in a container: docker run --shm-size=SIZE, in "
+			"Kubernetes an emptyDir of medium Memory; @container makes it an error of "
+			"mmap()\n"},
+		{"/mnt/x", "; hint: the file system of this file is full\n"},
 		{"/anon_hugepage",
-			"; hint: the pool of huge pages is empty, see /proc/sys/vm/nr_hugepages\n"},
+			"; hint: the pool of huge pages is empty, see /proc/sys/vm/nr_hugepages; "
+			"@hugetlb makes it an error of mmap()\n"},
 		{"", " zero, 4 pages\n"},
 	};
 
