@@ -46,6 +46,10 @@ LIBS=$top_builddir/tests/libs
 EXAMPLES=$top_builddir/examples
 export PROGS LIBS EXAMPLES SIGBUS_LIB SIGBUS_PRESETS SIGBUS_RUN
 
+# What other programs say is compared: in one language, with its letters.
+unset LANGUAGE
+export LC_ALL=C.UTF-8
+
 # The caller's own settings are not part of a test.
 unset LD_PRELOAD SIGBUS_POLICY SIGBUS_LOG SIGBUS_ONLY
 

@@ -306,7 +306,7 @@ waits_for() { # COMMAND STEP...
     local started=$EPOCHREALTIME
 
     policy="*=wait(1)|zero" us loss-victim open:memfd size:8 fill map:8,shared,rw size:4 read:5 bytes
-    [ $((${EPOCHREALTIME/./} - ${started/./})) -ge 1000000 ]
+    [ $((${EPOCHREALTIME/[.,]/} - ${started/[.,]/})) -ge 1000000 ]
     assert_success
     assert_lines "read 5 00" "bytes 0-3:= 4-7:0"
     assert_reports 2
