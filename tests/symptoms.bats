@@ -43,7 +43,6 @@ under() { # POLICY COMMAND...
 }
 
 in_small() { # DIRECTORY SIZE COMMAND...: a file system in memory on the directory, for it alone
-    skip_unless_root
     # shellcheck disable=SC2016
     unshare -m sh -c 'mount -t tmpfs -o "size=$2" none "$1" && shift 2 && exec "$@"' - "$@"
 }
@@ -104,6 +103,7 @@ EOF
 }
 
 @test "symptoms: the runtime directory is full" {
+    skip_unless_root
     writer
     export XDG_RUNTIME_DIR=$PWD/mount
     run --separate-stderr in_small "$PWD/mount" 64k python3 writer.py mount/buffer
@@ -130,6 +130,7 @@ EOF
 }
 
 @test "symptoms: the disk is full: reserve" {
+    skip_unless_root
     writer
     rule=$(policy_of 'The disk is full' 2)
     run --separate-stderr in_small "$PWD/mount" 64k \
