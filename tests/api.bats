@@ -190,6 +190,18 @@ ok() { # MODE...
     ok handler threads
 }
 
+@test "api: threads that use it at random, with owners destroyed in use and forks" {
+    local SIGBUS_LOG=off seed
+
+    export SIGBUS_LOG
+    policy='*=owner|zero'
+    for seed in 1 2 3; do
+        us "$top_builddir/tests/fuzz/drive-api" 2000 $seed
+        assert_success
+        assert_lines "2000 operations"
+    done
+}
+
 @test "api: no callback of an owner begins after it was destroyed, nor that of who got its place" {
     policy='*=wait(1)|owner|zero'
     us api-destroy
