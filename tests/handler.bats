@@ -23,7 +23,7 @@ system_calls='rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigti
 # names (they are reached by that), to the program's handlers and callbacks.
 through_pointers='node_new chunk_take chunk_ready record_take record_first_use
     split_visit walk_settled finish_whole finish_long insert_slowly
-    walk_at walk_live walk_first walk_all each_visit range_each
+    take_out give_up walk_at walk_first walk_all each_visit range_each
     policy_match match_holds ask_name visit_mounts visit_text
     add_value add_field add_part add_frame report_json report_journal
     aside child start_child

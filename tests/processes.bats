@@ -23,3 +23,26 @@ load differences
     run grep -c '^blocked' "$BATS_TEST_TMPDIR/us"
     assert_output "$(grep -c '^blocked' "$BATS_TEST_TMPDIR/bare")"
 }
+
+@test "processes: who shares the memory of another replaces nothing there, and says so" {
+    export SIGBUS_LOG="$BATS_TEST_TMPDIR/log"
+    for action in zero ones; do
+        rm -f "$SIGBUS_LOG"
+        run env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY="*=$action" "$PROGS/borrowed" fault
+        assert_success
+        assert_line "child: signal 7"
+        assert_line --regexp "^parent: (0|-1) (0|-1)$"
+        assert_line "munmap: 0"
+        run cat "$SIGBUS_LOG"
+        assert_line --regexp "killed by SIGBUS; hint: this process shares the memory of another"
+        assert_line --regexp ": $action, [0-9]+ pages"
+    done
+}
+
+@test "processes: who shares the memory of another takes a part out of a range of it" {
+    run env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY="owner:borrowed=zero" "$PROGS/borrowed" unmap
+    assert_success
+    assert_line "child: status 0"
+    assert_line "parent: 0 0"
+    assert_line "munmap: 0"
+}

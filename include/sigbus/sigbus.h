@@ -9,7 +9,8 @@
  *
  * Every function returns 0 (or a value >= 0) or a negative errno value. None sets errno. -ENOSYS
  * means that libsigbus is not at work in this process: it is dormant (SIGBUS_ONLY), the kernel or
- * the C library lacks something, or it was loaded behind the C library. Ask sigbus_active().
+ * the C library lacks something, or it was loaded behind the C library. Ask sigbus_active(). -EPERM
+ * means that this process shares the memory of another (a vfork() child): it changes no range there.
  *
  * With SIGBUS_OPTIONAL defined before this header is included a program needs no -lsigbus: if the
  * library is in the process when it starts (preloaded, or linked to anything else), it is used,

@@ -117,6 +117,8 @@ EXPORT int sigbus_owner_destroy(struct sigbus_owner *handle)
 
 	if (!active)
 		return -ENOSYS;
+	if (process_is_borrowed())
+		return -EPERM;
 	if (!id || handle != handle_make(id, generation) ||
 		!atomic_compare_exchange_strong(&owner->generation, &generation, generation + 1))
 		return -EINVAL;

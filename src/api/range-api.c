@@ -60,6 +60,8 @@ static int change(const struct sigbus_owner *handle, const void *address, size_t
 
 	if (error)
 		return error;
+	if (process_is_borrowed())
+		return -EPERM;
 	mask = enter();
 	owner = api_owner(handle);
 	error = owner ? how(owner, &pages) : -EINVAL;

@@ -122,6 +122,8 @@ EXPORT int sigbus_range_restore(void *address, size_t length)
 
 	if (error)
 		return error;
+	if (process_is_borrowed())
+		return -EPERM;
 	range_each(pages.start, pages.size, visit, &result);
 	if (result.error)
 		return result.error;

@@ -43,7 +43,8 @@ struct stash {
 	X(refused, "mappings refused by reserve")                                                  \
 	X(refused_untold, "refusals not reported: too many")                                       \
 	X(failed_open, "mappings that could not be tracked")                                       \
-	X(senders_lost, "files of which the sender could not be kept")
+	X(senders_lost, "files of which the sender could not be kept") \
+	X(borrowed, "not replaced: in a process that shares the memory")
 
 struct counters {
 #define COUNTER_MEMBER(name, words) _Atomic uint64_t name;
@@ -80,8 +81,11 @@ extern struct process_state *process_state;
 struct counters *counters(void); /* [H] of this process; never NULL */
 void counter_add(_Atomic uint64_t *counter, uint64_t count); /* [H] */
 int process_init(void (*forked)(void)); /* what a fork child has to do */
-/* Not our own: a vfork() or clone(CLONE_VM) child, which must not change what it shares. */
-bool process_is_borrowed(void); /* [H] */
+/*
+ * Not our own: a vfork() or clone(CLONE_VM) child, which must not change what it shares. It may be
+ * killed at any instruction, so it takes nothing that somebody waits for. [H]
+ */
+bool process_is_borrowed(void);
 void *arena_allocate(size_t size); /* [H] zeroed, never freed; NULL: no memory */
 
 /*

@@ -361,8 +361,15 @@ enum answer repair(struct fault *fault, const struct action *action)
 {
 	struct repair_order order = {.ones = action->kind == ACTION_ONES,
 		.limit = action->extent == EXTENT_PAGE ? PAGE_SIZE : EXTENT_MAX};
-	enum answer answer = fault->range.range ? ANSWER_DONE : adopt(fault);
+	enum answer answer;
 
+	if (process_is_borrowed()) {
+		fault->refused = "this process shares the memory of another and may end at any time: "
+				 "it replaces nothing there";
+		counter_add(&counters()->borrowed, 1);
+		return ANSWER_DECLINED;
+	}
+	answer = fault->range.range ? ANSWER_DONE : adopt(fault);
 	if (answer != ANSWER_DONE)
 		return answer;
 	answer = repair_at(fault, &order);

@@ -130,6 +130,10 @@ static bool add_java(struct text *text, const struct fault *fault)
 
 bool fact_hint(struct text *text, const struct fault *fault)
 {
+	if (fault->refused) {
+		text_add(text, fault->refused);
+		return true;
+	}
 	if (!fault->page->known)
 		return false;
 	return add_unseen(text, fault) || add_overwritten(text, fault) || add_java(text, fault) ||

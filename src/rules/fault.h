@@ -61,6 +61,7 @@ struct fault {
 	const char *action;      /* what decided: "owner", "zero", "chain", "abort", "default" */
 	unsigned pages;          /* replaced by it */
 	uintptr_t handler;       /* the code that was called or jumped to, or 0 */
+	const char *refused;     /* why pages were not replaced, for the report; NULL: it does not say */
 	uint32_t count;          /* faults in this range so far */
 	uint32_t caller;         /* of its record: a handler may end it before the report; see sender.h */
 	uint32_t sender_count;   /* faults so far in files of who sent this one, 0: not known */
