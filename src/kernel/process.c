@@ -12,6 +12,7 @@
 #include "base/base.h"
 #include "base/syscall.h"
 #include "kernel/process.h"
+#include "kernel/reserved.h"
 
 /* Weak: missing under other C libraries, where we stay inert. */
 extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *)
@@ -35,14 +36,6 @@ struct arena {
 };
 static _Atomic(struct arena *) arena;
 
-static void *map_anonymous(size_t size)
-{
-	long address = SYS_6(SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return is_error(address) ? NULL : (void *)address;
-}
-
 static void (*in_fork_child)(void);
 
 /* At once: a vfork() child of the new process would take the state for its own if it came first. */
@@ -54,8 +47,11 @@ static void take_over(void)
 
 int process_init(void (*forked)(void))
 {
-	struct process_state *state = map_anonymous(sizeof(*state));
+	struct process_state *state;
 
+	if (!reserved_init())
+		return -ENOMEM;
+	state = reserved_memory(sizeof(*state));
 	if (!state)
 		return -ENOMEM;
 	if (SYS_3(SYS_madvise, state, sizeof(*state), MADV_WIPEONFORK) < 0)
@@ -80,13 +76,12 @@ bool process_is_borrowed(void)
 
 static bool arena_grow(struct arena *full)
 {
-	struct arena *fresh = map_anonymous(ARENA_CHUNK);
+	struct arena *fresh = reserved_memory(ARENA_CHUNK);
 
 	if (!fresh)
-		return false;
-	/* Somebody else was faster: use theirs. */
-	if (!atomic_compare_exchange_strong(&arena, &full, fresh))
-		SYS_2(SYS_munmap, fresh, ARENA_CHUNK);
+		return atomic_load(&arena) != full;
+	/* Somebody else was faster: use theirs. Ours is addresses only, for nobody touched it. */
+	atomic_compare_exchange_strong(&arena, &full, fresh);
 	return true;
 }
 
@@ -95,7 +90,7 @@ void *arena_allocate(size_t size)
 {
 	size = (size + 63) & ~(size_t)63;
 	if (size > ARENA_CHUNK / 4)
-		return map_anonymous((size + PAGE_SIZE - 1) & PAGE_MASK);
+		return reserved_memory(size);
 	for (;;) {
 		struct arena *chunk = atomic_load(&arena);
 

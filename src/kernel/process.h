@@ -11,6 +11,7 @@
 #define SCRATCH_SLOTS 64 /* no memory is spent on one that was never taken */
 #define STASH_SLOTS 64
 #define STACKS 16 /* see fault/stacks.h */
+#define WINDOWS 4 /* see reserved.c */
 
 #define LOCKS 64       /* of ranges: state_lock() */
 #define API_LOCK LOCKS /* of who adds or removes ranges: see api-range.c */
@@ -69,6 +70,7 @@ struct process_state {
 	_Atomic uint32_t scratch_busy[SCRATCH_SLOTS]; /* see scratch_get() */
 	_Atomic uint32_t stack_busy[STACKS];
 	_Atomic int showing_ignored; /* threads that execute something: see disposition_show_ignored() */
+	_Atomic uint32_t window_busy[WINDOWS];        /* see window_take() */
 	struct stash stash[STASH_SLOTS];
 	struct callbacks callbacks[CALLBACK_SLOTS];
 	_Atomic bool is_sweeping; /* see sender.c */

@@ -16,6 +16,7 @@
 #include "kernel/kernel.h"
 #include "kernel/mask.h"
 #include "kernel/process.h"
+#include "kernel/reserved.h"
 #include "memory/memory.h"
 #include "memory/repair.h"
 #include "policy/policy.h"
@@ -63,30 +64,44 @@ static void make_present(const struct extent *extent)
 	SYS_3(SYS_madvise, extent->start, size, MADV_POPULATE_READ);
 }
 
-static bool replace_with_zeros(struct extent *extent, const struct range_hit *hit)
+/* Past limits that other memory, or fewer mappings, can keep. */
+static long map_zero_somehow(const struct extent *extent, unsigned prot)
 {
 	size_t size = extent->end - extent->start;
-	long result = map_zero(extent->start, size, extent->prot, MAP_PRIVATE);
+	long result = map_zero(extent->start, size, prot, MAP_PRIVATE);
 
-	if (result == -EINVAL && widen_to_huge(extent, hit)) {
-		size = extent->end - extent->start;
-		result = map_zero(extent->start, size, extent->prot, MAP_PRIVATE);
+	if (result == -EAGAIN) { /* mlockall(): what goes counts until it is gone */
+		SYS_2(SYS_munlock, extent->start, size);
+		result = map_zero(extent->start, size, prot, MAP_PRIVATE);
 	}
 	if (result == -ENOMEM) /* RLIMIT_DATA counts private memory only */
-		return !is_error(map_zero(extent->start, size, extent->prot, MAP_SHARED));
-	if (!is_error(result) && !extent->write)
-		make_present(extent);
-	return !is_error(result);
+		result = map_zero(extent->start, size, prot, MAP_SHARED);
+	while (result == -ENOMEM && reserved_give_up_mapping())
+		result = map_zero(extent->start, size, prot, MAP_PRIVATE);
+	return result;
 }
 
-static uintptr_t map_scratch(size_t size)
+static bool replace_with_zeros(struct extent *extent, const struct range_hit *hit)
 {
-	int flags = MAP_ANONYMOUS | MAP_NORESERVE, prot = PROT_READ | PROT_WRITE;
-	long address = SYS_6(SYS_mmap, 0, size, prot, flags | MAP_PRIVATE, -1, 0);
+	long result = map_zero_somehow(extent, extent->prot);
+
+	if (result == -EINVAL && widen_to_huge(extent, hit))
+		result = map_zero_somehow(extent, extent->prot);
+	extent->error = is_error(result) ? (int)result : 0;
+	if (!extent->error && !extent->write)
+		make_present(extent);
+	return !extent->error;
+}
+
+/* In a window; false: no memory. */
+static bool map_scratch(uintptr_t window, size_t size)
+{
+	int flags = MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, prot = PROT_READ | PROT_WRITE;
+	long address = SYS_6(SYS_mmap, window, size, prot, flags | MAP_PRIVATE, -1, 0);
 
 	if (address == -ENOMEM) /* as above */
-		address = SYS_6(SYS_mmap, 0, size, prot, flags | MAP_SHARED, -1, 0);
-	return is_error(address) ? 0 : (uintptr_t)address;
+		address = SYS_6(SYS_mmap, window, size, prot, flags | MAP_SHARED, -1, 0);
+	return !is_error(address);
 }
 
 /*
@@ -117,23 +132,42 @@ static enum answer fill_scratch(uintptr_t scratch, const struct extent *extent)
  * Filled and protected first, then moved in place: nobody sees a page that is not complete. The move
  * itself needs no memory: one that failed would already have unmapped what it should replace.
  */
-static enum answer replace_with_scratch(const struct extent *extent)
+static enum answer fill_and_move(uintptr_t window, struct extent *extent)
 {
 	size_t size = extent->end - extent->start;
-	uintptr_t scratch = map_scratch(size);
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+	enum answer answer;
+	long moved;
+
+	if (!map_scratch(window, size)) {
+		extent->error = -ENOMEM;
+		return ANSWER_DECLINED;
+	}
+	answer = fill_scratch(window, extent);
+	if (answer != ANSWER_DONE)
+		return answer;
+	if (extent->prot != (PROT_READ | PROT_WRITE) &&
+		SYS_3(SYS_mprotect, window, size, extent->prot) < 0)
+		return ANSWER_DECLINED;
+	/* What stays in the window keeps its place from being a hole; older kernels cannot do that. */
+	moved = SYS_5(SYS_mremap, window, size, size, flags | MREMAP_DONTUNMAP, extent->start);
+	if (moved == -EINVAL)
+		moved = SYS_5(SYS_mremap, window, size, size, flags, extent->start);
+	while (moved == -ENOMEM && reserved_give_up_mapping())
+		moved = SYS_5(SYS_mremap, window, size, size, flags, extent->start);
+	extent->error = is_error(moved) ? (int)moved : 0;
+	return moved == (long)extent->start ? ANSWER_DONE : ANSWER_DECLINED;
+}
+
+static enum answer replace_with_scratch(struct extent *extent)
+{
+	uintptr_t window = window_take();
 	enum answer answer;
 
-	if (!scratch)
+	if (!window)
 		return ANSWER_DECLINED;
-	answer = fill_scratch(scratch, extent);
-	if (answer == ANSWER_DONE &&
-		((extent->prot != (PROT_READ | PROT_WRITE) &&
-			 SYS_3(SYS_mprotect, scratch, size, extent->prot) < 0) ||
-			SYS_5(SYS_mremap, scratch, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
-				extent->start) != (long)extent->start))
-		answer = ANSWER_DECLINED;
-	if (answer != ANSWER_DONE)
-		SYS_2(SYS_munmap, scratch, size);
+	answer = fill_and_move(window, extent);
+	window_give(window, extent->end - extent->start);
 	return answer;
 }
 
@@ -209,6 +243,18 @@ void repair_let_go(unsigned lock, uint64_t mask)
 	mask_swap(SIG_SETMASK, mask);
 }
 
+static const char *why_refused(int error)
+{
+	if (error == -ENOMEM)
+		return "the kernel gave no memory or no mapping for it, see vm.max_map_count and "
+		       "RLIMIT_DATA";
+	if (error == -EAGAIN)
+		return "no more memory may be locked, see RLIMIT_MEMLOCK";
+	if (error == -EPERM || error == -EACCES)
+		return "the mapping is sealed, or a system call filter refused it";
+	return "the kernel refused to replace it";
+}
+
 /* All steps, once. */
 static enum answer try_repair(struct fault *fault, struct repair_order *order)
 {
@@ -240,6 +286,8 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 	answer = replace(&extent, &hit);
 	order->copy_failed = extent.content == COPY && answer == ANSWER_RETRY;
 	atomic_store(word, version + 2); /* RELEASE */
+	if (answer == ANSWER_DECLINED && extent.error)
+		fault->refused = why_refused(extent.error);
 	if (answer == ANSWER_DONE) {
 		fault->pages += (unsigned)((extent.end - extent.start) / PAGE_SIZE);
 		order->start = extent.start;

@@ -22,6 +22,7 @@ struct extent {
 	uintptr_t start, end;
 	unsigned prot;
 	bool write; /* the access was one */
+	int error;  /* why it could not be replaced */
 	enum {
 		ZEROES,
 		ONES,

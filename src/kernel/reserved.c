@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Address space that is ours from the start.
+ *
+ * What the kernel chooses for mmap(NULL) may be a hole that another thread has just made to fill it
+ * with MAP_FIXED: what we put there would be gone a moment later. So whatever is mapped after the
+ * start goes into an area that nobody else has any reason to touch. In it, from the lowest address:
+ *
+ *	spare mappings | windows | memory that is never given back
+ *
+ * A window is room for pages on their way: a second view of lost pages, or new content that is moved
+ * in place when it is complete. Spare mappings are pages whose protection keeps the kernel from
+ * joining them: where the program has as many mappings as it may, some are given up, so that a page
+ * can be replaced.
+ */
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include "base/assert.h"
+#include "base/syscall.h"
+#include "kernel/process.h"
+#include "kernel/reserved.h"
+
+#define NAPS_MAX 40000
+#define NAP_NANOSECONDS 20000
+#define SPARE_PAGES 32 /* every second one is a mapping of its own, and parts two others */
+#if __SIZEOF_POINTER__ == 8
+#define MEMORY_MAX ((size_t)4 << 30)
+#else
+#define MEMORY_MAX ((size_t)64 << 20)
+#endif
+#define MEMORY_MIN ((size_t)4 << 20)
+#define LIMIT_SHARE 16 /* of an address space that is limited no more than that part is taken */
+
+static uintptr_t area, memory, memory_end;
+static _Atomic uintptr_t memory_next;
+static _Atomic int spares;
+
+static long map_none(uintptr_t address, size_t size, int fixed)
+{
+	return SYS_6(SYS_mmap, address, size, PROT_NONE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
+}
+
+static size_t memory_wanted(void)
+{
+	uint64_t limit[2]; /* struct rlimit64 */
+	size_t wanted = MEMORY_MAX;
+
+	if (SYS_4(SYS_prlimit64, 0, RLIMIT_AS, NULL, limit) < 0 || limit[0] == UINT64_MAX)
+		return wanted;
+	while (wanted > MEMORY_MIN && wanted > limit[0] / LIMIT_SHARE)
+		wanted /= 2;
+	return wanted;
+}
+
+static void make_spares(void)
+{
+	for (unsigned i = 1; i < SPARE_PAGES; i += 2)
+		if (SYS_3(SYS_mprotect, area + i * PAGE_SIZE, PAGE_SIZE, PROT_READ) == 0)
+			atomic_fetch_add(&spares, 1);
+}
+
+bool reserved_init(void)
+{
+	size_t fixed = SPARE_PAGES * PAGE_SIZE + WINDOWS * WINDOW_SIZE, size;
+	long address = -1;
+
+	for (size = memory_wanted(); size >= MEMORY_MIN; size /= 2) {
+		address = map_none(0, fixed + size, 0);
+		if (!is_error(address))
+			break;
+	}
+	if (is_error(address))
+		return false;
+	area = (uintptr_t)address;
+	memory = area + fixed;
+	memory_end = memory + size;
+	atomic_store(&memory_next, memory);
+	make_spares();
+	return true;
+}
+
+void *reserved_memory(size_t size)
+{
+	uintptr_t at = atomic_load(&memory_next);
+
+	size = (size + PAGE_SIZE - 1) & PAGE_MASK;
+	do {
+		if (size > memory_end - at)
+			return NULL;
+	} while (!atomic_compare_exchange_weak(&memory_next, &at, at + size));
+	return SYS_3(SYS_mprotect, at, size, PROT_READ | PROT_WRITE) == 0 ? (void *)at : NULL;
+}
+
+/* ---- windows ---- */
+
+static uintptr_t window_at(unsigned i)
+{
+	return area + SPARE_PAGES * PAGE_SIZE + i * WINDOW_SIZE;
+}
+
+uintptr_t window_take(void)
+{
+	if (!area)
+		return 0;
+	for (int naps = 0; naps < NAPS_MAX; naps++) {
+		for (unsigned i = 0; i < WINDOWS; i++) {
+			uint32_t is_free = 0;
+
+			if (atomic_compare_exchange_strong(
+				    &process_state->window_busy[i], &is_free, 1))
+				return window_at(i);
+		}
+		sys_nap(NAP_NANOSECONDS);
+	}
+	return 0;
+}
+
+void window_give(uintptr_t window, size_t used)
+{
+	unsigned i = (unsigned)((window - window_at(0)) / WINDOW_SIZE);
+
+	invariant(i < WINDOWS && window == window_at(i) && used <= WINDOW_SIZE);
+	map_none(window, used, MAP_FIXED);
+	atomic_store(&process_state->window_busy[i], 0);
+}
+
+/* ---- spare mappings ---- */
+
+bool reserved_give_up_mapping(void)
+{
+	int i = atomic_load(&spares);
+
+	do {
+		if (i == 0)
+			return false;
+	} while (!atomic_compare_exchange_weak(&spares, &i, i - 1));
+	return SYS_3(SYS_mprotect, area + (unsigned)(2 * i - 1) * PAGE_SIZE, PAGE_SIZE,
+		       PROT_NONE) == 0;
+}
