@@ -422,3 +422,40 @@ END
     assert_equal "$status" "$bus_error"
     assert_lines ""
 }
+
+# ---- what the kernel refuses, and is not lost ----
+
+@test "repair: healthy neighbours stay as they are: guard pages, other protections, userfaultfd" {
+    local mapping kind action seen=0
+
+    for mapping in shared private; do
+        for kind in guard none ro uffd; do
+            for action in zero ones "zero(page)" "zero(range)"; do
+                run env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_LOG=off SIGBUS_POLICY="*=$action" \
+                    "$PROGS/healthy" "$mapping" "$kind"
+                [ "$status" != 77 ] || continue
+                seen=$((seen + 1))
+                assert_success
+                [[ $action == ones ]] && assert_line "read 4: -1" || assert_line "read 4: 0"
+                case $kind in
+                guard | none)
+                    assert_line "read 2: signal 11"
+                    assert_line "read 3: signal 11"
+                    assert_line "read 6: signal 11"
+                    ;;
+                ro)
+                    assert_line "read 2: 120"
+                    assert_line "write 3: signal 11"
+                    # One page alone has the protection that the hooks saw.
+                    [[ $action == "zero(page)" ]] || assert_line "write 6: signal 11"
+                    ;;
+                uffd)
+                    assert_line "file 120"
+                    assert_line "mapped 4"
+                    ;;
+                esac
+            done
+        done
+    done
+    [ "$seen" -ge 16 ]
+}

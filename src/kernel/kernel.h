@@ -45,7 +45,16 @@ struct vma {
 /* What is mapped at address: 0, -ENOENT, or -errno when the kernel can't be asked. path: storage,
  * or NULL with size 0. [H] */
 int vma_query(uintptr_t address, struct vma *vma, char *path, size_t path_size);
-bool vma_query_is_cheap(void); /* [H] false: it reads text, perhaps a lot of it */
+
+/* ---- page-flags.c: pages that are refused, and not lost ---- */
+
+/* Narrows [*start, *end) around a page to what has no guard page; the kernel is mute: to that page. [H] */
+void pages_without_guards(uintptr_t page, uintptr_t *start, uintptr_t *end);
+/* Is it the kernel's page of zeroes, which costs no memory? 1, 0, or -errno: it cannot be told. [H] */
+int page_is_zero_page(uintptr_t page);
+/* Does userfaultfd watch the mapping at address? 1, 0, or -errno: it cannot be told. Slow. [H] */
+int vma_is_watched(uintptr_t address);
+
 /* What an mmap() call asks for. */
 struct mapping {
 	void *address;

@@ -271,11 +271,6 @@ int vma_query(uintptr_t address, struct vma *vma, char *path, size_t path_size)
 	return error;
 }
 
-bool vma_query_is_cheap(void)
-{
-	return !atomic_load_explicit(&query_is_missing, memory_order_relaxed);
-}
-
 /* ---- kind ---- */
 
 static bool is_hugetlb(const struct vma *vma)

@@ -14,6 +14,7 @@
 #include "base/base.h"
 #include "base/syscall.h"
 #include "kernel/kernel.h"
+#include "kernel/scratch.h"
 #include "memory/repair.h"
 #include "rules/fault.h"
 #include "rules/rules.h"
@@ -50,11 +51,11 @@ int extent_probe(const struct fault *fault, const struct range_hit *hit,
 
 /* ---- page by page ---- */
 
-static bool is_like(const struct extent *extent, uintptr_t page, bool by_writing)
+bool extent_is_like(const struct extent *extent, uintptr_t page)
 {
 	if (extent->content == COPY)
 		return says_lost(probe(page, true)) && probe(page, false) == 0;
-	return says_lost(probe(page, by_writing));
+	return says_lost(probe(page, extent->by_writing));
 }
 
 /* ---- files in memory ---- */
@@ -65,10 +66,10 @@ static bool populating_fails(uintptr_t page)
 	return SYS_3(SYS_madvise, page, PAGE_SIZE, MADV_POPULATE_READ) == -EFAULT;
 }
 
-static APART bool is_file_in_memory(uintptr_t page, struct vma *vma)
+static bool is_file_in_memory(const struct extent *extent)
 {
-	return vma_query_is_cheap() && vma_query(page, vma, NULL, 0) == 0 &&
-	       fs_is_internal(vma) && !swap_is_used() && populating_fails(page);
+	return extent->is_mapped && fs_is_internal(&extent->vma) && !swap_is_used() &&
+	       populating_fails(extent->start);
 }
 
 #define LOOK_PAGES 64 /* at once */
@@ -106,53 +107,53 @@ static uintptr_t first_lost(uintptr_t low, uintptr_t page)
 }
 
 /* False: it has to be done page by page. All of extent is lost. */
-static APART bool measure_in_memory(
-	struct extent *extent, uintptr_t low, uintptr_t high, size_t limit)
+static bool measure_in_memory(struct extent *extent, uintptr_t low, uintptr_t high, size_t limit)
 {
-	struct vma vma;
-
-	/* Others may have unmapped a part of it meanwhile. */
-	if (!is_file_in_memory(extent->start, &vma) || extent->end > vma.end)
+	if (!is_file_in_memory(extent))
 		return false;
-	if (low < vma.start)
-		low = vma.start;
-	if (high > vma.end)
-		high = vma.end;
 	if (high - extent->start > limit)
 		high = extent->start + limit;
 	extent->end = first_stored(extent->end, high);
 	if (extent->end - low > limit)
 		low = extent->end - limit;
 	extent->start = first_lost(low, extent->start);
+	extent->by_storage = first_stored(extent->start, extent->end) == extent->end;
 	return true;
 }
 
 /* ---- both ---- */
 
-/* mprotect() was there: only neighbours of the page's own protection go with it. */
-static APART void keep_protection(struct extent *extent, uintptr_t *low, uintptr_t *high)
-{
-	struct vma vma;
-
-	if (vma_query(extent->start, &vma, NULL, 0) != 0) {
-		extent->prot = probe_protection(extent->start, extent->prot);
-		*low = extent->start;
-		*high = extent->end;
-		return;
-	}
-	extent->prot = vma.prot;
-	if (*low < vma.start)
-		*low = vma.start;
-	if (*high > vma.end)
-		*high = vma.end;
-}
-
 /* Where extent may grow to. */
 struct bounds {
 	uintptr_t low, high;
 	size_t limit;
-	bool by_writing; /* pages that cannot be read are probed so */
 };
+
+/* Only neighbours in the page's own mapping, with its protection, go with it. */
+static APART void keep_to_mapping(struct extent *extent, struct bounds *bounds)
+{
+	extent->is_mapped = vma_query(extent->start, &extent->vma, NULL, 0) == 0;
+	if (!extent->is_mapped) {
+		bounds->low = extent->start;
+		bounds->high = extent->end;
+		return;
+	}
+	extent->prot = extent->vma.prot;
+	if (bounds->low < extent->vma.start)
+		bounds->low = extent->vma.start;
+	if (bounds->high > extent->vma.end)
+		bounds->high = extent->vma.end;
+}
+
+/* Else nobody has to be asked. */
+static bool has_lost_neighbour(const struct extent *extent, const struct bounds *bounds)
+{
+	return bounds->limit > PAGE_SIZE &&
+	       ((extent->end < bounds->high &&
+			extent_is_like(extent, extent->end)) ||
+		       (extent->start > bounds->low &&
+			       extent_is_like(extent, extent->start - PAGE_SIZE)));
+}
 
 static bool has_room(const struct extent *extent, const struct bounds *bounds)
 {
@@ -162,7 +163,7 @@ static bool has_room(const struct extent *extent, const struct bounds *bounds)
 static bool may_ask(const struct extent *extent, const struct bounds *bounds)
 {
 	return bounds->limit == EXTENT_MAX && extent->content == ZEROES &&
-	       extent->prot & PROT_READ && !bounds->by_writing;
+	       extent->prot & PROT_READ && !extent->by_writing;
 }
 
 /* Once, when it has just grown to that size. */
@@ -175,14 +176,14 @@ static bool is_worth_asking(const struct extent *extent, const struct bounds *bo
 static void grow(struct extent *extent, const struct bounds *bounds)
 {
 	while (extent->end < bounds->high && has_room(extent, bounds) &&
-		is_like(extent, extent->end, bounds->by_writing)) {
+		extent_is_like(extent, extent->end)) {
 		extent->end += PAGE_SIZE;
 		if (is_worth_asking(extent, bounds) &&
 			measure_in_memory(extent, bounds->low, bounds->high, bounds->limit))
 			return;
 	}
 	while (extent->start > bounds->low && has_room(extent, bounds) &&
-		is_like(extent, extent->start - PAGE_SIZE, bounds->by_writing)) {
+		extent_is_like(extent, extent->start - PAGE_SIZE)) {
 		extent->start -= PAGE_SIZE;
 		if (is_worth_asking(extent, bounds) &&
 			measure_in_memory(extent, bounds->low, bounds->high, bounds->limit))
@@ -193,9 +194,9 @@ static void grow(struct extent *extent, const struct bounds *bounds)
 static bool is_all(const struct extent *extent, const struct bounds *bounds)
 {
 	return (extent->end >= bounds->high ||
-		       !is_like(extent, extent->end, bounds->by_writing)) &&
+		       !extent_is_like(extent, extent->end)) &&
 	       (extent->start <= bounds->low ||
-		       !is_like(extent, extent->start - PAGE_SIZE, bounds->by_writing));
+		       !extent_is_like(extent, extent->start - PAGE_SIZE));
 }
 
 /*
@@ -221,6 +222,33 @@ static APART void keep_to_block(struct extent *extent, struct bounds *bounds, ui
 		grow(extent, bounds);
 }
 
+/* Behind the file's end everything is lost, however much it is; with the path of the vma. */
+static APART void measure_behind_end(struct extent *extent, const struct bounds *bounds)
+{
+	struct scratch *scratch = scratch_get();
+	uintptr_t end = extent->by_storage ? extent->start : UINTPTR_MAX;
+	struct vma vma;
+	uint64_t size;
+
+	if (!scratch)
+		return;
+	if (vma_query(extent->start, &vma, scratch->path, sizeof(scratch->path)) == 0 &&
+		vma.start <= bounds->low && bounds->high <= vma.end) {
+		if (file_size(&vma, &size)) {
+			size = size > vma.offset ? (size - vma.offset + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1) : 0;
+			end = size < vma.end - vma.start ? vma.start + (uintptr_t)size : UINTPTR_MAX;
+		} else if (!file_end_only_explains(&vma)) {
+			end = UINTPTR_MAX;
+		}
+		if (end <= extent->start) {
+			extent->start = end > bounds->low ? end : bounds->low;
+			extent->end = bounds->high;
+			extent->is_behind_end = true;
+		}
+	}
+	scratch_put(scratch);
+}
+
 void extent_measure(
 	struct extent *extent, const struct range_hit *hit, const struct repair_order *order)
 {
@@ -228,17 +256,31 @@ void extent_measure(
 	uintptr_t page = extent->start;
 	struct bounds bounds = {.low = geometry_start(hit->geometry),
 		.high = geometry_end(hit->geometry),
-		.limit = order->limit,
-		.by_writing = extent->write && !(flags & RANGE_READ)};
+		.limit = order->limit};
 
-	if (flags & RANGE_PROTECTED)
-		keep_protection(extent, &bounds.low, &bounds.high);
+	extent->by_writing = extent->write && !(flags & RANGE_READ);
+	if (flags & RANGE_PROTECTED) {
+		keep_to_mapping(extent, &bounds);
+		if (!extent->is_mapped)
+			extent->prot = probe_protection(extent->start, extent->prot);
+	}
 	if (flags & RANGE_PROTECTED && extent->write && extent->prot & PROT_READ &&
 		probe(extent->start, false) == 0)
 		extent->content = COPY;
 	if (extent->content != ZEROES && bounds.limit > SCRATCH_MAX)
 		bounds.limit = SCRATCH_MAX;
+	if (!extent->is_mapped && has_lost_neighbour(extent, &bounds))
+		keep_to_mapping(extent, &bounds);
+	if (!extent->is_mapped)
+		return;
 	grow(extent, &bounds);
-	if (extent->end - extent->start == EXTENT_MAX)
+	if (order->whole && extent->content == ZEROES)
+		measure_behind_end(extent, &(struct bounds){
+			extent->vma.start > geometry_start(hit->geometry) ? extent->vma.start
+									  : geometry_start(hit->geometry),
+			extent->vma.end < geometry_end(hit->geometry) ? extent->vma.end
+								      : geometry_end(hit->geometry),
+			0});
+	if (extent->end - extent->start == EXTENT_MAX && !extent->is_behind_end)
 		keep_to_block(extent, &bounds, page);
 }

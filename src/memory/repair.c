@@ -49,19 +49,43 @@ static bool widen_to_huge(struct extent *extent, const struct range_hit *hit)
 	return true;
 }
 
+/* What the kernel's zero pages cost, of 4 KiB and huge ones: found out when they are used first. */
+enum zero_cost { COST_UNKNOWN, COST_NOTHING, COST_MEMORY };
+static _Atomic int zero_cost[2];
+
 /*
  * Who reads one page of many will read the others: without this each would fault once more. Zero
- * pages need no memory; written to, they are copied as ever.
+ * pages need no memory; written to, they are copied as ever. But some kernels have no zero page: then
+ * nothing is made present beyond the page of the fault. Never more than EXTENT_MAX: the handler's
+ * time is bounded.
  */
-static void make_present(const struct extent *extent)
+static void make_present(const struct extent *extent, uintptr_t page)
 {
-	size_t size = extent->end - extent->start;
+	uintptr_t block = page & ~(HUGE_PAGE - 1), start = extent->start, end = extent->end;
+	bool huge;
 
-	if (size == PAGE_SIZE || !(extent->prot & PROT_READ))
+	if (end - start == PAGE_SIZE || !(extent->prot & PROT_READ))
 		return;
-	if (size == HUGE_PAGE && !(extent->start & (HUGE_PAGE - 1)))
-		SYS_3(SYS_madvise, extent->start, size, MADV_HUGEPAGE);
-	SYS_3(SYS_madvise, extent->start, size, MADV_POPULATE_READ);
+	if (end - start > EXTENT_MAX) {
+		start = start > block ? start : block;
+		end = end < block + HUGE_PAGE ? end : block + HUGE_PAGE;
+	}
+	huge = end - start == HUGE_PAGE && !(start & (HUGE_PAGE - 1));
+	if (atomic_load(&zero_cost[huge]) == COST_MEMORY)
+		return;
+	if (huge)
+		SYS_3(SYS_madvise, start, end - start, MADV_HUGEPAGE);
+	if (SYS_3(SYS_madvise, start, end - start, MADV_POPULATE_READ) < 0 ||
+		atomic_load(&zero_cost[huge]) != COST_UNKNOWN)
+		return;
+	if (page_is_zero_page(start) != 0) {
+		atomic_store(&zero_cost[huge], COST_NOTHING);
+		return;
+	}
+	atomic_store(&zero_cost[huge], COST_MEMORY);
+	if (huge)
+		SYS_3(SYS_madvise, start, end - start, MADV_NOHUGEPAGE);
+	SYS_3(SYS_madvise, start, end - start, MADV_DONTNEED);
 }
 
 /* Past limits that other memory, or fewer mappings, can keep. */
@@ -81,7 +105,7 @@ static long map_zero_somehow(const struct extent *extent, unsigned prot)
 	return result;
 }
 
-static bool replace_with_zeros(struct extent *extent, const struct range_hit *hit)
+static bool replace_with_zeros(struct extent *extent, const struct range_hit *hit, uintptr_t page)
 {
 	long result = map_zero_somehow(extent, extent->prot);
 
@@ -89,7 +113,7 @@ static bool replace_with_zeros(struct extent *extent, const struct range_hit *hi
 		result = map_zero_somehow(extent, extent->prot);
 	extent->error = is_error(result) ? (int)result : 0;
 	if (!extent->error && !extent->write)
-		make_present(extent);
+		make_present(extent, page);
 	return !extent->error;
 }
 
@@ -185,7 +209,7 @@ static void keep_file(const struct range_hit *hit)
 }
 
 /* With the lock word held. */
-static enum answer replace(struct extent *extent, const struct range_hit *hit)
+static enum answer replace(struct extent *extent, const struct range_hit *hit, uintptr_t page)
 {
 	enum answer answer;
 
@@ -193,7 +217,7 @@ static enum answer replace(struct extent *extent, const struct range_hit *hit)
 		return ANSWER_RETRY;
 	keep_file(hit);
 	if (extent->content == ZEROES) /* REPLACE */
-		answer = replace_with_zeros(extent, hit) ? ANSWER_DONE : ANSWER_DECLINED;
+		answer = replace_with_zeros(extent, hit, page) ? ANSWER_DONE : ANSWER_DECLINED;
 	else
 		answer = replace_with_scratch(extent);
 	if (answer == ANSWER_DONE)
@@ -281,9 +305,14 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 	if (extent.prot & PROT_EXEC)
 		return ANSWER_DECLINED;
 	mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
+	extent.is_poisoned = error == -EHWPOISON;
+	if (!prove_lost(&extent, fault->address & PAGE_MASK, &hit)) { /* PROVE */
+		fault->refused = "userfaultfd watches this memory: the page is not lost";
+		return ANSWER_DECLINED;
+	}
 	if (!atomic_compare_exchange_strong(word, &version, version + 1)) /* TAKE */
 		return ANSWER_RETRY;
-	answer = replace(&extent, &hit);
+	answer = replace(&extent, &hit, fault->address & PAGE_MASK);
 	order->copy_failed = extent.content == COPY && answer == ANSWER_RETRY;
 	atomic_store(word, version + 2); /* RELEASE */
 	if (answer == ANSWER_DECLINED && extent.error)
@@ -309,53 +338,6 @@ static enum answer repair_at(struct fault *fault, struct repair_order *order)
 			order->limit = PAGE_SIZE; /* one page holds still longer than several */
 	}
 	return copies == COPIES_MAX ? ANSWER_DECLINED : answer;
-}
-
-static bool repair_if_lost(struct fault *other, uintptr_t page, struct repair_order *order)
-{
-	other->address = page;
-	order->start = order->end = 0;
-	return says_lost(probe(page, false)) && repair_at(other, order) == ANSWER_DONE &&
-	       order->start <= page && page < order->end;
-}
-
-/*
- * To probe a hole of a file gives it memory: what can be read is passed over in steps that double.
- * A lost page in between is replaced when it is touched.
- */
-static void repair_above(struct fault *other, uintptr_t page, struct repair_order *order)
-{
-	uintptr_t end = geometry_end(other->range.geometry), step = PAGE_SIZE;
-
-	while (page < end) {
-		bool done = repair_if_lost(other, page, order);
-
-		page = done ? order->end : page + step;
-		step = done ? PAGE_SIZE : step * 2;
-	}
-}
-
-static void repair_below(struct fault *other, uintptr_t behind, struct repair_order *order)
-{
-	uintptr_t start = geometry_start(other->range.geometry), step = PAGE_SIZE;
-
-	while (behind >= start + step) {
-		bool done = repair_if_lost(other, behind - step, order);
-
-		behind = done ? order->start : behind - step;
-		step = done ? PAGE_SIZE : step * 2;
-	}
-}
-
-static APART void repair_rest(struct fault *fault, struct repair_order *order)
-{
-	struct fault other = *fault;
-	uintptr_t start = order->start, end = order->end;
-
-	other.write = false;
-	repair_above(&other, end, order);
-	repair_below(&other, start, order);
-	fault->pages = other.pages;
 }
 
 /* What lies between the records around an address. */
@@ -408,7 +390,8 @@ static APART enum answer adopt(struct fault *fault)
 enum answer repair(struct fault *fault, const struct action *action)
 {
 	struct repair_order order = {.ones = action->kind == ACTION_ONES,
-		.limit = action->extent == EXTENT_PAGE ? PAGE_SIZE : EXTENT_MAX};
+		.limit = action->extent == EXTENT_PAGE ? PAGE_SIZE : EXTENT_MAX,
+		.whole = action->extent == EXTENT_RANGE};
 	enum answer answer;
 
 	if (process_is_borrowed()) {
@@ -420,8 +403,5 @@ enum answer repair(struct fault *fault, const struct action *action)
 	answer = fault->range.range ? ANSWER_DONE : adopt(fault);
 	if (answer != ANSWER_DONE)
 		return answer;
-	answer = repair_at(fault, &order);
-	if (answer == ANSWER_DONE && fault->pages && action->extent == EXTENT_RANGE)
-		repair_rest(fault, &order);
-	return answer;
+	return repair_at(fault, &order);
 }

@@ -12,7 +12,8 @@
 
 struct repair_order {
 	bool ones;
-	size_t limit;	      /* of one extent, in bytes */
+	size_t limit;	      /* of one extent, in bytes, but for what lies behind the end of a file */
+	bool whole;	      /* all that lies behind that end at once */
 	uintptr_t start, end; /* what was replaced last, for it */
 	bool copy_failed;     /* the last try ended so: the page changes while it is looked at */
 };
@@ -23,6 +24,12 @@ struct extent {
 	unsigned prot;
 	bool write; /* the access was one */
 	int error;  /* why it could not be replaced */
+	bool is_poisoned;   /* the kernel said so of the page of the fault */
+	bool is_mapped;	    /* vma is known: all of the extent is in it */
+	bool is_behind_end; /* of the file, whose size is known */
+	bool by_storage;    /* has no storage, and its lowest page is lost */
+	bool by_writing;    /* pages that cannot be read are probed so */
+	struct vma vma;
 	enum {
 		ZEROES,
 		ONES,
@@ -33,9 +40,17 @@ struct extent {
 /* probe() of the page of the fault; if it is lost, *extent is that page. [H] */
 int extent_probe(const struct fault *fault, const struct range_hit *hit,
 	const struct repair_order *order, struct extent *extent);
+/* Is this page lost in the way in which the extent is? It may be in another view of the memory. [H] */
+bool extent_is_like(const struct extent *extent, uintptr_t page);
 /* Adds the neighbours that are lost too, as far as the order and the range allow. [H] */
 void extent_measure(
 	struct extent *extent, const struct range_hit *hit, const struct repair_order *order);
+
+/*
+ * Is it proved that the extent around the page of the fault is lost? It shrinks to what is; false: not
+ * even that page. All signals are blocked. [H]
+ */
+bool prove_lost(struct extent *extent, uintptr_t page, const struct range_hit *hit);
 
 void anchor_init(void); /* without it no file comes back */
 /* A second mapping of the page at the start of a shared range, or 0. [H] */

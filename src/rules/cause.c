@@ -114,6 +114,16 @@ static APART bool find_file(const struct vma *vma, struct file *file)
 	return status_by_mapping(vma, file) || status_by_descriptor(vma, file);
 }
 
+bool file_size(const struct vma *vma, uint64_t *size)
+{
+	struct file file;
+
+	if (!find_file(vma, &file) || (file.mode & S_IFMT) != S_IFREG)
+		return false;
+	*size = file.size;
+	return true;
+}
+
 /* ---- the file's size, from what can be read ---- */
 
 static bool commitments_are_strict(void)
@@ -150,6 +160,11 @@ static bool only_the_end_explains(const struct vma *vma, const struct loss *loss
 
 	return is_nameless_in_memory(vma, loss) && has_space && !commitments_are_strict() &&
 	       !swap_is_used();
+}
+
+bool file_end_only_explains(const struct vma *vma)
+{
+	return fs_is_internal(vma) && only_the_end_explains(vma, "tmpfs");
 }
 
 /* Some pages from the lost one up to the last: one that can be read, and it was not the end. */

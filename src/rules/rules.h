@@ -50,6 +50,10 @@ struct loss {
 /* vma: NULL: not known. write: what the access was. [H] */
 struct loss cause_find(const siginfo_t *info, const struct vma *vma, bool write,
 	struct mount_reader *reader);
+/* The size of the mapped file, from its name or a descriptor that is the same file. [H] */
+bool file_size(const struct vma *vma, uint64_t *size);
+/* Is a lost page that is neither poisoned nor watched surely behind the end of its file? [H] */
+bool file_end_only_explains(const struct vma *vma);
 bool swap_is_used(void); /* [H] true, too, where the kernel does not say */
 const char *cause_name(enum cause cause);                             /* [H] */
 

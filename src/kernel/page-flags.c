@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What makes the kernel refuse a page that is not lost: guard pages and userfaultfd. All [H].
+ *
+ * A guard page (MADV_GUARD_INSTALL, of files since Linux 6.15) has a bit in pagemap. A mapping that
+ * userfaultfd watches has one of the words um, uw and ui in its line "VmFlags:" of smaps, and nowhere
+ * else: that text is long, and the kernel walks through all pages of the process to write it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include "base/syscall.h"
+#include "base/text.h"
+#include "kernel/kernel.h"
+#include "kernel/scratch.h"
+
+#define GUARD_BIT 58
+#define PAGES_AT_ONCE 16
+#define PAGES_READ_MAX 512 /* by reading pagemap, which walks from page to page */
+
+/* The question of Linux 6.7: the first pages in a range that are of a kind. */
+#define PAGEMAP_SCAN_ 0xc0606610u
+#define SCAN_PFNZERO 32  /* the zero page, of 4 KiB or a huge one */
+#define SCAN_GUARD 256   /* since Linux 6.16 */
+
+struct scan_region {
+	uint64_t start, end, kinds;
+};
+struct scan_question {
+	uint64_t size, flags, start, end, walk_end, regions, region_count, pages_max;
+	uint64_t inverted, all_of, any_of, wanted;
+};
+
+static long open_own(const char *thread, const char *process)
+{
+	int flags = O_RDONLY | O_CLOEXEC;
+	long fd = SYS_4(SYS_openat, AT_FDCWD, thread, flags, 0);
+
+	return fd == -ENOENT ? SYS_4(SYS_openat, AT_FDCWD, process, flags, 0) : fd;
+}
+
+/* The first page of the kind in [start, end), or end; 0: this kernel does not know. */
+static APART uintptr_t scan_for(int fd, uintptr_t start, uintptr_t end, uint64_t kind)
+{
+	struct scan_region region = {0};
+	struct scan_question question = {.size = sizeof(question),
+		.start = start,
+		.end = end,
+		.regions = (uintptr_t)&region,
+		.region_count = 1,
+		.pages_max = 1,
+		.all_of = kind,
+		.wanted = kind};
+	long regions = SYS_3(SYS_ioctl, fd, PAGEMAP_SCAN_, &question);
+
+	if (regions < 0)
+		return 0;
+	return regions ? (uintptr_t)region.start : end;
+}
+
+/* The first guard page of [start, end), or end; start where the kernel does not say. */
+static APART uintptr_t read_for_guard(int fd, uintptr_t start, uintptr_t end)
+{
+	uint64_t entry[PAGES_AT_ONCE];
+
+	while (start < end) {
+		size_t pages = (end - start) >> PAGE_SHIFT;
+		int64_t at = (int64_t)(start >> PAGE_SHIFT) * (int64_t)sizeof(entry[0]);
+		long length;
+
+		pages = pages < PAGES_AT_ONCE ? pages : PAGES_AT_ONCE;
+#if __SIZEOF_LONG__ == 8
+		length = SYS_4(SYS_pread64, fd, entry, pages * sizeof(entry[0]), at);
+#else
+		length = SYS_5(SYS_pread64, fd, entry, pages * sizeof(entry[0]), (uint32_t)at,
+			(uint32_t)(at >> 32));
+#endif
+		if (length != (long)(pages * sizeof(entry[0])))
+			return start;
+		for (size_t i = 0; i < pages; i++, start += PAGE_SIZE)
+			if (entry[i] >> GUARD_BIT & 1)
+				return start;
+	}
+	return end;
+}
+
+static uintptr_t find_guard(int fd, uintptr_t start, uintptr_t end)
+{
+	uintptr_t guard = scan_for(fd, start, end, SCAN_GUARD), limit = PAGES_READ_MAX * PAGE_SIZE;
+
+	if (guard)
+		return guard;
+	return read_for_guard(fd, start, end - start < limit ? end : start + limit);
+}
+
+void pages_without_guards(uintptr_t page, uintptr_t *start, uintptr_t *end)
+{
+	long fd = open_own("/proc/thread-self/pagemap", "/proc/self/pagemap");
+	uintptr_t guard;
+
+	if (fd < 0) {
+		*start = page;
+		*end = page + PAGE_SIZE;
+		return;
+	}
+	*end = find_guard((int)fd, page + PAGE_SIZE, *end);
+	if (page - *start > PAGES_READ_MAX * PAGE_SIZE && !scan_for((int)fd, *start, page, SCAN_GUARD))
+		*start = page - PAGES_READ_MAX * PAGE_SIZE;
+	while (*start < page && (guard = find_guard((int)fd, *start, page)) < page)
+		*start = guard + PAGE_SIZE;
+	SYS_1(SYS_close, fd);
+}
+
+int page_is_zero_page(uintptr_t page)
+{
+	long fd = open_own("/proc/thread-self/pagemap", "/proc/self/pagemap");
+	uintptr_t found;
+
+	if (fd < 0)
+		return (int)fd;
+	found = scan_for((int)fd, page, page + PAGE_SIZE, SCAN_PFNZERO);
+	SYS_1(SYS_close, fd);
+	return found ? found == page : -ENOSYS;
+}
+
+/* ---- smaps ---- */
+
+struct smaps_scan {
+	uintptr_t address;
+	char line[96]; /* what does not fit is of no interest */
+	size_t length;
+	bool found; /* the mapping of the address was begun */
+};
+
+static bool read_hex(const char **text, char behind, uintptr_t *value)
+{
+	*value = 0;
+	for (;; (*text)++) {
+		char c = **text;
+
+		if (c >= '0' && c <= '9')
+			*value = *value << 4 | (uintptr_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			*value = *value << 4 | (uintptr_t)(c - 'a' + 10);
+		else
+			break;
+	}
+	return *(*text)++ == behind;
+}
+
+static bool has_word(const char *text, const char *word)
+{
+	for (; *text; text++)
+		if (text[0] == ' ' && text[1] == word[0] && text[2] == word[1] &&
+			(text[3] == ' ' || !text[3]))
+			return true;
+	return false;
+}
+
+/* -ENOENT: go on. */
+static int take_line(struct smaps_scan *scan)
+{
+	const char *text = scan->line;
+	uintptr_t start, end;
+
+	scan->line[scan->length] = '\0';
+	if (scan->found && text_starts(text, "VmFlags:"))
+		return has_word(text, "um") || has_word(text, "uw") || has_word(text, "ui");
+	if (read_hex(&text, '-', &start) && read_hex(&text, ' ', &end))
+		scan->found = start <= scan->address && scan->address < end;
+	return -ENOENT;
+}
+
+static APART int scan_smaps(int fd, uintptr_t address, char *chunk, size_t size)
+{
+	struct smaps_scan scan = {.address = address};
+	long length;
+	int answer;
+
+	while ((length = SYS_3(SYS_read, fd, chunk, size)) > 0)
+		for (long i = 0; i < length; i++) {
+			if (chunk[i] != '\n') {
+				if (scan.length < sizeof(scan.line) - 1)
+					scan.line[scan.length++] = chunk[i];
+				continue;
+			}
+			answer = take_line(&scan);
+			if (answer != -ENOENT)
+				return answer;
+			scan.length = 0;
+		}
+	return -ENOENT;
+}
+
+int vma_is_watched(uintptr_t address)
+{
+	long fd = open_own("/proc/thread-self/smaps", "/proc/self/smaps");
+	struct scratch *scratch;
+	int answer = -EBUSY;
+
+	if (fd < 0)
+		return (int)fd;
+	scratch = scratch_get();
+	if (scratch) {
+		answer = scan_smaps((int)fd, address, scratch->line, sizeof(scratch->line));
+		scratch_put(scratch);
+	}
+	SYS_1(SYS_close, fd);
+	return answer;
+}

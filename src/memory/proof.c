@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Is it proved that pages are lost? Only then are they replaced. All [H].
+ *
+ * That a page cannot be had is no proof: guard pages and pages that userfaultfd watches are refused
+ * to the kernel, too, and both are healthy. What is proof:
+ *
+ * The page of the fault: its own access was refused with SIGBUS. Of a guard page that would have been
+ * SIGSEGV. Where userfaultfd may raise SIGBUS (UFFD_FEATURE_SIGBUS), a second look does not go through
+ * its mapping: mremap(page, 0) makes another view of a shared mapping, which nobody watches and which
+ * has no guard pages. Private memory has no second view; there VmFlags says whether it is watched.
+ * Asked once a range, before its first page is replaced. Of a watched one only the size of its file
+ * proves that it is lost.
+ *
+ * Its neighbours: they are of the same mapping, so have the same protection; each was probed, or lies
+ * behind a lost page of a file in memory and has no storage (extent.c); none is a guard page; and they
+ * are not watched, which is asked as above each time. Behind the end of the file, whose size is known,
+ * all pages are lost that are no guard pages: userfaultfd comes second there. userfaultfd knows anonymous memory and files in
+ * memory only, which lie on no block device.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+#include "base/syscall.h"
+#include "kernel/kernel.h"
+#include "kernel/reserved.h"
+#include "kernel/scratch.h"
+#include "memory/repair.h"
+#include "rules/rules.h"
+#include "table/table.h"
+
+static bool may_be_watched(const struct extent *extent)
+{
+	return !extent->is_mapped || extent->vma.dev_major == 0;
+}
+
+/* In a second view. A page without storage that is lost proves those behind it: the lowest is asked. */
+static bool is_lost_in(uintptr_t view, const struct extent *extent)
+{
+	uintptr_t pages = extent->end - extent->start, end = extent->by_storage ? PAGE_SIZE : pages;
+
+	for (uintptr_t at = 0; at < end; at += PAGE_SIZE)
+		if (!extent_is_like(extent, view + at))
+			return false;
+	return true;
+}
+
+/* -ENOTSUP: there is no such view. */
+static int ask_second_view(const struct extent *extent)
+{
+	size_t size = extent->end - extent->start;
+	uintptr_t view = window_take();
+	int answer = -ENOTSUP;
+
+	if (!view)
+		return -ENOTSUP;
+	if (SYS_5(SYS_mremap, extent->start, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, view) ==
+		(long)view)
+		answer = is_lost_in(view, extent);
+	window_give(view, size);
+	return answer;
+}
+
+/* Of all of extent; what the kernel does not say stands for yes where `else_yes` is set. */
+static bool is_unwatched(const struct extent *extent, unsigned flags, bool else_yes)
+{
+	int watched, lost = flags & RANGE_SHARED ? ask_second_view(extent) : -ENOTSUP;
+
+	if (lost >= 0)
+		return lost;
+	watched = vma_is_watched(extent->start);
+	return watched < 0 ? else_yes : !watched;
+}
+
+static void shrink_to(struct extent *extent, uintptr_t page)
+{
+	extent->start = page;
+	extent->end = page + PAGE_SIZE;
+	extent->by_storage = extent->is_behind_end = false;
+}
+
+/* By the size of the file, which its name or a descriptor tells: whoever watches comes second there. */
+static APART bool is_behind_end(uintptr_t page)
+{
+	struct scratch *scratch = scratch_get();
+	struct vma vma;
+	uint64_t size;
+	bool is_behind;
+
+	if (!scratch)
+		return false;
+	is_behind = vma_query(page, &vma, scratch->path, sizeof(scratch->path)) == 0 &&
+		    file_size(&vma, &size) && vma.offset + (page - vma.start) >= size;
+	scratch_put(scratch);
+	return is_behind;
+}
+
+bool prove_lost(struct extent *extent, uintptr_t page, const struct range_hit *hit)
+{
+	unsigned flags = state_flags(hit->state);
+
+	if (extent->end - extent->start > PAGE_SIZE) {
+		pages_without_guards(page, &extent->start, &extent->end);
+		if (extent->is_behind_end || !may_be_watched(extent) || is_unwatched(extent, flags, false))
+			return true;
+		shrink_to(extent, page);
+	}
+	if (flags & RANGE_REPAIRED || extent->is_poisoned)
+		return true;
+	if (!(flags & RANGE_SHARED) && !extent->is_mapped)
+		extent->is_mapped = vma_query(page, &extent->vma, NULL, 0) == 0;
+	if (!(flags & RANGE_SHARED) && extent->is_mapped && !may_be_watched(extent))
+		return true;
+	return is_unwatched(extent, flags, true) || is_behind_end(page);
+}
