@@ -88,14 +88,16 @@ static void test_clients(void)
 		"/var/tmp/pool", "/x.sqlite"};
 	static const char *const owners[] = {"libwayland-server.so.0",
 		"libwayland-server.so.0.21.0", "libwlroots.so.10", "libwlroots-0.18.so",
-		"libweston-10.so.0", "libmutter-11.so.0", "libkwin.so.5", "Hyprland", "niri"};
+		"libweston-10.so.0", "libmutter-11.so.0", "libkwin.so.5", "Hyprland"};
 
 	for (size_t i = 0; i < sizeof(owners) / sizeof(owners[0]); i++)
 		for (size_t j = 0; j < sizeof(paths) / sizeof(paths[0]); j++)
 			does("any", owners[i], paths[j], "owner zero ");
-	/* Its own handler would end the server. */
-	for (size_t j = 0; j < sizeof(paths) / sizeof(paths[0]); j++)
+	/* Their own handlers would end the server, or take the guard of pools away. */
+	for (size_t j = 0; j < sizeof(paths) / sizeof(paths[0]); j++) {
 		does("mir_demo_server", "libmirserver.so.59", paths[j], "zero ");
+		does("niri", "niri", paths[j], "zero ");
+	}
 }
 
 static void test_compositors(void)
