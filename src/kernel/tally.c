@@ -12,8 +12,9 @@ _Static_assert(sizeof(file_systems) / sizeof(*file_systems) == TALLY_FS_COUNT, "
 
 static size_t index_of(const char *word, const char *const list[], size_t count, size_t otherwise)
 {
+	/* Mostly the first byte tells: this is part of each fault. */
 	for (size_t i = 0; i < count; i++)
-		if (!strcmp(word, list[i]))
+		if (word[0] == list[i][0] && !strcmp(word, list[i]))
 			return i;
 	return otherwise;
 }
