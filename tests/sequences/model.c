@@ -64,7 +64,7 @@ enum content { LOST, HEALED, REPLACED };
 
 struct frame {
 	int page;
-	bool abandoned; /* raise() does not return to the handler */
+	bool told;
 	int asked[ASKED_MAX], asked_count;
 };
 
@@ -270,7 +270,7 @@ static void install_inside(struct running *running, int object, const struct act
 
 	if (object != running->owner && owner == running->owner)
 		note(FACT_SILENT);
-	running->installed = true;
+	running->installed |= object == running->owner; /* H1: another object's does not count */
 	running->x = *x;
 	if (running->was_disposition)
 		current = *x;
@@ -445,10 +445,26 @@ static bool may_ask(const struct frame *frame, const struct action *handler, int
 
 enum answer { DECLINED, OVER, UNWINDING };
 
+/* L4: before the handler runs, which may not return; once a fault. */
+static void tell(struct frame *frame)
+{
+	outcome->told += !frame->told;
+	frame->told = true;
+}
+
 static void remember_asked(struct frame *frame, int what)
 {
 	if (frame->asked_count < ASKED_MAX)
 		frame->asked[frame->asked_count++] = what;
+}
+
+static bool is_newest(const struct running *running)
+{
+	const struct action *newest = range_owner(running->page) == NOBODY
+					      ? &current
+					      : &list[running->owner].newest;
+
+	return is_equal(newest, &running->x);
 }
 
 /*
@@ -466,6 +482,7 @@ static enum answer call(struct frame *frame, const struct action *handler, bool 
 	*running = (struct running){
 		.page = frame->page, .handler = *handler, .called = true, .frame = frame};
 	remember_asked(frame, handler->what);
+	tell(frame);
 	if (run_handler(running)) {
 		if (target_frame != frame || dead)
 			return UNWINDING;
@@ -478,6 +495,9 @@ static enum answer call(struct frame *frame, const struct action *handler, bool 
 		lane->running = outer;
 		return DECLINED;
 	}
+	/* Before the rule goes on or after the fault: to what is in force then, on which stack? */
+	if (lane->pending && !is_blocked() && (running->placed || alternate || lane->alternate))
+		note(FACT_SILENT);
 	if (deliver_pending())
 		return UNWINDING;
 	*skipped = running->moved;
@@ -490,6 +510,8 @@ static enum answer call(struct frame *frame, const struct action *handler, bool 
 		return OVER;
 	}
 	*replaced = running->installed && !running->placed; /* the table's first row */
+	if (*replaced && !is_newest(running))
+		note(FACT_SILENT); /* X is next, but is nobody's any more */
 	return DECLINED;
 }
 
@@ -534,6 +556,7 @@ static bool answer(struct frame *frame, bool *chained, bool *skipped, bool *anew
 		if (owner == NOBODY) {
 			if (!is_handler(&current))
 				break;
+			look_at_action(NULL);
 			handler = current;
 			who = handler.what / LETTERS;
 		} else {
@@ -567,6 +590,7 @@ static bool answer(struct frame *frame, bool *chained, bool *skipped, bool *anew
 	}
 	if (rule == RULES_ZERO) {
 		decide(&declined, true);
+		tell(frame);
 		content[frame->page] = REPLACED;
 		return false;
 	}
@@ -601,6 +625,7 @@ static bool access_page(int page)
 		}
 		if (anew) {
 			frame.asked_count = 0;
+			frame.told = false;
 			chained = anew = false;
 		}
 	}
@@ -707,6 +732,8 @@ static bool act_on_raise(struct running *running)
 {
 	if (visible().what != WHAT_DFL)
 		return false;
+	if (running->moved)
+		note(FACT_SILENT); /* it has ended its fault, and then raises */
 	target_frame = running->frame;
 	return true;
 }
@@ -715,8 +742,8 @@ static bool raise_now(void)
 {
 	struct running *running = inside();
 
-	if (running)
-		running->raised = true;
+	if (running) /* one that is delivered at once, to a handler again, is no declining */
+		running->raised |= running->called || is_blocked();
 	if (rules != RULES_BARE && running && running->called) {
 		if (lane->pending)
 			note(FACT_SILENT);

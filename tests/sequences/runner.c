@@ -140,6 +140,24 @@ static int wait_for(pid_t child)
 	return status;
 }
 
+/* The lines with "is lost" since the last time. */
+static int count_lines(void)
+{
+	static const char text[] = "is lost";
+	static char log[65536];
+	static off_t seen;
+	ssize_t got = pread(LOG_FD, log, sizeof(log) - 1, seen);
+	int lines = 0;
+
+	if (got <= 0)
+		return 0;
+	seen += got;
+	log[got] = 0;
+	for (char *at = log; (at = strstr(at, text)); at++)
+		lines++;
+	return lines;
+}
+
 static int transfer(ssize_t (*function)(int, void *, size_t), int fd, void *data, size_t size)
 {
 	char *at = data;
@@ -182,6 +200,7 @@ int main(int argc, char **argv)
 			run();
 		}
 		outcome->status = child < 0 ? STATUS_HUNG : wait_for(child);
+		outcome->told = count_lines();
 		steps_reset();
 		if (!transfer(write_out, 1, outcome, sizeof(*outcome)))
 			return 1;

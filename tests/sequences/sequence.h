@@ -88,8 +88,11 @@ enum {
 struct outcome {
 	int32_t status;	 /* as of waitpid(); STATUS_HUNG */
 	uint32_t facts;
+	int32_t told; /* lines about a loss; 0 where nobody counts them */
 	char trace[TRACE_BYTES]; /* ends in a zero byte */
 };
+
+#define LOG_FD 9 /* of a runner whose library writes its lines there */
 
 #define STATUS_HUNG (-1)
 #define EXIT_ENTRIES 44 /* the handler was entered ENTRIES_MAX times */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,12 +22,13 @@
 
 #define BATCH 64 /* sequences fit into a pipe */
 #define KEPT_MAX 400
+#define LOG_NAME "fd:9" /* LOG_FD */
 
 /* ---- who can say what comes of a sequence ---- */
 
 struct side {
 	const char *policy; /* of the library; NULL: none */
-	bool preloaded, model;
+	bool preloaded, model, told;
 	enum rules rules;
 	int to, from; /* pipes, of a runner that is there */
 	pid_t pid;
@@ -37,6 +39,7 @@ enum {
 	OURS,
 	OURS_CHAIN,
 	OURS_ZERO,
+	OURS_TOLD,
 	OURS_MIXED,
 	MODEL_BARE,
 	MODEL_OWNER,
@@ -45,15 +48,16 @@ enum {
 	SIDES
 };
 static struct side sides[SIDES] = {
-	[BARE] = {NULL, false, false, 0, 0, 0, 0},
-	[OURS] = {NULL, true, false, 0, 0, 0, 0},
-	[OURS_CHAIN] = {"*=chain", true, false, 0, 0, 0, 0},
-	[OURS_ZERO] = {"*=owner|zero", true, false, 0, 0, 0, 0},
-	[OURS_MIXED] = {"owner:part-b.so=owner|zero,owner:part-c.so=chain", true, false, 0, 0, 0, 0},
-	[MODEL_BARE] = {NULL, false, true, RULES_BARE, 0, 0, 0},
-	[MODEL_OWNER] = {NULL, false, true, RULES_OWNER, 0, 0, 0},
-	[MODEL_ZERO] = {NULL, false, true, RULES_ZERO, 0, 0, 0},
-	[MODEL_MIXED] = {NULL, false, true, RULES_MIXED, 0, 0, 0},
+	[BARE] = {NULL, false, false, false, 0, 0, 0, 0},
+	[OURS] = {NULL, true, false, false, 0, 0, 0, 0},
+	[OURS_CHAIN] = {"*=chain", true, false, false, 0, 0, 0, 0},
+	[OURS_ZERO] = {"*=owner|zero", true, false, false, 0, 0, 0, 0},
+	[OURS_TOLD] = {"*=owner|zero", true, false, true, 0, 0, 0, 0},
+	[OURS_MIXED] = {"owner:part-b.so=owner|zero,owner:part-c.so=chain", true, false, false, 0, 0, 0, 0},
+	[MODEL_BARE] = {NULL, false, true, false, RULES_BARE, 0, 0, 0},
+	[MODEL_OWNER] = {NULL, false, true, false, RULES_OWNER, 0, 0, 0},
+	[MODEL_ZERO] = {NULL, false, true, false, RULES_ZERO, 0, 0, 0},
+	[MODEL_MIXED] = {NULL, false, true, false, RULES_MIXED, 0, 0, 0},
 };
 
 struct kind {
@@ -61,22 +65,25 @@ struct kind {
 	int objects;
 	int expected, tried;
 	uint32_t skipped; /* FACT_*: not compared */
+	bool told;        /* what is told is compared, too */
 };
 
 static const struct kind kinds[] = {
-	{"bare-one", "the model and the kernel agree on one object", 1, BARE, MODEL_BARE, FACT_UNDEFINED},
-	{"bare", "the model and the kernel agree on three objects", 3, BARE, MODEL_BARE, FACT_UNDEFINED},
+	{"bare-one", "the model and the kernel agree on one object", 1, BARE, MODEL_BARE, FACT_UNDEFINED, false},
+	{"bare", "the model and the kernel agree on three objects", 3, BARE, MODEL_BARE, FACT_UNDEFINED, false},
 	{"one", "one object without a policy is as bare", 1, BARE, OURS,
-		FACT_BLOCKED | FACT_IGNORED | FACT_OBJECTS | FACT_UNDEFINED},
-	{"chain", "under *=chain three objects are as bare", 3, BARE, OURS_CHAIN, FACT_UNDEFINED},
+		FACT_BLOCKED | FACT_IGNORED | FACT_OBJECTS | FACT_UNDEFINED, false},
+	{"chain", "under *=chain three objects are as bare", 3, BARE, OURS_CHAIN, FACT_UNDEFINED, false},
 	{"owners", "without a policy three objects are as the rules say", 3, MODEL_OWNER, OURS,
-		FACT_UNDEFINED | FACT_SILENT},
+		FACT_UNDEFINED | FACT_SILENT, false},
 	{"blocked", "without a policy one object that blocks SIGBUS is as the rules say", 1, MODEL_OWNER,
-		OURS, FACT_UNDEFINED | FACT_SILENT},
+		OURS, FACT_UNDEFINED | FACT_SILENT, false},
 	{"zero", "under *=owner|zero three objects are as the rules say", 3, MODEL_ZERO, OURS_ZERO,
-		FACT_UNDEFINED | FACT_SILENT},
+		FACT_UNDEFINED | FACT_SILENT, false},
+	{"told", "under *=owner|zero each loss is told once, before the handler runs", 3, MODEL_ZERO,
+		OURS_TOLD, FACT_UNDEFINED | FACT_SILENT, true},
 	{"mixed", "three objects with a rule each are as the rules say", 3, MODEL_MIXED, OURS_MIXED,
-		FACT_UNDEFINED | FACT_SILENT},
+		FACT_UNDEFINED | FACT_SILENT, false},
 };
 
 static const char *directory;
@@ -101,8 +108,9 @@ static void start(struct side *side)
 		dup2(from[1], 1);
 		close(to[0]), close(to[1]), close(from[0]), close(from[1]);
 		unsetenv("LD_PRELOAD"), unsetenv("SIGBUS_POLICY");
-		if (!getenv("SIGBUS_LOG"))
-			setenv("SIGBUS_LOG", "off", 1);
+		setenv("SIGBUS_LOG", side->told ? LOG_NAME : "off", 1);
+		if (side->told)
+			dup2(memfd_create("log", 0), LOG_FD);
 		if (side->policy)
 			setenv("SIGBUS_POLICY", side->policy, 1);
 		if (side->preloaded)
@@ -164,9 +172,10 @@ static bool is_compared(const struct kind *kind, const struct outcome *expected)
 	return !(expected->facts & kind->skipped);
 }
 
-static bool is_same(const struct outcome *one, const struct outcome *other)
+static bool is_same(const struct kind *kind, const struct outcome *one, const struct outcome *other)
 {
-	return one->status == other->status && strcmp(one->trace, other->trace) == 0;
+	return one->status == other->status && strcmp(one->trace, other->trace) == 0 &&
+	       (!kind->told || WIFSIGNALED(one->status) || one->told == other->told);
 }
 
 struct both {
@@ -183,7 +192,7 @@ static bool differs(const struct sequence *sequence, void *data)
 	hand_over(tried, sequence);
 	take_back(expected, sequence, &both->expected);
 	take_back(tried, sequence, &both->got);
-	return is_compared(both->kind, &both->expected) && !is_same(&both->expected, &both->got);
+	return is_compared(both->kind, &both->expected) && !is_same(both->kind, &both->expected, &both->got);
 }
 
 static int describe(char *text, size_t size, const char *who, const struct outcome *outcome)
@@ -193,7 +202,7 @@ static int describe(char *text, size_t size, const char *who, const struct outco
 
 	if (outcome->status == STATUS_HUNG)
 		return snprintf(text, size, "%s %s, and hangs", who, outcome->trace);
-	return snprintf(text, size, "%s %s %s %d", who, outcome->trace, way, number);
+	return snprintf(text, size, "%s %s %s %d, %d told", who, outcome->trace, way, number, outcome->told);
 }
 
 static struct sequence kept[KEPT_MAX];
@@ -290,7 +299,7 @@ static struct tally compare(const struct kind *kind)
 			if (!is_compared(kind, &outcome[0]))
 				continue;
 			tally.compared++;
-			differ[i] = !is_same(&outcome[0], &outcome[1]);
+			differ[i] = !is_same(kind, &outcome[0], &outcome[1]);
 			tally.differ += differ[i];
 		}
 		for (unsigned i = 0; i < size; i++)
