@@ -39,6 +39,8 @@ struct running {
 	int owner;
 	bool called, was_disposition, raised;
 	bool installed; /* something, since it runs (H1) */
+	bool installed_own; /* ... a handler of its own object */
+	bool stack_changed; /* the alternate one, in the handler */
 	bool placed;    /* X of the table's second row, by whom: */
 	bool placed_by_other, other_installed;
 	struct action x, before;
@@ -244,6 +246,14 @@ static struct action visible(void)
 	return current;
 }
 
+/* Does an owner get back what another object installs? */
+static void look_at_foreign(int object, int owner, const struct action *x)
+{
+	if (owner != NOBODY && owner != object &&
+		(!list[owner].has || !is_equal(&list[owner].newest, x)))
+		note(FACT_SILENT);
+}
+
 static void install_outside(int object, const struct action *x)
 {
 	int owner = is_handler(x) ? x->what / LETTERS : NOBODY;
@@ -258,8 +268,7 @@ static void install_outside(int object, const struct action *x)
 		return;
 	}
 	list[object].has = false;
-	if (owner != NOBODY && (!list[owner].has || !is_equal(&list[owner].newest, x)))
-		note(FACT_SILENT); /* does an owner get back what another installs? */
+	look_at_foreign(object, owner, x);
 }
 
 static void install_inside(struct running *running, int object, const struct action *x)
@@ -268,6 +277,7 @@ static void install_inside(struct running *running, int object, const struct act
 	bool own_range = running->page >= 0 && (range_owner(running->page) == running->owner ||
 						       range_owner(running->page) == NOBODY);
 
+	look_at_foreign(object, owner, x);
 	if (object != running->owner && owner == running->owner)
 		note(FACT_SILENT);
 	running->installed |= object == running->owner; /* H1: another object's does not count */
@@ -276,10 +286,13 @@ static void install_inside(struct running *running, int object, const struct act
 		current = *x;
 	if (object == running->owner && owner == object) {
 		running->placed = false;
+		running->installed_own = true;
 		list[object].has = true;
 		list[object].newest = *x;
 		return;
 	}
+	if (running->called && (running->installed_own || (x->what == WHAT_IGN && lane->pending)))
+		note(FACT_SILENT); /* what is "as it was before" the handler? */
 	running->placed = true;
 	running->placed_by_other = object != running->owner;
 	/* Nothing can answer before chain any more: it has given up, and other threads see it. */
@@ -368,6 +381,7 @@ static bool run_handler(struct running *running)
 	put(lane->number ? "'" : "");
 	if (enter_handler(running))
 		return true;
+	running->stack_changed = lane->alternate != alternate;
 	lane->mask = mask;
 	lane->on_alternate = on_alternate;
 	if (!(lane->alternate && on_alternate))
@@ -382,13 +396,15 @@ static bool deliver_pending(void)
 
 		look_at_action(NULL);
 		lane->pending = false;
+		for (struct running *at = lane->running; at; at = at->outer)
+			at->raised &= at->called; /* it is delivered */
 		if (current.what == WHAT_DFL)
 			return die_of_signal();
 		if (current.what == WHAT_IGN)
 			continue;
 		if (run_handler(&running))
 			return true;
-		settle(&running, !running.raised);
+		settle(&running, !(running.raised && lane->pending));
 	}
 	return false;
 }
@@ -496,7 +512,7 @@ static enum answer call(struct frame *frame, const struct action *handler, bool 
 		return DECLINED;
 	}
 	/* Before the rule goes on or after the fault: to what is in force then, on which stack? */
-	if (lane->pending && !is_blocked() && (running->placed || alternate || lane->alternate))
+	if (lane->pending && !is_blocked() && (running->placed || alternate || running->stack_changed))
 		note(FACT_SILENT);
 	if (deliver_pending())
 		return UNWINDING;
@@ -554,9 +570,9 @@ static bool answer(struct frame *frame, bool *chained, bool *skipped, bool *anew
 		if (can_be_had(frame->page)) /* R6 */
 			return false;
 		if (owner == NOBODY) {
+			look_at_action(NULL);
 			if (!is_handler(&current))
 				break;
-			look_at_action(NULL);
 			handler = current;
 			who = handler.what / LETTERS;
 		} else {
