@@ -24,3 +24,15 @@ sequences() { # KIND...
 @test "sequences: under *=chain three objects are as bare" {
     sequences chain
 }
+
+@test "sequences: without a policy one object is as bare" {
+    sequences one
+}
+
+@test "sequences: what blocks SIGBUS, and several objects, are as the rules say" {
+    sequences blocked owners mixed
+}
+
+@test "sequences: under *=owner|zero, too, and each loss is told once" {
+    sequences zero told
+}

@@ -156,6 +156,10 @@ void follow_chain(struct fault *fault, uint32_t step, struct jump *jump)
 		die(fault, "default");
 		return;
 	}
+	if (frame_is_missing(target.disposition, jump)) {
+		progress_again(fault, step);
+		return;
+	}
 	fault->action = "chain";
 	fault->handler = (uintptr_t)target.disposition->handler;
 	fault_report(fault);

@@ -63,6 +63,11 @@ struct chain_target {
 void *chain_jump(const struct chain_target *target, struct jump *jump); /* [H] */
 /* Moves the kernel's frame to the interrupted stack if the handler may not use the alternate one. [H] */
 void frame_move(const struct disposition *handler, struct jump *jump);
+/*
+ * It was moved away, and this handler wants the alternate stack: back to the instruction, for another
+ * frame. [H]
+ */
+bool frame_is_missing(const struct disposition *handler, const struct jump *jump);
 uint64_t mask_inside(const struct disposition *handler, uint64_t mask); /* [H] */
 /* A record of the handler that is about to run. [H] */
 struct running *record_handler(const struct disposition *handler, const struct fault *fault,

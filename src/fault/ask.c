@@ -45,6 +45,14 @@ static void declined(const struct running *running, struct fault *fault)
 			.foreign = running->foreign};
 }
 
+static enum asked ask_second(struct running *running, struct jump *jump)
+{
+	if (!frame_is_missing(running->second, jump))
+		return ask_handler(&running->fault, running->step, running->second, jump);
+	progress_again(&running->fault, running->step);
+	return ASKED_ANSWERED;
+}
+
 /* R5, R6: the fault of a handler that is not to be gone on with, with the mask that it came with. */
 static void go_on(struct running *running, struct jump *jump)
 {
@@ -61,7 +69,7 @@ static void go_on(struct running *running, struct jump *jump)
 	/* The second stage, once: before the next step of the rule. */
 	if (running->second && running->own_range &&
 		!progress_has_had(fault, running->second) &&
-		ask_handler(fault, running->step, running->second, jump) != ASKED_DECLINED)
+		ask_second(running, jump) != ASKED_DECLINED)
 		return;
 	follow_rule(fault, running->step + 1, jump);
 }
@@ -92,7 +100,7 @@ static APART void note_statement(const struct running *running, const ucontext_t
 	struct fault fault = running->fault;
 
 	fault.uc = (ucontext_t *)uc;
-	if (!running->raised && (fault.sent || has_answered(running, &fault)))
+	if (fault.sent ? !running->raised : has_answered(running, &fault))
 		statement_answered(running);
 }
 

@@ -37,6 +37,15 @@ void frame_move(const struct disposition *handler, struct jump *jump)
 		frame_copy_below(jump, frame_sp(jump->uc));
 }
 
+bool frame_is_missing(const struct disposition *handler, const struct jump *jump)
+{
+	const stack_t *alternate = &jump->uc->uc_stack;
+
+	return handler->flags & SA_ONSTACK && !(alternate->ss_flags & SS_DISABLE) &&
+	       alternate->ss_size && frame_is_whole(jump) && !stack_holds(alternate, jump->frame) &&
+	       !stack_holds(alternate, frame_sp(jump->uc));
+}
+
 uint64_t mask_inside(const struct disposition *handler, uint64_t mask)
 {
 	mask |= mask_to_kernel(handler->mask);

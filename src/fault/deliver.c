@@ -117,12 +117,14 @@ void sent_deliver(int signo, struct jump *jump)
 			ask_raised(running, mask, jump);
 			return;
 		}
-		running->raised = true;
+		running->raised = is_blocked_in(mask);
 	}
 	if (signo == SIGBUS && is_blocked_in(mask)) {
 		pend(jump, mask);
 		return;
 	}
+	if (running && running->how == RUNNING_JUMPED) /* what it has raised is delivered now */
+		running->raised = false;
 	target.disposition = signo == SIGBUS ? statement_in_force(running) : disposition_now(signo);
 	if (target.disposition->handler == SIG_IGN)
 		return;

@@ -15,6 +15,7 @@ struct progress {
 	uint64_t version;
 	uint32_t statements; /* of the program, at that time */
 	uint32_t step, spared;
+	bool again; /* that step itself is next */
 };
 TLS struct progress last;
 
@@ -49,6 +50,14 @@ void progress_note(const struct fault *fault, uint32_t step)
 		memcpy(last.fault.declined, fault->declined, sizeof(fault->declined));
 	last.statements = disposition_statements();
 	last.step = step;
+	last.again = false;
+}
+
+void progress_again(const struct fault *fault, uint32_t step)
+{
+	remember(fault);
+	progress_note(fault, step);
+	last.again = true;
 }
 
 uintptr_t progress_registers(void)
@@ -70,11 +79,21 @@ void progress_go_back(const struct fault *fault, uint32_t step)
 	remember(fault);
 	last.statements = disposition_statements();
 	last.step = step;
+	last.again = false;
 }
 
 static bool is_chain(const struct rule *rule, uint32_t step)
 {
 	return !rule || step >= rule->action_count || rule->action[step].kind == ACTION_CHAIN;
+}
+
+static void take_over(struct fault *fault)
+{
+	fault->told = last.fault.told;
+	fault->declined_by = last.fault.declined_by;
+	fault->counted = last.fault.counted;
+	fault->noted = last.fault.noted;
+	fault->tallied = last.fault.tallied;
 }
 
 /* What the program has said since may make somebody else the one to ask: then from the first step on. */
@@ -86,6 +105,10 @@ uint32_t progress_first_step(struct fault *fault)
 	memcpy(fault->declined, last.fault.declined, sizeof(fault->declined));
 	if (last.statements != disposition_statements())
 		return 0;
+	if (last.again) {
+		take_over(fault);
+		return last.step;
+	}
 	return is_chain(fault->rule, last.step) ? last.step : last.step + 1;
 }
 

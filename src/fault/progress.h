@@ -17,6 +17,8 @@ uintptr_t progress_registers(void); /* what registers_hash() said of the last on
 void progress_forget(void);
 /* Where the rule goes on; and who has declined the fault already. */
 uint32_t progress_first_step(struct fault *fault);
+/* The step's handler gets a frame of its own: the fault comes again, and is the same. */
+void progress_again(const struct fault *fault, uint32_t step);
 /* A fault of which nothing came yet is gone back to, from others on top of it. */
 void progress_go_back(const struct fault *fault, uint32_t step);
 

@@ -43,7 +43,7 @@ struct running {
 	unsigned owner;			   /* its object, 0: none */
 	bool own_range;	   /* the fault is in a range of that object, or nobody's */
 	bool was_program;  /* it was the program's action when it was run */
-	bool raised;	   /* it has raised SIGBUS ... */
+	bool raised;	   /* it has raised SIGBUS (RUNNING_JUMPED: and that is pending) ... */
 	bool raise_waits;  /* ... while that was blocked */
 	bool installed;	   /* its object has set an action since */
 	bool foreign;	   /* what was set last was set by another object */
