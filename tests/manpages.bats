@@ -135,7 +135,7 @@ assert_same() { # EXPECTED ACTUAL, a line each word
 @test "variables of the environment" {
     read=$(grep -oh 'from_environment("[A-Z_]*")' "$src"/start/*.c | grep -o '[A-Z][A-Z_]*' | sort -u)
     assert_same "$read" \
-        "$(section sigbus-run.1 ENVIRONMENT | grep -o 'SIGBUS_[A-Z]*' | sort -u)"
+        "$(section sigbus-run.1 ENVIRONMENT | grep -oE '(SIGBUS|XDG)_[A-Z_]*' | sort -u)"
 }
 
 @test "static probes" {

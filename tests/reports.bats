@@ -27,7 +27,7 @@ teardown() {
     assert_success
     assert_output "event time pid tid thread code addr cause path offset map_start map_end map_prot owner \
 mapped_by touched_by pc rule action pages count program access deleted file_size \
-file_size_is_bound fs free_bytes wanted handler sender_pid sender_name sender_uid sender_others hangup hint"
+file_size_is_bound fs free_bytes wanted handler sender_pid sender_name sender_uid sender_others hangup waited hint"
 }
 
 @test "reports: JSON tells the facts of a repaired page" {

@@ -15,6 +15,7 @@
 #include "fault/fault.h"
 #include "fault/hangup.h"
 #include "fault/progress.h"
+#include "fault/wait.h"
 #include "fault/statement.h"
 #include "kernel/kernel.h"
 #include "kernel/scratch.h"
@@ -284,36 +285,56 @@ static bool ask_owner(struct fault *fault, uint32_t step, struct jump *jump)
 
 /* ---- wait ---- */
 
-/* -1: there is no clock. */
-static int64_t milliseconds_now(void)
-{
-	int64_t time[2]; /* struct timespec */
-
-	if (SYS_2(SYS_clock_gettime, CLOCK_MONOTONIC, time) < 0)
-		return -1;
-	return time[0] * 1000 + time[1] / 1000000;
-}
-
 /* With the interrupted mask: other signals are delivered meanwhile, and may leave by siglongjmp().
  */
-static bool wait_for_page(struct fault *fault, uint32_t seconds)
+static bool nap_until_had(const struct fault *fault, int64_t end)
 {
-	int64_t end = milliseconds_now() + (int64_t)seconds * 1000;
 	int64_t pause = 1, now;
 
-	if (!is_lost(fault))
-		return true;
-	fault->action = "wait";
-	report(fault); /* nothing is lost yet */
 	do {
 		sys_nap(pause * 1000000);
-		if (!is_lost(fault)) {
-			progress_forget();
+		if (!is_lost(fault))
 			return true;
-		}
 		pause = pause < WAIT_PAUSE_MAX ? pause * 2 : pause;
 		now = milliseconds_now();
 	} while (now >= 0 && now < end);
+	return false;
+}
+
+/* Only where the line that told of the fault is not alone in its log. */
+static void report_recovered(struct fault *fault)
+{
+	wait_forget(fault);
+	fault->event = EVENT_RECOVERED;
+	if (fault->told)
+		report_fault(fault);
+}
+
+static bool wait_for_page(struct fault *fault, uint32_t seconds)
+{
+	int64_t start = milliseconds_now();
+	bool is_had;
+
+	if (!is_lost(fault)) {
+		wait_forget(fault);
+		return true;
+	}
+	if (wait_was_in_vain(fault)) {
+		fault->waited = WAITED_BEFORE;
+		return false;
+	}
+	fault->action = "wait";
+	report(fault); /* nothing is lost yet */
+	wait_begin(fault, start);
+	is_had = nap_until_had(fault, start + (int64_t)seconds * 1000);
+	wait_end();
+	fault->waited = milliseconds_now() - start;
+	if (is_had) {
+		progress_forget();
+		report_recovered(fault);
+		return true;
+	}
+	wait_note_vain(fault);
 	fault->told = false; /* what comes now is another answer */
 	return false;
 }

@@ -60,6 +60,21 @@ struct callbacks {
 	_Atomic uint32_t left;    /* as many of them are not waited for */
 };
 
+/* A thread that waits for a page to come back (fault/wait.c). */
+struct waiting {
+	_Atomic int thread; /* 0: free */
+	_Atomic uintptr_t page;
+	_Atomic int64_t since; /* milliseconds of CLOCK_MONOTONIC */
+};
+#define WAITING_SLOTS 32
+
+/* A page whose time to wait has run out, when its range had had so many faults. */
+struct waited {
+	_Atomic uintptr_t page; /* 0: free */
+	_Atomic uint32_t count;
+};
+#define WAITED_SLOTS 512
+
 /* Lives in MADV_WIPEONFORK pages: a fork child finds all of it zero, whatever was held. */
 struct process_state {
 	struct lock_word lock[LOCKS + 1];
@@ -76,6 +91,8 @@ struct process_state {
 	_Atomic bool is_sweeping; /* see sender.c */
 	struct counters counters;
 	struct tally tally;
+	struct waiting waiting[WAITING_SLOTS];
+	struct waited waited[WAITED_SLOTS];
 	_Atomic uintptr_t last_fault; /* its address; 0: there was none */
 };
 extern struct process_state *process_state;

@@ -286,6 +286,7 @@ const struct report_field report_fields[] = {
 	{"sender_uid", false, add_sender_uid},
 	{"sender_others", false, add_sender_others},
 	{"hangup", false, add_hangup},
+	{"waited", false, fact_waited},
 	{"hint", true, fact_hint},
 	{NULL, false, NULL},
 };

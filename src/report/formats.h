@@ -19,6 +19,7 @@ bool fact_path(struct text *text, const struct fault *fault);
 bool fact_protection(struct text *text, const struct fault *fault);
 bool fact_mapped_by(struct text *text, const struct fault *fault);
 bool fact_rule(struct text *text, const struct fault *fault);
+bool fact_waited(struct text *text, const struct fault *fault); /* seconds; text-report.c */
 bool fact_hint(struct text *text, const struct fault *fault); /* hint.c */
 /* As it was mapped at once, if we saw that; the kernel may have cut it up. */
 bool fact_extent(const struct fault *fault, uintptr_t *start, uintptr_t *end);

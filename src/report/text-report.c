@@ -199,6 +199,16 @@ static void add_refusal(struct text *text, const struct fault *fault)
 		text_add(text, "unknown");
 }
 
+/* ---- a page that came back ---- */
+
+static void add_recovery(struct text *text, const struct fault *fault)
+{
+	text_add(text, "page of ");
+	add_memory(text, fault);
+	text_add(text, " can be had again, at ");
+	text_hex(text, fault->address);
+}
+
 /* ---- the answer ---- */
 
 static void add_rule(struct text *text, const struct fault *fault)
@@ -226,11 +236,35 @@ static void add_handler(struct text *text, const char *before, uintptr_t handler
 	add_code_place(text, handler);
 }
 
+/* With one digit behind the point. */
+bool fact_waited(struct text *text, const struct fault *fault)
+{
+	if (fault->waited <= 0)
+		return false;
+	add_number(text, "", (uint64_t)fault->waited / 1000, ".");
+	text_decimal(text, fault->waited / 100 % 10);
+	return true;
+}
+
+static void add_waiting(struct text *text, const struct fault *fault)
+{
+	if (fault->waited == WAITED_BEFORE) {
+		text_add(text, "not waited for again; ");
+	} else if (fault->waited > 0) {
+		text_add(text, "waited ");
+		fact_waited(text, fault);
+		text_add(text, " s; ");
+	}
+}
+
 static void add_outcome(struct text *text, const struct fault *fault)
 {
 	const char *action = fault->action;
 
-	if (fault->event == EVENT_REFUSED)
+	add_waiting(text, fault);
+	if (fault->event == EVENT_RECOVERED)
+		text_add(text, "recovered");
+	else if (fault->event == EVENT_REFUSED)
 		text_add(text, "reserve: refused");
 	else if (!strcmp(action, "owner") || !strcmp(action, "chain"))
 		add_handler(text, "handed to ", fault->handler);
@@ -303,7 +337,9 @@ void report_line(struct text *text, const struct fault *fault)
 		return;
 	}
 	add_thread(text, fault->event == EVENT_REFUSED ? "mapping refused" : "SIGBUS");
-	if (fault->event == EVENT_REFUSED) {
+	if (fault->event == EVENT_RECOVERED) {
+		add_recovery(text, fault);
+	} else if (fault->event == EVENT_REFUSED) {
 		add_refusal(text, fault);
 	} else if (fault->sent) {
 		add_sender(text, fault);
@@ -317,7 +353,8 @@ void report_line(struct text *text, const struct fault *fault)
 	text_add(text, "; ");
 	add_rule(text, fault);
 	add_outcome(text, fault);
-	add_hint(text, fault);
+	if (fault->event != EVENT_RECOVERED)
+		add_hint(text, fault);
 	add_hangup(text, fault);
 }
 

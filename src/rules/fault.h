@@ -71,6 +71,8 @@ struct fault {
 	const struct page_facts *page; /* never NULL; see report_look() */
 	uint8_t cause;		 /* enum cause, and the file system: what was found first */
 	char fs[sizeof(((struct loss *)0)->fs)];
+	int64_t waited; /* milliseconds in vain, or until it could be had; 0: not at all */
+#define WAITED_BEFORE (-1) /* an earlier fault's time ran out */
 	bool counted, noted, tallied;
 	bool told;	       /* in a line, not only counted */
 	uintptr_t declined_by; /* the handler that was asked last, and declined; 0: what it did is told */

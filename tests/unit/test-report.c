@@ -217,7 +217,7 @@ static void test_json(void)
 		"\"count\":1,\"program\":\"reader\",\"access\":\"read\",\"deleted\":false,"
 		"\"file_size\":4096,\"file_size_is_bound\":false,\"fs\":null,\"free_bytes\":null,\"wanted\":null,"
 		"\"handler\":null,\"sender_pid\":null,\"sender_name\":null,"
-		"\"sender_uid\":null,\"sender_others\":null,\"hangup\":null,\"hint\":null}\n",
+		"\"sender_uid\":null,\"sender_others\":null,\"hangup\":null,\"waited\":null,\"hint\":null}\n",
 		"its facts");
 }
 

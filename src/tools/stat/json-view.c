@@ -254,6 +254,24 @@ static void put_tally(const uint64_t tally[][TALLY_CAUSE_COUNT][TALLY_FS_COUNT])
 	close_value(']');
 }
 
+static void put_waiting(const struct view *view)
+{
+	put_key("waiting");
+	open_value('[');
+	for (size_t i = 0; i < view->waiting_count; i++) {
+		const struct wait_view *wait = &view->waiting[i];
+
+		next_item();
+		open_value('{');
+		put_number("tid", (uint64_t)wait->thread);
+		put_address("addr", wait->page);
+		put_text("path", wait->map ? wait->map->path : NULL);
+		put_number("seconds", (uint64_t)wait->seconds);
+		close_value('}');
+	}
+	close_value(']');
+}
+
 static void put_tables(const struct view *view)
 {
 	put_disposition(view);
@@ -280,6 +298,7 @@ static void put_tables(const struct view *view)
 	put_counters(view);
 	put_tally(view->tally);
 	put_last_fault(view);
+	put_waiting(view);
 	put_number("skipped", view->skipped);
 	put_number("unreadable", view->unreadable);
 }

@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 #include "kernel/process.h"
 #include "owner/owner.h"
 #include "policy/policy.h"
@@ -221,6 +223,42 @@ static void look_at_counters(
 #undef VIEW_COUNTER
 }
 
+/* ---- who waits ---- */
+
+/* A thread that ended, or left by siglongjmp() and ended, may have left its entry behind. */
+static bool has_thread(pid_t pid, int thread)
+{
+	return access(format("/proc/%d/task/%d", (int)pid, thread), F_OK) == 0;
+}
+
+static void look_at_waiting(
+	struct view *view, const struct process *process, const struct inspect *root)
+{
+	const struct process_state *state;
+	struct waiting waiting[WAITING_SLOTS];
+	struct timespec now;
+
+	if (!process_read(process, root->process_state, &state, sizeof(state)) ||
+		!process_read(process, &state->waiting, waiting, sizeof(waiting))) {
+		view->skipped++;
+		return;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	for (size_t i = 0; i < WAITING_SLOTS; i++) {
+		const struct waiting *entry = &waiting[i];
+		const struct map *map = maps_at(&process->maps, entry->page);
+		int64_t since = entry->since / 1000;
+
+		if (entry->thread <= 0 || !entry->page || since < 0 || since > now.tv_sec ||
+			!has_thread(process->pid, entry->thread))
+			continue;
+		view->waiting[view->waiting_count++] = (struct wait_view){.thread = entry->thread,
+			.page = entry->page,
+			.seconds = now.tv_sec - since,
+			.map = map && map->start <= entry->page && map->path[0] ? map : NULL};
+	}
+}
+
 /* ---- all ---- */
 
 static char *program_of(const struct process *process, const struct inspect *root)
@@ -268,6 +306,7 @@ void look(struct view *view, pid_t pid, bool users)
 	look_at_owners(view, &process, &root);
 	look_at_disposition(view, &process, &root);
 	look_at_counters(view, &process, &root);
+	look_at_waiting(view, &process, &root);
 	look_at_ranges(view, &process, &root);
 	if (users)
 		look_at_users(view, &process);

@@ -112,6 +112,7 @@ static void fill(struct summary *summary, const struct view *view)
 		summary->last_deleted = last->map->deleted;
 	}
 	summary->ranges = view->range_count;
+	summary->waiting = view->waiting_count;
 	for (size_t i = 0; i < view->counter_count; i++)
 		summary->counter[i] = view->counter[i].count;
 	memcpy(summary->tally, view->tally, sizeof(summary->tally));

@@ -14,7 +14,7 @@
 
 struct program {
 	char *label; /* escaped, also for the format */
-	uint64_t processes, active, ranges, counter[COUNTER_COUNT];
+	uint64_t processes, active, ranges, waiting, counter[COUNTER_COUNT];
 	uint64_t tally[TALLY_ACTION_COUNT][TALLY_CAUSE_COUNT][TALLY_FS_COUNT];
 };
 
@@ -70,6 +70,7 @@ static void add(struct programs *programs, const struct summary *summary)
 	program->processes++;
 	program->active += summary->active;
 	program->ranges += summary->ranges;
+	program->waiting += summary->waiting;
 	for (size_t i = 0; i < COUNTER_COUNT; i++)
 		program->counter[i] += summary->counter[i];
 	for (size_t i = 0; i < sizeof(summary->tally) / sizeof(*from); i++)
@@ -161,6 +162,10 @@ static void print_gauges(const struct programs *programs)
 	for (size_t i = 0; i < programs->count; i++)
 		printf("sigbus_ranges{program=\"%s\"} %" PRIu64 "\n", programs->item[i].label,
 			programs->item[i].ranges);
+	print_head("sigbus_waiting", "gauge", "Threads that wait for a page to come back.");
+	for (size_t i = 0; i < programs->count; i++)
+		printf("sigbus_waiting{program=\"%s\"} %" PRIu64 "\n", programs->item[i].label,
+			programs->item[i].waiting);
 	print_head("sigbus_unreadable_processes", "gauge",
 		"Processes that have the library and could not be looked into.");
 	printf("sigbus_unreadable_processes %" PRIu64 "\n", programs->unreadable);

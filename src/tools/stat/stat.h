@@ -124,6 +124,14 @@ struct counter_view {
 #define COUNT_ONE(name, words) +1
 enum { COUNTER_COUNT = COUNTERS(COUNT_ONE) };
 
+/* A thread that waits for a page (the action "wait"). */
+struct wait_view {
+	int thread;
+	uintptr_t page;
+	int64_t seconds; /* so far */
+	const struct map *map; /* of its file, or NULL */
+};
+
 struct view {
 	pid_t pid;
 	const char *state;
@@ -141,6 +149,8 @@ struct view {
 	struct counter_view counter[COUNTER_COUNT];
 	size_t counter_count; /* 0: they could not be read */
 	uint64_t tally[TALLY_ACTION_COUNT][TALLY_CAUSE_COUNT][TALLY_FS_COUNT];
+	struct wait_view waiting[WAITING_SLOTS];
+	size_t waiting_count;
 	uintptr_t last_fault; /* its address; 0: there was none */
 	size_t skipped;	   /* entries that could not be read, or changed all the time */
 	size_t unreadable; /* processes that might map the files too */
@@ -177,7 +187,7 @@ struct summary {
 	bool active;
 	char state[16], program[PROGRAM_LIMIT], last[PATH_LIMIT];
 	bool last_deleted;
-	uint64_t ranges, counter[COUNTER_COUNT];
+	uint64_t ranges, waiting, counter[COUNTER_COUNT];
 	uint64_t tally[TALLY_ACTION_COUNT][TALLY_CAUSE_COUNT][TALLY_FS_COUNT];
 };
 extern const char *const counter_names[COUNTER_COUNT];

@@ -323,6 +323,23 @@ static void print_users(const struct view *view)
 		print_cut(format("and %zu more", hidden), 0);
 }
 
+static void print_waiting(const struct view *view)
+{
+	struct table table = {
+		.columns = 4, .heading = {" THREAD", " SECONDS", "ADDRESS", "FILE"}};
+
+	for (size_t i = 0; i < view->waiting_count; i++) {
+		const struct wait_view *wait = &view->waiting[i];
+
+		add(&table, format("%d", wait->thread));
+		add(&table, format("%" PRId64, wait->seconds));
+		add(&table, format("%" PRIxPTR, wait->page));
+		add(&table, format("%s", wait->map ? escape(wait->map->path) : ""));
+	}
+	if (table.count)
+		print_table("Threads that wait for a page", &table);
+}
+
 /* What never happened is no news. */
 static void print_counters(const struct view *view)
 {
@@ -377,6 +394,7 @@ void print_text(const struct view *view)
 	print_rules(view);
 	print_owners(view);
 	print_ranges(view);
+	print_waiting(view);
 	print_counters(view);
 	if (view->user_count)
 		print_users(view);
