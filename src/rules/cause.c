@@ -164,7 +164,9 @@ static bool only_the_end_explains(const struct vma *vma, const struct loss *loss
 
 bool file_end_only_explains(const struct vma *vma)
 {
-	return fs_is_internal(vma) && only_the_end_explains(vma, "tmpfs");
+	static const struct loss in_memory = {.fs = "tmpfs"};
+
+	return fs_is_internal(vma) && only_the_end_explains(vma, &in_memory);
 }
 
 /* Some pages from the lost one up to the last: one that can be read, and it was not the end. */
