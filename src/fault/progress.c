@@ -2,22 +2,14 @@
 /* What a thread remembers of its last fault: see progress.h. All [H]. */
 #include "fault/progress.h"
 #include <string.h>
+#include "fault/per-thread.h"
 #include "kernel/process.h"
 #include "policy/policy.h"
 #include "signal/frame.h"
 
 #define SPARED_MAX 2
 
-struct progress {
-	struct fault fault; /* address 0: none */
-	int code;
-	uintptr_t registers;
-	uint64_t version;
-	uint32_t statements; /* of the program, at that time */
-	uint32_t step, spared;
-	bool again; /* that step itself is next */
-};
-TLS struct progress last;
+#define last (per_thread()->progress)
 
 static uint64_t version_now(const struct fault *fault)
 {

@@ -10,6 +10,15 @@
 #include "rules/fault.h"
 #include "signal/disposition.h"
 
+struct progress {
+	struct fault fault; /* address 0: none */
+	int code;
+	uintptr_t registers;
+	uint64_t version;
+	uint32_t statements; /* of the program, at that time */
+	uint32_t step, spared;
+	bool again; /* that step itself is next */
+};
 /* The step was tried; called after it, for a repair makes a new version. */
 void progress_note(const struct fault *fault, uint32_t step);
 uintptr_t progress_registers(void); /* what registers_hash() said of the last one */

@@ -2,15 +2,21 @@
 /* The records of the handlers that run in this thread: see running.h. All [H]. */
 #include "fault/running.h"
 #include "base/syscall.h"
+#include "fault/per-thread.h"
 #include "fault/stacks.h"
 #include "kernel/kernel.h"
 #include "kernel/process.h"
 
 /* Handlers in handlers. With one more, the outermost is forgotten: calls in it are then outside. */
-#define DEPTH 4
+#define DEPTH RUNNING_DEPTH
 #define UNFINISHED 0 /* as a pid: a signal came in while the record was being made */
 
-TLS struct running records[DEPTH];
+
+static struct running *records(void)
+{
+	_Static_assert(sizeof(struct per_thread) <= THREAD_MEMORY, "room");
+	return per_thread()->records;
+}
 
 static unsigned depth(void)
 {
@@ -19,7 +25,7 @@ static unsigned depth(void)
 
 static struct running *top(void)
 {
-	return depth() ? &records[depth() - 1] : NULL;
+	return depth() ? &records()[depth() - 1] : NULL;
 }
 
 static void pop(void)
@@ -92,7 +98,7 @@ static void end_as_left(void)
 	running_departed(left);
 }
 
-struct running *running_find(uintptr_t sp)
+struct running *running_find(uintptr_t sp) /* FIND */
 {
 	int pid = (int)SYS_0(SYS_getpid);
 	struct running *running;
@@ -119,24 +125,24 @@ struct running *running_outer(const struct running *running)
 {
 	struct running *outer = (struct running *)running - 1;
 
-	if (running == records || outer->pid != running->pid ||
+	if (running == records() || outer->pid != running->pid ||
 		!is_on_its_stack(outer, running->interrupted) ||
 		!is_below(outer, running->interrupted))
 		return NULL;
 	return outer;
 }
 
-struct running *running_begin(uintptr_t frame, const ucontext_t *uc, enum running_how how)
+struct running *running_begin(uintptr_t frame, const ucontext_t *uc, enum running_how how) /* BEGIN */
 {
 	struct running *running;
 
 	running_now(frame_sp(uc)); /* what was left is ended first */
 	if (depth() == DEPTH) {
-		memmove(records, records + 1, sizeof(records) - sizeof(*records));
+		memmove(records(), records() + 1, (DEPTH - 1) * sizeof(struct running));
 		pop();
 	}
 	/* Counted first, so that a handler that comes in between makes its records above. */
-	running = &records[depth()];
+	running = &records()[depth()];
 	running->pid = UNFINISHED;
 	atomic_signal_fence(memory_order_seq_cst);
 	running_watch++;
@@ -151,31 +157,31 @@ struct running *running_begin(uintptr_t frame, const ucontext_t *uc, enum runnin
 	return running;
 }
 
-void running_start(struct running *running)
+void running_start(struct running *running) /* START */
 {
 	atomic_signal_fence(memory_order_seq_cst);
 	running->pid = (int)SYS_0(SYS_getpid);
 }
 
-struct running *running_end(uintptr_t frame)
+struct running *running_end(uintptr_t frame) /* END */
 {
 	unsigned at = depth();
 
-	while (at && records[at - 1].frame != frame)
+	while (at && records()[at - 1].frame != frame)
 		at--;
 	if (!at)
 		return NULL;
 	while (depth() > at)
 		end_as_left();
 	pop();
-	return &records[at - 1];
+	return &records()[at - 1];
 }
 
 /*
  * From the innermost one on: the thread stays in a handler if the target is between the stack pointer
  * that it has in it and the handler's frame.
  */
-void running_leave(uintptr_t target)
+void running_leave(uintptr_t target) /* LEAVE */
 {
 	int pid = (int)SYS_0(SYS_getpid);
 	uintptr_t sp = STACK_POINTER();

@@ -60,9 +60,7 @@ static bool open_stack(int number)
 static int take_any(void)
 {
 	for (int i = 0; i < STACKS; i++) {
-		uint32_t is_free = 0;
-
-		if (!atomic_compare_exchange_strong(&process_state->stack_busy[i], &is_free, 1))
+		if (atomic_exchange(&process_state->stack_busy[i], 1))
 			continue;
 		if (open_stack(i))
 			return i;
@@ -73,20 +71,19 @@ static int take_any(void)
 
 uintptr_t stack_take(void)
 {
-	uint64_t mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
 	int number = -1;
 
-	for (int naps = 0; area && process_state && naps < NAPS_MAX && number < 0; naps++) {
-		number = take_any();
-		if (number < 0)
+	taken.mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
+	for (int naps = 0; area && naps < NAPS_MAX && number < 0; naps++) {
+		if (naps)
 			sys_nap(NAP_NANOSECONDS);
+		number = take_any();
 	}
 	if (number < 0) {
-		mask_swap(SIG_SETMASK, mask);
+		mask_swap(SIG_SETMASK, taken.mask);
 		return 0;
 	}
 	taken.number = number;
-	taken.mask = mask;
 	return stack_start(number + 1);
 }
 

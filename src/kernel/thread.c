@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory of threads: see thread.h. All [H]. */
+#include "kernel/thread.h"
+#include <errno.h>
+#include <string.h>
+#include "base/base.h"
+#include "base/syscall.h"
+#include "kernel/process.h"
+
+struct block {
+	_Alignas(16) unsigned char memory[THREAD_MEMORY];
+	struct block *next;
+	int pid; /* of the process that made it; a fork child leaves those of the others alone */
+	_Atomic int tid;
+};
+
+static _Atomic(struct block *) blocks;
+static struct block shared;
+TLS struct block *mine;
+
+static bool has_ended(int pid, int tid)
+{
+	return SYS_3(SYS_tgkill, pid, tid, 0) == -ESRCH;
+}
+
+static struct block *take_over(int pid, int tid)
+{
+	for (struct block *block = atomic_load(&blocks); block; block = block->next) {
+		int before = atomic_load(&block->tid);
+
+		if (block->pid != pid || !has_ended(pid, before) ||
+			!atomic_compare_exchange_strong(&block->tid, &before, tid))
+			continue;
+		memset(block->memory, 0, sizeof(block->memory));
+		return block;
+	}
+	return NULL;
+}
+
+static struct block *make(int pid, int tid)
+{
+	struct block *block = arena_allocate(sizeof(*block));
+
+	if (!block)
+		return NULL;
+	block->pid = pid;
+	atomic_store(&block->tid, tid);
+	block->next = atomic_load(&blocks);
+	while (!atomic_compare_exchange_weak(&blocks, &block->next, block))
+		;
+	return block;
+}
+
+/* A signal's handler that comes in between has made one already: then that is it. */
+static __attribute__((noinline)) struct block *find_mine(void)
+{
+	int pid = (int)SYS_0(SYS_getpid), tid = (int)SYS_0(SYS_gettid);
+	struct block *block = take_over(pid, tid);
+
+	if (!block)
+		block = make(pid, tid);
+	if (!mine)
+		mine = block ? block : &shared;
+	return mine;
+}
+
+void *thread_memory(void)
+{
+	return likely(mine) ? mine->memory : find_mine()->memory;
+}
