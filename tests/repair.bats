@@ -19,6 +19,15 @@ teardown() {
     fi
 }
 
+@test "repair: zero that declines says why" {
+    policy="*=zero" us pages open:memfd size:4 fill map:4,shared,rx size:0 read:1
+    assert_equal "$status" "$bus_error"
+    [[ $stderr == *'killed by SIGBUS; hint: the page is executable, and such a one is never replaced' ]]
+    policy="*=zero" us pages "open:$BATS_TEST_TMPDIR/code" size:4 fill map:4,private,rx size:0 read:1
+    assert_equal "$status" "$bus_error"
+    [[ $stderr == *'killed by SIGBUS; hint: a program or library was overwritten in place while in use: '* ]]
+}
+
 @test "repair: without us the first access kills" {
     without_us pages open:memfd "${lost_half[@]}" show read:5
     assert_equal "$status" "$bus_error"

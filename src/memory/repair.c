@@ -276,8 +276,19 @@ static const char *why_refused(int error)
 		return "no more memory may be locked, see RLIMIT_MEMLOCK";
 	if (error == -EPERM || error == -EACCES)
 		return "the mapping is sealed, or a system call filter refused it";
+	if (error == -EINVAL)
+		return "only a whole huge page can be replaced, and this mapping has a part of it";
 	return "the kernel refused to replace it";
 }
+
+static enum answer decline(struct fault *fault, const char *why)
+{
+	fault->refused = why;
+	return ANSWER_DECLINED;
+}
+
+static const char is_executable[] = "the page is executable, and such a one is never replaced";
+static const char cannot_be_told[] = "whether the page is lost cannot be told here";
 
 /* All steps, once. */
 static enum answer try_repair(struct fault *fault, struct repair_order *order)
@@ -293,22 +304,22 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 	if (!hit.range) /* it was there: between a cut and what comes after it, or it is gone */
 		return ANSWER_RETRY;
 	if ((state_flags(hit.state) & (RANGE_EXEC | RANGE_PROTECTED)) == RANGE_EXEC)
-		return ANSWER_DECLINED;
+		return decline(fault, is_executable);
 	if (version & 1) {
 		wait_for_holder(word, version);
 		return ANSWER_RETRY;
 	}
 	error = extent_probe(fault, &hit, order, &extent); /* PROBE */
 	if (!says_lost(error))
-		return error == 0 ? ANSWER_DONE : ANSWER_DECLINED;
+		return error == 0 ? ANSWER_DONE : decline(fault, cannot_be_told);
 	extent_measure(&extent, &hit, order); /* MEASURE */
 	if (extent.prot & PROT_EXEC)
-		return ANSWER_DECLINED;
+		return decline(fault, is_executable);
 	mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
 	extent.is_poisoned = error == -EHWPOISON;
 	if (!prove_lost(&extent, fault->address & PAGE_MASK, &hit)) { /* PROVE */
-		fault->refused = "userfaultfd watches this memory: the page is not lost";
-		return ANSWER_DECLINED;
+		return decline(
+			fault, "userfaultfd watches this memory: the page is not lost");
 	}
 	if (!atomic_compare_exchange_strong(word, &version, version + 1)) /* TAKE */
 		return ANSWER_RETRY;

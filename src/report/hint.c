@@ -77,9 +77,11 @@ static bool add_space(struct text *text, const struct fault *fault)
 static bool add_overwritten(struct text *text, const struct fault *fault)
 {
 	const struct page_facts *page = fault->page;
+	struct vma vma = page->vma;
 
-	if (page->loss.cause != CAUSE_TRUNCATED || !(page->vma.prot & PROT_EXEC) ||
-		page->path[0] != '/')
+	vma.path = page->path;
+	if (!page->known || page->loss.cause != CAUSE_TRUNCATED || !(vma.prot & PROT_EXEC) ||
+		strcmp(vma_kind(&vma), "file") != 0)
 		return false;
 	text_add(text, "a program or library was overwritten in place while in use: replace it by "
 		       "rename (install, mv)");
@@ -130,13 +132,15 @@ static bool add_java(struct text *text, const struct fault *fault)
 
 bool fact_hint(struct text *text, const struct fault *fault)
 {
+	if (add_overwritten(text, fault))
+		return true;
 	if (fault->refused) {
 		text_add(text, fault->refused);
 		return true;
 	}
 	if (!fault->page->known)
 		return false;
-	return add_unseen(text, fault) || add_overwritten(text, fault) || add_java(text, fault) ||
+	return add_unseen(text, fault) || add_java(text, fault) ||
 	       (fault->page->loss.cause == CAUSE_NOSPACE && add_space(text, fault)) ||
 	       add_unknown(text, fault);
 }
