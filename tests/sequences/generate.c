@@ -80,7 +80,9 @@ static uint8_t random_page(int objects)
 {
 	if (objects == 1)
 		return (uint8_t)((uint8_t[]){0, 0, 0, 1, 1, 6, 7}[below(7)]);
-	return (uint8_t)below(PAGES);
+	if (one_in(4))
+		return (uint8_t)(PAGES - 1 - below(2)); /* nobody's */
+	return (uint8_t)below((unsigned)objects * 2);
 }
 
 static uint8_t random_what(const struct step *step, int objects)
@@ -163,6 +165,8 @@ void generate(struct sequence *sequence, uint64_t seed, uint64_t number, int obj
 	state = next() + number;
 	next();
 	count = 2 + below(STEPS_MAX - 1);
+	if (objects == OBJECTS) /* two have more to do with each other */
+		objects -= (int)below(2);
 	memset(sequence, 0, sizeof(*sequence));
 	insert(sequence, 0, random_step(OP_INSTALL, 0, objects));
 	insert(sequence, 1, random_step((uint8_t)weighted(first, OPS), 0, objects));
