@@ -3,10 +3,12 @@
  * What valgrind counts the instructions of: COUNT operations of each kind, and a dump of the
  * profile behind each. bench/instructions takes the bare run off.
  */
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 #include "base/base.h"
 #include "table/table.h"
@@ -163,6 +165,46 @@ static void look_nowhere(unsigned i)
 		abort();
 }
 
+/* ---- departures, with no handler anywhere ---- */
+
+static jmp_buf environment;
+static ucontext_t here, there;
+
+static void leave(unsigned i)
+{
+	(void)i;
+	if (_setjmp(environment) == 0)
+		longjmp(environment, 1);
+}
+
+static void leave_with_mask(unsigned i)
+{
+	(void)i;
+	if (sigsetjmp(environment, 1) == 0)
+		siglongjmp(environment, 1);
+}
+
+static void come_back(void)
+{
+	for (;;)
+		swapcontext(&there, &here);
+}
+
+/* There and back: two of them. */
+static void switch_contexts(unsigned i)
+{
+	static char stack[16 * PAGE_SIZE];
+
+	(void)i;
+	if (!there.uc_stack.ss_sp) {
+		getcontext(&there);
+		there.uc_stack.ss_sp = stack;
+		there.uc_stack.ss_size = sizeof(stack);
+		makecontext(&there, come_back, 0);
+	}
+	swapcontext(&here, &there);
+}
+
 static void nothing(unsigned i)
 {
 	(void)i;
@@ -179,6 +221,9 @@ static const struct {
 	{"file-1m", file_1m},
 	{"file-64m", file_64m},
 	{"sigprocmask", change_mask},
+	{"longjmp", leave},
+	{"siglongjmp", leave_with_mask},
+	{"two-swapcontext", switch_contexts},
 	{"fault", fault},
 	{"sigaction", change_action}, /* takes the handler away */
 	{"table-insert-remove", insert_remove},

@@ -9,7 +9,10 @@
 
 #define SPARED_MAX 2
 
-#define last (per_thread()->progress)
+static inline struct progress *progress_of_thread(void)
+{
+	return &per_thread()->progress;
+}
 
 static uint64_t version_now(const struct fault *fault)
 {
@@ -18,60 +21,74 @@ static uint64_t version_now(const struct fault *fault)
 
 static bool is_same(const struct fault *fault)
 {
-	return last.fault.address == fault->address && last.fault.pc == fault->pc &&
-	       last.fault.range.state == fault->range.state && last.fault.rule == fault->rule &&
-	       last.version == version_now(fault) && last.registers == registers_hash(fault->uc);
+	struct progress *last = progress_of_thread();
+
+	return last->fault.address == fault->address && last->fault.pc == fault->pc &&
+	       last->fault.range.state == fault->range.state && last->fault.rule == fault->rule &&
+	       last->version == version_now(fault) && last->registers == registers_hash(fault->uc);
 }
 
 static void remember(const struct fault *fault)
 {
-	last.fault = *fault;
-	last.code = fault->info->si_code;
-	last.registers = registers_hash(fault->uc);
-	last.version = version_now(fault);
+	struct progress *last = progress_of_thread();
+
+	last->fault = *fault;
+	last->code = fault->info->si_code;
+	last->registers = registers_hash(fault->uc);
+	last->version = version_now(fault);
 }
 
 void progress_note(const struct fault *fault, uint32_t step)
 {
+	struct progress *last = progress_of_thread();
+
 	if (!is_same(fault)) {
-		last.spared = 0;
+		last->spared = 0;
 		remember(fault);
 	}
-	last.fault.declined_count = fault->declined_count;
+	last->fault.declined_count = fault->declined_count;
 	if (fault->declined_count)
-		memcpy(last.fault.declined, fault->declined, sizeof(fault->declined));
-	last.statements = disposition_statements();
-	last.step = step;
-	last.again = false;
+		memcpy(last->fault.declined, fault->declined, sizeof(fault->declined));
+	last->statements = disposition_statements();
+	last->step = step;
+	last->again = false;
 }
 
 void progress_again(const struct fault *fault, uint32_t step)
 {
+	struct progress *last = progress_of_thread();
+
 	remember(fault);
 	progress_note(fault, step);
-	last.again = true;
+	last->again = true;
 }
 
 uintptr_t progress_registers(void)
 {
-	return last.registers;
+	struct progress *last = progress_of_thread();
+
+	return last->registers;
 }
 
 void progress_forget(void)
 {
-	last.fault.address = 0;
-	last.spared = 0;
+	struct progress *last = progress_of_thread();
+
+	last->fault.address = 0;
+	last->spared = 0;
 }
 
 void progress_go_back(const struct fault *fault, uint32_t step)
 {
-	if (last.fault.address == fault->address && last.fault.pc == fault->pc)
+	struct progress *last = progress_of_thread();
+
+	if (last->fault.address == fault->address && last->fault.pc == fault->pc)
 		return;
-	last.spared = 0;
+	last->spared = 0;
 	remember(fault);
-	last.statements = disposition_statements();
-	last.step = step;
-	last.again = false;
+	last->statements = disposition_statements();
+	last->step = step;
+	last->again = false;
 }
 
 static bool is_chain(const struct rule *rule, uint32_t step)
@@ -81,27 +98,31 @@ static bool is_chain(const struct rule *rule, uint32_t step)
 
 static void take_over(struct fault *fault)
 {
-	fault->told = last.fault.told;
-	fault->declined_by = last.fault.declined_by;
-	fault->counted = last.fault.counted;
-	fault->noted = last.fault.noted;
-	fault->tallied = last.fault.tallied;
+	struct progress *last = progress_of_thread();
+
+	fault->told = last->fault.told;
+	fault->declined_by = last->fault.declined_by;
+	fault->counted = last->fault.counted;
+	fault->noted = last->fault.noted;
+	fault->tallied = last->fault.tallied;
 }
 
 /* What the program has said since may make somebody else the one to ask: then from the first step on. */
 uint32_t progress_first_step(struct fault *fault)
 {
-	if (!last.fault.address || !is_same(fault))
+	struct progress *last = progress_of_thread();
+
+	if (!last->fault.address || !is_same(fault))
 		return 0;
-	fault->declined_count = last.fault.declined_count;
-	memcpy(fault->declined, last.fault.declined, sizeof(fault->declined));
-	if (last.statements != disposition_statements())
+	fault->declined_count = last->fault.declined_count;
+	memcpy(fault->declined, last->fault.declined, sizeof(fault->declined));
+	if (last->statements != disposition_statements())
 		return 0;
-	if (last.again) {
+	if (last->again) {
 		take_over(fault);
-		return last.step;
+		return last->step;
 	}
-	return is_chain(fault->rule, last.step) ? last.step : last.step + 1;
+	return is_chain(fault->rule, last->step) ? last->step : last->step + 1;
 }
 
 static void add(struct fault *fault, const struct disposition *handler, uint32_t installed)
@@ -118,10 +139,12 @@ void progress_declined(struct fault *fault, const struct disposition *handler)
 
 bool progress_matters(const struct fault *fault)
 {
+	struct progress *last = progress_of_thread();
+
 	for (uint32_t i = 0; i < fault->declined_count; i++)
 		if (fault->declined[i].installed != WAS_CHAINED)
 			return true;
-	return last.statements != disposition_statements();
+	return last->statements != disposition_statements();
 }
 
 /* The same function with other flags is the same handler. */
@@ -154,17 +177,20 @@ bool progress_is_skipped(const struct fault *fault, const struct disposition *ha
 
 bool progress_spares(const struct fault *fault)
 {
-	uint32_t step = last.step;
+	struct progress *last = progress_of_thread();
+	uint32_t step = last->step;
 
-	if (last.spared == SPARED_MAX && is_same(fault))
+	if (last->spared == SPARED_MAX && is_same(fault))
 		return false;
 	progress_note(fault, step);
-	last.spared++;
+	last->spared++;
 	return true;
 }
 
 const struct fault *progress_last(int *code)
 {
-	*code = last.code;
-	return last.fault.address ? &last.fault : NULL;
+	struct progress *last = progress_of_thread();
+
+	*code = last->code;
+	return last->fault.address ? &last->fault : NULL;
 }

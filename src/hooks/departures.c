@@ -109,9 +109,17 @@ EXPORT int setcontext(const ucontext_t *to)
 	return next()->setcontext(to);
 }
 
-EXPORT int swapcontext(ucontext_t *restrict from, const ucontext_t *restrict to)
+/* Apart, so that the other way is a jump that keeps nothing. */
+static APART int swap_noticed(ucontext_t *restrict from, const ucontext_t *restrict to)
 {
-	if (unlikely(running_watch))
+	if (running_watch)
 		running_leave(frame_sp(to));
 	return next()->swapcontext(from, to);
+}
+
+EXPORT int swapcontext(ucontext_t *restrict from, const ucontext_t *restrict to)
+{
+	if (unlikely(running_watch || !real_resolved))
+		return swap_noticed(from, to);
+	return real.swapcontext(from, to);
 }

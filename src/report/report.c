@@ -239,14 +239,14 @@ void report_count(struct fault *fault)
 	if (!fault->sent && !fault->counted)
 		count_fault(fault);
 	fault->counted = true;
-	if (!strcmp(fault->action, "owner"))
+	if (*fault->action == 'o' && !strcmp(fault->action, "owner"))
 		keep_cause(fault); /* whether it answers is not known yet */
 	else if (!fault->sent && !is_tallied_later(fault))
 		tally(fault);
 	count_pages(fault);
 	if (fault_is_fatal(fault))
 		counter_add(&count->fatal, 1);
-	else if (!strcmp(fault->action, "chain"))
+	else if (*fault->action == 'c' && !strcmp(fault->action, "chain"))
 		counter_add(&count->chained, 1);
 }
 
