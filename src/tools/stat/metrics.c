@@ -12,9 +12,11 @@
 
 #define PROGRAMS_MAX 100
 
+enum gauge { GAUGE_PROCESSES, GAUGE_ACTIVE, GAUGE_RANGES, GAUGE_WAITING, GAUGES };
+
 struct program {
 	char *label; /* escaped, also for the format */
-	uint64_t processes, active, ranges, waiting, counter[COUNTER_COUNT];
+	uint64_t gauge[GAUGES], counter[COUNTER_COUNT];
 	uint64_t tally[TALLY_ACTION_COUNT][TALLY_CAUSE_COUNT][TALLY_FS_COUNT];
 };
 
@@ -67,10 +69,10 @@ static void add(struct programs *programs, const struct summary *summary)
 	const uint64_t *from = &summary->tally[0][0][0];
 	uint64_t *to = &program->tally[0][0][0];
 
-	program->processes++;
-	program->active += summary->active;
-	program->ranges += summary->ranges;
-	program->waiting += summary->waiting;
+	program->gauge[GAUGE_PROCESSES]++;
+	program->gauge[GAUGE_ACTIVE] += summary->active;
+	program->gauge[GAUGE_RANGES] += summary->ranges;
+	program->gauge[GAUGE_WAITING] += summary->waiting;
 	for (size_t i = 0; i < COUNTER_COUNT; i++)
 		program->counter[i] += summary->counter[i];
 	for (size_t i = 0; i < sizeof(summary->tally) / sizeof(*from); i++)
@@ -150,22 +152,21 @@ static void print_counters(const struct programs *programs)
 
 static void print_gauges(const struct programs *programs)
 {
-	print_head("sigbus_processes", "gauge", "Processes that have the library.");
-	for (size_t i = 0; i < programs->count; i++)
-		printf("sigbus_processes{program=\"%s\"} %" PRIu64 "\n", programs->item[i].label,
-			programs->item[i].processes);
-	print_head("sigbus_active", "gauge", "Processes in which it is at work.");
-	for (size_t i = 0; i < programs->count; i++)
-		printf("sigbus_active{program=\"%s\"} %" PRIu64 "\n", programs->item[i].label,
-			programs->item[i].active);
-	print_head("sigbus_ranges", "gauge", "Mappings that are tracked.");
-	for (size_t i = 0; i < programs->count; i++)
-		printf("sigbus_ranges{program=\"%s\"} %" PRIu64 "\n", programs->item[i].label,
-			programs->item[i].ranges);
-	print_head("sigbus_waiting", "gauge", "Threads that wait for a page to come back.");
-	for (size_t i = 0; i < programs->count; i++)
-		printf("sigbus_waiting{program=\"%s\"} %" PRIu64 "\n", programs->item[i].label,
-			programs->item[i].waiting);
+	static const struct {
+		const char *metric, *help;
+	} gauges[GAUGES] = {
+		[GAUGE_PROCESSES] = {"sigbus_processes", "Processes that have the library."},
+		[GAUGE_ACTIVE] = {"sigbus_active", "Processes in which it is at work."},
+		[GAUGE_RANGES] = {"sigbus_ranges", "Mappings that are tracked."},
+		[GAUGE_WAITING] = {"sigbus_waiting", "Threads that wait for a page to come back."},
+	};
+
+	for (size_t g = 0; g < GAUGES; g++) {
+		print_head(gauges[g].metric, "gauge", gauges[g].help);
+		for (size_t i = 0; i < programs->count; i++)
+			printf("%s{program=\"%s\"} %" PRIu64 "\n", gauges[g].metric,
+				programs->item[i].label, programs->item[i].gauge[g]);
+	}
 	print_head("sigbus_unreadable_processes", "gauge",
 		"Processes that have the library and could not be looked into.");
 	printf("sigbus_unreadable_processes %" PRIu64 "\n", programs->unreadable);
