@@ -56,7 +56,7 @@ assert_same() { # EXPECTED ACTUAL, a line each word
 
 @test "every page is there, names its subject, and refers to pages that are" {
     assert_equal "$(cd "$man" && echo ./*)" \
-        './libsigbus.3 ./sigbus-explain.1 ./sigbus-policy.7 ./sigbus-run.1 ./sigbus-stat.1'
+        './libsigbus.3 ./libsigbus.7 ./sigbus-explain.1 ./sigbus-policy.7 ./sigbus-run.1 ./sigbus-stat.1'
     for page in "$man"/*; do
         grep -q '^\.Nd ' "$page"
         grep '^\.Xr \(lib\)\?sigbus' "$page" | awk '{ print $2 "." $3 }' | sort -u >refs
