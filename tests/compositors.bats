@@ -256,6 +256,32 @@ late_handler() { # COMPOSITOR
 @test "cage: another library installs its handler later" { late_handler cage; }
 @test "weston: another library installs its handler later" { late_handler weston; }
 
+# A library gives every thread an alternate stack, as Rust's run time does; and another one takes SIGBUS
+# later. libwayland's handler and wlroots' do not ask for that stack.
+alternate_stacks() { # COMPOSITOR
+    local stacks late attack
+
+    require "$1"
+    stacks=$(readable_copy "$LIBS/alternate-stack.so")
+    late=$(readable_copy "$LIBS/late-handler.so")
+    for late in '' "$late:"; do
+        for attack in truncate-after-destroy short-keymap; do
+            start_bare "$1" LD_PRELOAD="$late$stacks"
+            attack_bare "$attack"
+            stop_compositor
+            start_compositor "$1" LD_PRELOAD="$late$stacks:$(readable_copy "$SIGBUS_LIB")" \
+                SIGBUS_POLICY="$(compositor_policy)"
+            compositor_loaded
+            withstands "$attack"
+            stop_compositor
+        done
+    done
+}
+
+@test "sway: an alternate stack in every thread" { alternate_stacks sway; }
+@test "cage: an alternate stack in every thread" { alternate_stacks cage; }
+@test "phoc: an alternate stack in every thread" { alternate_stacks phoc; }
+
 # Preloaded without a policy: the outcome is the bare one, and explained.
 explains() { # COMPOSITOR ATTACK
     require "$1"
