@@ -104,12 +104,14 @@ everybody_has_an_own() {
     head -c 16384 /dev/zero | tr '\0' A >file
     run --separate-stderr limited env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY='owner:watch.py=zero' bash -c '
         coproc watch { exec python3 "$1" file; }
-        read -r line <&"${watch[0]}"
+        pid=$watch_PID # the names are gone when it has ended
+        exec {from}<&"${watch[0]}" {to}>&"${watch[1]}"
+        read -r line <&$from
         echo "$line"
         truncate -s 4096 file
-        echo >&"${watch[1]}"
-        cat <&"${watch[0]}"
-        wait "$watch_PID"' - "$top_srcdir/examples/python/watch.py"
+        echo >&$to
+        cat <&$from
+        wait "$pid"' - "$top_srcdir/examples/python/watch.py"
     assert_success
     assert_lines watching "last byte: 0" "pages lost: 3"
     [[ $stderr == *"registered by watch.py"* ]]

@@ -38,20 +38,21 @@ fi
 [[ $top_srcdir == /* ]] || top_srcdir=$(cd "$top_srcdir" && pwd)
 [[ $top_builddir == /* ]] || top_builddir=$(cd "$top_builddir" && pwd)
 # The loader splits LD_PRELOAD at blanks and colons, and nothing escapes them. configure wants such a
-# tree to be built in itself: it is used through links, and sigbus-run, which asks for the library
-# beside it, is a copy there.
+# tree to be built in itself: it is used through a link, and a copy of sigbus-run, which asks for the
+# library beside it.
 if [[ $top_builddir == *[[:blank:]:]* ]]; then
-    if mkdir "$BATS_RUN_TMPDIR/tree" 2>/dev/null; then
-        ln -s "$top_builddir"/* "$top_builddir/.libs" "$BATS_RUN_TMPDIR/tree"
-        cp --remove-destination "$top_builddir/sigbus-run" "$BATS_RUN_TMPDIR/tree"
+    if mkdir "$BATS_RUN_TMPDIR/run" 2>/dev/null; then
+        ln -s "$top_builddir" "$BATS_RUN_TMPDIR/tree"
+        ln -s ../tree/.libs "$BATS_RUN_TMPDIR/run"
+        cp "$top_builddir/sigbus-run" "$BATS_RUN_TMPDIR/run"
     fi
-    in_blank_tree=$top_builddir
     top_builddir=$BATS_RUN_TMPDIR/tree top_srcdir=$BATS_RUN_TMPDIR/tree
+    SIGBUS_RUN=$BATS_RUN_TMPDIR/run/sigbus-run
 fi
 : "${SIGBUS_LIB:=$top_builddir/.libs/libsigbus.so}"
 : "${SIGBUS_PRESETS:=$top_srcdir/data}"
 : "${CC:=cc}"
-SIGBUS_RUN=${SIGBUS_INSTALLED:-$top_builddir}/sigbus-run
+: "${SIGBUS_RUN:=${SIGBUS_INSTALLED:-$top_builddir}/sigbus-run}"
 PROGS=$top_builddir/tests/progs
 LIBS=$top_builddir/tests/libs
 EXAMPLES=$top_builddir/examples

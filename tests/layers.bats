@@ -19,8 +19,8 @@ setup() {
 }
 
 @test "the check sees a forbidden call and a circle" {
-    sed '/^signal:/s/ owner//; /^kernel:/s/$/ fault/' "$top_srcdir/tests/layers/rooms" >rooms
-    run "$top_srcdir/tests/layers/check" "$top_builddir/src" rooms
+    sed '/^signal:/s/ owner//; /^kernel:/s/$/ fault/' "$top_srcdir/tests/layers/rooms" >"$BATS_TEST_TMPDIR/rooms"
+    run "$top_srcdir/tests/layers/check" "$top_builddir/src" "$BATS_TEST_TMPDIR/rooms"
     assert_failure
     assert_line --regexp '^.* \(signal/.*\.c\) -> .* \(owner/.*\.c\)$'
 }
