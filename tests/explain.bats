@@ -347,10 +347,7 @@ END
     python3 server.py >port 3>&- &
     victim=$!
     disown $victim
-    for _ in $(seq 100); do
-        [ ! -s port ] || break
-        sleep 0.05
-    done
+    wait_for test -s port
     core_of ./pages "open:$PWD/file" "${lost_half[@]}" read:5
     DEBUGINFOD_URLS=http://127.0.0.1:$(cat port) explain core
     assert_success

@@ -173,7 +173,7 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
     skip_without gdb
     [ ${#emulator[@]} = 0 ] || skip "gdb needs the machine itself"
     for policy in '*=owner|zero' '*=owner|chain'; do
-        run timeout 60 gdb -batch -nx -ex 'set startup-with-shell off' \
+        run limited gdb -batch -nx -ex 'set startup-with-shell off' \
             -ex "set environment LD_PRELOAD $SIGBUS_LIB" \
             -ex "set environment SIGBUS_POLICY $policy" -ex 'set environment SIGBUS_LOG off' \
             -ex 'handle SIGBUS nostop noprint pass' -ex 'set breakpoint pending on' \

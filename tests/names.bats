@@ -145,11 +145,8 @@ compiled() { # FILE [OPTION...]
     head -c 16384 /dev/zero >"f$evil"
     LD_PRELOAD=$SIGBUS_LIB SIGBUS_LOG=off "./$evil" "$LIBS" "file:f$evil" p.install:nothing \
         >ready 3>&- &
-    local pid=$! tries=0
-    until grep -q ready ready; do
-        [ $((++tries)) -lt 1000 ]
-        sleep 0.01
-    done
+    local pid=$!
+    wait_for file_says ready ready
     showing "$STAT" "$pid"
     grep -qF "f$shown" out
     expected=${shown//\\/\\\\} showing "$STAT" --json "$pid"

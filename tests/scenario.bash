@@ -60,7 +60,7 @@ assert_loops() { # PROG [ARG...]
     shift
     for preload in '' "$SIGBUS_LIB"; do
         # shellcheck disable=SC2016
-        run timeout -k 1 "${limit:-60}" bash -c 'ulimit -S -t 1; ulimit -c 0; exec env "$@"' - \
+        run limited bash -c 'ulimit -S -t 1; ulimit -c 0; exec env "$@"' - \
             ${preload:+"$preload_variable=$preload"} SIGBUS_LOG=off "${emulator[@]}" "$prog" "$@"
         assert_equal "$status" 152 # SIGXCPU
     done

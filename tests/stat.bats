@@ -616,9 +616,16 @@ END
 @test "stat: --watch fits the height of the screen" {
     skip_without script
     us_victim "file:$PWD/file" many:200
-    run timeout 3 script -qec "stty cols 100 rows 12; exec '$STAT' --watch $pid" /dev/null </dev/null
     local screens look clear=$'\e[H\e[2J'
-    screens=$(tr -d '\r' <<<"$output")
+    limited script -qec "stty cols 100 rows 12; exec '$STAT' --watch $pid" /dev/null </dev/null \
+        >screen 3>&- &
+    two_screens() {
+        [ "$(grep -oF "$clear" screen | wc -l)" -ge 2 ]
+    }
+    wait_for two_screens
+    kill -9 "$pid"
+    wait $! || : # it says that the process has ended
+    screens=$(tr -d '\r' <screen)
     look=${screens#*"$clear"}
     look=${look%%"$clear"*}
     [ "$(wc -l <<<"$look")" -le 12 ]

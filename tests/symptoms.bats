@@ -33,13 +33,13 @@ policy_of() { # SYMPTOM [N]
 
 # A program bare: $status, $output.
 bare_run() { # COMMAND...
-    run --separate-stderr timeout -k 1 20 "$@"
+    run --separate-stderr limited "$@"
 }
 
 under() { # POLICY COMMAND...
     local rules=$1
     shift
-    run --separate-stderr timeout -k 1 20 "$SIGBUS_RUN" --policy "$rules" "$@"
+    run --separate-stderr limited "$SIGBUS_RUN" --policy "$rules" "$@"
 }
 
 in_small() { # DIRECTORY SIZE COMMAND...: a file system in memory on the directory, for it alone

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../progs/limit.h"
 #include "base/text.h"
 #include "tools/explain/explain.h"
 
@@ -212,7 +213,7 @@ __attribute__((noreturn)) static void run_batch(
 	const unsigned char *seed, size_t size, struct result *result, unsigned long last)
 {
 	while (result->number < last) {
-		alarm(20);
+		alarm(hang_limit());
 		explain_one(seed, size, result->number);
 		result->number++;
 	}
