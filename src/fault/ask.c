@@ -64,8 +64,8 @@ static void go_on(struct running *running, struct jump *jump)
 		answered(running);
 		return;
 	}
+	declined(running, fault); /* a signal that comes now may install it again */
 	mask_swap(SIG_SETMASK, interrupted_mask(fault));
-	declined(running, fault);
 	/* The second stage, once: before the next step of the rule. */
 	if (running->second && running->own_range &&
 		!progress_has_had(fault, running->second) &&

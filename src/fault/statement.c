@@ -48,12 +48,17 @@ static void replace_itself(struct running *running, const struct disposition *ne
 
 /*
  * SIG_DFL, SIG_IGN or another object's code. The program's own action, run as the kernel would have
- * run it, changes what the program has at once; whether its object's list ends, too, is known with
- * the end of the handler, unless the fault is its object's own.
+ * run it, changes what the program has at once. With SIG_DFL or SIG_IGN its object's list ends at once,
+ * too: either the handler ends what it runs for, and that is a statement of its object, or the process
+ * dies; and another thread may fault meanwhile. With another object's code that is known with the end
+ * of the handler, unless the fault is its object's own.
  */
 static void cede_at_once(struct running *running, const struct disposition *new, uintptr_t caller)
 {
-	if (running->own_range && !running->fault.sent && !running->foreign) {
+	bool is_code = new->handler != SIG_DFL && new->handler != SIG_IGN;
+
+	if (!running->foreign && !(is_code && (running->fault.sent || !running->own_range))) {
+		running->placed = NULL;
 		make_outside(new, caller);
 		return;
 	}
