@@ -25,7 +25,7 @@ through_pointers='node_new chunk_take chunk_ready record_take record_first_use
     split_visit walk_settled finish_whole finish_long insert_slowly
     take_out give_up walk_at walk_first walk_all each_visit range_each
     policy_match match_holds ask_name visit_mounts visit_text
-    add_value add_field add_part add_frame report_json report_journal
+    add_outcome add_value add_field add_part add_frame report_json report_journal
     aside child start_child
     sigbus_entry sigbus_restorer elsewhere call_handler ask_callback'
 env='arena_allocate range_cut_release range_forked repair_hold repair_let_go repair_wait track_lost'

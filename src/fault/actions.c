@@ -40,7 +40,7 @@ static void report(struct fault *fault)
 {
 	bool quiet = fault->rule && fault->rule->quiet;
 
-	PROBE_ACTION(fault->address, fault->action, fault->pages, fault->handler, fault->count);
+	PROBE_ACTION(fault->address, outcome_name(fault->outcome), fault->pages, fault->handler, fault->count);
 	report_count(fault);
 	if (!quiet && out_wanted() && (!fault->told || fault->declined_by))
 		report_fault(fault);
@@ -62,7 +62,7 @@ void fault_report(struct fault *fault)
 }
 
 /* With no frame any more: of a signal that a handler raised, or a callback that left. */
-APART void report_again(const struct fault *past, int code, const char *action, ucontext_t *uc)
+APART void report_again(const struct fault *past, int code, enum outcome outcome, ucontext_t *uc)
 {
 	siginfo_t info;
 	struct fault fault = *past;
@@ -75,7 +75,7 @@ APART void report_again(const struct fault *past, int code, const char *action, 
 	fault.uc = uc;
 	fault.page = &page_unknown;
 	fault.told = false;
-	fault.action = action;
+	fault.outcome = outcome;
 	report(&fault);
 }
 
@@ -116,12 +116,17 @@ static bool is_over(const struct fault *fault)
 	return progress_spares(fault);
 }
 
+static enum outcome outcome_of(uint8_t kind)
+{
+	return kind == ACTION_ONES ? OUTCOME_ONES : OUTCOME_ZERO;
+}
+
 /* Without us the process would die now: at this instruction, of this siginfo. */
-static void die(struct fault *fault, const char *action)
+static void die(struct fault *fault, enum outcome outcome)
 {
 	if (is_over(fault))
 		return;
-	fault->action = action;
+	fault->outcome = outcome;
 	fault_report(fault);
 	disposition_die(SIGBUS, fault->info, fault->uc);
 }
@@ -154,14 +159,14 @@ void follow_chain(struct fault *fault, uint32_t step, struct jump *jump)
 	progress_note(fault, step);
 	if (!target.disposition || target.disposition->handler == SIG_DFL ||
 		target.disposition->handler == SIG_IGN || is_blocked_in(target.mask)) {
-		die(fault, "default");
+		die(fault, OUTCOME_DEFAULT);
 		return;
 	}
 	if (frame_is_missing(target.disposition, jump)) {
 		progress_again(fault, step);
 		return;
 	}
-	fault->action = "chain";
+	fault->outcome = OUTCOME_CHAIN;
 	fault->handler = (uintptr_t)target.disposition->handler;
 	fault_report(fault);
 	jump->handler = chain_jump(&target, jump);
@@ -214,7 +219,7 @@ static bool call_owner_callback(struct fault *fault, uint32_t step, const struct
 		replace.kind = ACTION_ONES;
 	else if (answer != SIGBUS_ZERO)
 		return false;
-	fault->action = action_name(replace.kind);
+	fault->outcome = outcome_of(replace.kind);
 	return replace_pages(fault, step, &replace);
 }
 
@@ -263,7 +268,7 @@ static bool ask_owner(struct fault *fault, uint32_t step, struct jump *jump)
 	struct callback callback = owner_callback(&fault->range, fault->address);
 	const struct disposition *handler = handler_for(fault, &owner);
 
-	fault->action = "owner";
+	fault->outcome = OUTCOME_OWNER;
 	if (callback.is_stale)
 		return true; /* the access finds whose it is now */
 	if (!handler && !callback.function)
@@ -350,12 +355,12 @@ static bool perform(struct fault *fault, uint32_t step, struct jump *jump)
 		return ask_owner(fault, step, jump);
 	case ACTION_ZERO:
 	case ACTION_ONES:
-		fault->action = action_name(action->kind);
+		fault->outcome = outcome_of(action->kind);
 		return replace_pages(fault, step, action);
 	case ACTION_WAIT:
 		return wait_for_page(fault, action->seconds);
 	case ACTION_ABORT:
-		die(fault, "abort");
+		die(fault, OUTCOME_ABORT);
 		return true;
 	}
 	return false;

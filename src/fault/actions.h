@@ -27,7 +27,7 @@ static inline bool may_be_lost(int code)
 bool is_lost(const struct fault *fault); /* [H] */
 void fault_report(struct fault *fault); /* [H] what became of it: a line, if one is due, and the counters */
 /* The same for a fault whose frame is gone: uc is NULL, or what the thread is at now. [H] */
-void report_again(const struct fault *past, int code, const char *action, ucontext_t *uc);
+void report_again(const struct fault *past, int code, enum outcome outcome, ucontext_t *uc);
 /* From that step of its rule on; the step may have been tried before. [H] */
 void follow_rule(struct fault *fault, uint32_t step, struct jump *jump);
 void follow_chain(struct fault *fault, uint32_t step, struct jump *jump); /* [H] */

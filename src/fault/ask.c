@@ -196,7 +196,7 @@ enum asked ask_handler(struct fault *fault, uint32_t step, const struct disposit
 {
 	bool was_program = handler == disposition_now(SIGBUS);
 
-	fault->action = "owner";
+	fault->outcome = OUTCOME_OWNER;
 	fault->handler = (uintptr_t)handler->handler;
 	fault_report(fault);
 	if (handler->flags & SA_RESETHAND)

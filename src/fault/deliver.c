@@ -47,7 +47,7 @@ static APART void report_sent(const struct jump *jump)
 		.uc = jump->uc,
 		.sent = true,
 		.pc = frame_pc(jump->uc),
-		.action = "default",
+		.outcome = OUTCOME_DEFAULT,
 		.page = &page_unknown,
 		.count = 1};
 
@@ -87,7 +87,7 @@ static void die(int signo, const struct running *running, struct jump *jump)
 	if (signo == SIGBUS) {
 		cause = find_cause(running, &shown, &code);
 		if (cause) /* D3: a handler that re-raises is no news; its fault is */
-			report_again(cause, code, "default", shown.uc);
+			report_again(cause, code, OUTCOME_DEFAULT, shown.uc);
 		else
 			report_sent(jump);
 	}

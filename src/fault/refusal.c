@@ -41,7 +41,7 @@ static void tell(const struct refusal *refusal, struct page_facts *page, struct 
 		.info = (siginfo_t *)&none,
 		.page = page,
 		.rule = refusal->rule,
-		.action = "reserve",
+		.outcome = OUTCOME_RESERVE,
 		.owner = refusal->owner,
 		.caller = refusal->caller,
 		.wanted = refusal->wanted};

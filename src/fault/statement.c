@@ -176,7 +176,7 @@ void running_departed(struct running *running)
 		report_answered(&running->fault);
 	if (!running->handler) { /* a callback returns as a rule: its fault is told afterwards */
 		callback_end(&running->callback);
-		report_again(&running->fault, running->code, "owner", NULL);
+		report_again(&running->fault, running->code, OUTCOME_OWNER, NULL);
 	}
 	progress_forget();
 }

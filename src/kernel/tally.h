@@ -24,6 +24,7 @@ struct tally {
 	_Atomic uint64_t count[TALLY_ACTION_COUNT][TALLY_CAUSE_COUNT][TALLY_FS_COUNT];
 };
 
-void tally_add(struct tally *tally, const char *action, const char *cause, const char *fs); /* [H] */
+/* action: enum outcome, cause: enum cause. [H] */
+void tally_add(struct tally *tally, unsigned action, unsigned cause, const char *fs);
 
 #endif

@@ -117,13 +117,9 @@ bool fault_has_sender(const struct fault *fault)
 	       (code == SI_USER || code == SI_TKILL || code == SI_QUEUE || code == SI_MESGQ);
 }
 
-/* Each fault is asked that several times: no other action begins with these letters. */
 bool fault_is_fatal(const struct fault *fault)
 {
-	const char *action = fault->action;
-
-	return action && ((*action == 'd' && !strcmp(action, "default")) ||
-				 (*action == 'a' && !strcmp(action, "abort")));
+	return fault->outcome == OUTCOME_DEFAULT || fault->outcome == OUTCOME_ABORT;
 }
 
 bool fault_is_answer(const struct fault *fault)

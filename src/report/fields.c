@@ -129,7 +129,7 @@ static bool add_pc(struct text *text, const struct fault *fault)
 
 static bool add_action(struct text *text, const struct fault *fault)
 {
-	text_add(text, fault->action);
+	text_add(text, outcome_name(fault->outcome));
 	return true;
 }
 

@@ -156,13 +156,13 @@ static void tally(struct fault *fault)
 {
 	keep_cause(fault);
 	if (!fault->tallied && process_state)
-		tally_add(&process_state->tally, fault->action, cause_name(fault->cause), fault->fs);
+		tally_add(&process_state->tally, fault->outcome, fault->cause, fault->fs);
 	fault->tallied = true;
 }
 
 void report_answered(struct fault *fault)
 {
-	fault->action = "owner";
+	fault->outcome = OUTCOME_OWNER;
 	tally(fault);
 	counter_add(&counters()->owner_answered, 1);
 }
@@ -239,14 +239,14 @@ void report_count(struct fault *fault)
 	if (!fault->sent && !fault->counted)
 		count_fault(fault);
 	fault->counted = true;
-	if (*fault->action == 'o' && !strcmp(fault->action, "owner"))
+	if (fault->outcome == OUTCOME_OWNER)
 		keep_cause(fault); /* whether it answers is not known yet */
 	else if (!fault->sent && !is_tallied_later(fault))
 		tally(fault);
 	count_pages(fault);
 	if (fault_is_fatal(fault))
 		counter_add(&count->fatal, 1);
-	else if (*fault->action == 'c' && !strcmp(fault->action, "chain"))
+	else if (fault->outcome == OUTCOME_CHAIN)
 		counter_add(&count->chained, 1);
 }
 

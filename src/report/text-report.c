@@ -259,23 +259,30 @@ static void add_waiting(struct text *text, const struct fault *fault)
 
 static void add_outcome(struct text *text, const struct fault *fault)
 {
-	const char *action = fault->action;
-
 	add_waiting(text, fault);
-	if (fault->event == EVENT_RECOVERED)
+	if (fault->event == EVENT_RECOVERED) {
 		text_add(text, "recovered");
-	else if (fault->event == EVENT_REFUSED)
+		return;
+	}
+	switch (fault->outcome) {
+	case OUTCOME_RESERVE:
 		text_add(text, "reserve: refused");
-	else if (!strcmp(action, "owner") || !strcmp(action, "chain"))
+		break;
+	case OUTCOME_OWNER:
+	case OUTCOME_CHAIN:
 		add_handler(text, "handed to ", fault->handler);
-	else if (!strcmp(action, "default"))
+		break;
+	case OUTCOME_DEFAULT:
 		text_add(text, "no handler answered: killed by SIGBUS");
-	else if (!strcmp(action, "abort"))
+		break;
+	case OUTCOME_ABORT:
 		text_add(text, "abort: killed by SIGBUS");
-	else if (!strcmp(action, "wait"))
+		break;
+	case OUTCOME_WAIT:
 		text_add(text, "wait: trying again");
-	else {
-		text_add(text, action);
+		break;
+	default:
+		text_add(text, outcome_name(fault->outcome));
 		add_number(text, ", ", fault->pages, fault->pages == 1 ? " page" : " pages");
 	}
 }

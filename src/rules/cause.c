@@ -33,6 +33,7 @@
 #include "base/syscall.h"
 #include "base/text.h"
 #include "kernel/kernel.h"
+#include "rules/fault.h"
 #include "rules/rules.h"
 #include "table/record.h"
 
@@ -404,4 +405,20 @@ const char *cause_name(enum cause cause)
 	};
 
 	return names[cause];
+}
+
+const char *outcome_name(enum outcome outcome)
+{
+	static const char *const names[OUTCOME_COUNT] = {
+		[OUTCOME_OWNER] = "owner",
+		[OUTCOME_ZERO] = "zero",
+		[OUTCOME_ONES] = "ones",
+		[OUTCOME_WAIT] = "wait",
+		[OUTCOME_CHAIN] = "chain",
+		[OUTCOME_ABORT] = "abort",
+		[OUTCOME_DEFAULT] = "default",
+		[OUTCOME_RESERVE] = "reserve",
+	};
+
+	return names[outcome];
 }

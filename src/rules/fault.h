@@ -48,6 +48,20 @@ enum event {
 	EVENT_RECOVERED, /* a page that could be had again: "wait" */
 };
 
+/* What decided. In the order of TALLY_ACTIONS (kernel/tally.h). */
+enum outcome {
+	OUTCOME_OWNER,
+	OUTCOME_ZERO,
+	OUTCOME_ONES,
+	OUTCOME_WAIT,
+	OUTCOME_CHAIN,
+	OUTCOME_ABORT,
+	OUTCOME_DEFAULT,
+	OUTCOME_RESERVE, /* a mapping was refused */
+	OUTCOME_COUNT
+};
+const char *outcome_name(enum outcome outcome); /* [H] as reports have it */
+
 /* One fault (or one fatal sent SIGBUS) as the dispatch saw it; or one of the other events. */
 struct fault {
 	enum event event;
@@ -58,7 +72,7 @@ struct fault {
 	bool sent;      /* kill() and the like: no address, no range */
 	struct range_hit range;
 	const struct rule *rule; /* NULL for sent ones */
-	const char *action;      /* what decided: "owner", "zero", "chain", "abort", "default" */
+	enum outcome outcome;
 	unsigned pages;          /* replaced by it */
 	uintptr_t handler;       /* the code that was called or jumped to, or 0 */
 	const char *refused;     /* why pages were not replaced, for the report; NULL: it does not say */

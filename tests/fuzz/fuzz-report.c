@@ -138,8 +138,6 @@ static void compose(void (*report)(struct text *, const struct fault *, const st
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const actions[] = {
-		"owner", "zero", "ones", "wait", "chain", "abort", "default", "reserve"};
 	static struct range range;
 	struct page_facts page = {.vma = {.path = ""}};
 	struct rule rule = {.text = "path:/a=zero", .text_length = 12};
@@ -158,7 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.write = flag(),
 		.sent = flag(),
 		.rule = flag() ? &rule : NULL,
-		.action = actions[number() % (sizeof(actions) / sizeof(*actions))],
+		.outcome = (enum outcome)(number() % OUTCOME_COUNT),
 		.pages = (unsigned)number(),
 		.handler = (uintptr_t)number(),
 		.count = (uint32_t)number(),

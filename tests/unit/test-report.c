@@ -65,7 +65,7 @@ static struct fault lost_page(void)
 			.geometry = (uint64_t)0x10000 << RANGE_PAGES_BITS | 8,
 			.state = (uint64_t)7 << 14 | RANGE_READ | RANGE_SHARED},
 		.rule = &rule,
-		.action = "zero",
+		.outcome = OUTCOME_ZERO,
 		.pages = 4,
 		.count = 1,
 		.page = &page};
@@ -376,7 +376,7 @@ static void test_journal(void)
 	ok(!strncmp(journal_value(&text, "MESSAGE"), "SIGBUS in reader[", 17), "the message");
 	is_string(journal_value(&text, "SIGBUS_BACKTRACE"),
 		"#0 0x7000 libfoo.so+0x0\n#1 0x7001 libfoo.so+0x1\n", "several lines in one field");
-	fault.action = "default";
+	fault.outcome = OUTCOME_DEFAULT;
 	text.length = 0;
 	report_journal(&text, &fault, NULL);
 	is_string(journal_value(&text, "PRIORITY"), "3", "an error, if it is fatal");
