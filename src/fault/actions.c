@@ -328,7 +328,7 @@ static bool wait_for_page(struct fault *fault, uint32_t seconds)
 		fault->waited = WAITED_BEFORE;
 		return false;
 	}
-	fault->action = "wait";
+	fault->outcome = OUTCOME_WAIT;
 	report(fault); /* nothing is lost yet */
 	wait_begin(fault, start);
 	is_had = nap_until_had(fault, start + (int64_t)seconds * 1000);

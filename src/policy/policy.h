@@ -154,7 +154,7 @@ struct policy_names {
 /* The first rule that matches: never NULL. Asks for what it needs only, and once. [H] */
 const struct rule *policy_match(const struct policy *policy, policy_fact fact, void *context,
 	struct policy_names *names);
-const char *action_name(enum action_kind kind); /* [H] */
+const char *action_name(enum action_kind kind);
 bool policy_rule_has(const struct rule *rule, enum action_kind kind); /* [H] */
 
 /* ---- file.c: the files and presets behind "@NAME" ---- */
