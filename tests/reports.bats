@@ -356,6 +356,34 @@ END
 
 # ---- hints ----
 
+@test "reports: places are what addr2line takes, also in a program that is not PIE" {
+    skip_without addr2line
+    cat >places.c <<'END'
+#define _GNU_SOURCE
+#include <sys/mman.h>
+#include <unistd.h>
+int main(void)
+{
+	int fd = memfd_create("places", 0);
+	volatile char *at;
+
+	at = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0); /* line 9 */
+	return *at; /* line 10 */
+}
+END
+    policy='*=chain'
+    for kind in -pie -no-pie; do
+        $CC -g -O0 -fPIE $kind -o places places.c || skip "no $kind here"
+        us "$PWD/places"
+        assert_equal "$status" "$bus_error"
+        [[ $stderr =~ read\ by\ places\+(0x[0-9a-f]+)\;.*made\ by\ places\+(0x[0-9a-f]+), ]]
+        touched=${BASH_REMATCH[1]} mapped=${BASH_REMATCH[2]}
+        [[ $(addr2line -e places "$touched") == *places.c:10* ]]
+        [[ $(addr2line -e places $((mapped - 1))) == *places.c:9* ||
+            $(addr2line -e places "$(printf %x $((mapped - 1)))") == *places.c:9* ]]
+    done
+}
+
 @test "reports: a full runtime directory" {
     skip_without_namespaces
     mkdir -p runtime

@@ -85,6 +85,12 @@ static bool is_system_object(const char *name)
 	return false;
 }
 
+/* A program that is not PIE: its load bias is 0. */
+static uintptr_t linked_at(const struct dl_find_object *object)
+{
+	return object->dlfo_link_map->l_addr ? 0 : (uintptr_t)object->dlfo_map_start;
+}
+
 static void describe(struct owner *owner, const struct dl_find_object *object)
 {
 	const struct link_map *map = object->dlfo_link_map;
@@ -92,6 +98,7 @@ static void describe(struct owner *owner, const struct dl_find_object *object)
 
 	owner->start = (uintptr_t)object->dlfo_map_start;
 	owner->end = (uintptr_t)object->dlfo_map_end;
+	owner->linked_at = linked_at(object);
 	owner->link_map = map;
 	owner->path = path;
 	if (!*path) {
@@ -234,8 +241,13 @@ bool object_at(uintptr_t address, const char **name, uintptr_t *offset)
 	*name = id ? owners[id].name : base_name(object.dlfo_link_map->l_name);
 	if (!**name)
 		*name = program_name;
-	*offset = address - (uintptr_t)object.dlfo_map_start;
+	*offset = address - (uintptr_t)object.dlfo_map_start + linked_at(&object);
 	return true;
+}
+
+uintptr_t owner_linked_at(unsigned id)
+{
+	return owners[id].linked_at;
 }
 
 const char *owner_name(unsigned id)

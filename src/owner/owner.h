@@ -21,7 +21,9 @@ const char *base_name(const char *path);
 bool object_precedes(const void *one, const void *other);
 /* Is an object loaded for whose base name this is true? Not while others load or unload. */
 bool object_is_loaded(bool (*is_it)(const char *name));
+/* *offset is what addr2line(1) takes: of a program that has a fixed place, its address. */
 bool object_at(uintptr_t address, const char **name, uintptr_t *offset); /* [H] */
+uintptr_t owner_linked_at(unsigned id); /* [H] to be added to an offset in its object */
 const char *owner_name(unsigned owner);                                  /* [H] */
 /* The i-th name by which rules know the owner; NULL when there are no more. [H] */
 const char *owner_alias(unsigned owner, unsigned i);
@@ -44,6 +46,7 @@ struct owner {
 	_Atomic(struct handler_cell *) handlers;
 	/* A shared object. Another one may come to the same address after dlclose(): all must fit. */
 	uintptr_t start, end;
+	uintptr_t linked_at; /* where offsets count from: 0 if it may be anywhere, as most may */
 	_Atomic(const void *) link_map; /* NULL: not loaded any more */
 	const void *path;
 	bool is_self;    /* libsigbus */

@@ -201,7 +201,7 @@ bool fact_mapped_by(struct text *text, const struct fault *fault)
 	fact_name(text, owner_name(owner));
 	if (sender_caller(fault->caller) && !(state_flags(fault->range.state) & RANGE_REGISTERED)) {
 		text_add(text, "+");
-		text_hex(text, sender_caller(fault->caller));
+		text_hex(text, owner_linked_at(owner) + sender_caller(fault->caller));
 	}
 	return true;
 }

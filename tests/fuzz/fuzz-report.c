@@ -33,6 +33,12 @@ bool object_at(uintptr_t address, const char **name, uintptr_t *offset)
 	return address & 0x1000;
 }
 
+uintptr_t owner_linked_at(unsigned owner)
+{
+	(void)owner;
+	return 0;
+}
+
 const char *owner_name(unsigned owner)
 {
 	return owner ? object_name : "unknown";

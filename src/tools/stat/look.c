@@ -44,7 +44,8 @@ static char *place(const struct view *view, const struct maps *maps, uintptr_t a
 		const struct owner_view *owner = &view->owner[i];
 
 		if (owner->name && owner->start <= address && address < owner->end)
-			return format("%s+0x%" PRIxPTR, owner->name, address - owner->start);
+			return format("%s+0x%" PRIxPTR, owner->name,
+				address - owner->start + owner->linked_at);
 	}
 	return place_in_file(maps, address);
 }
@@ -108,6 +109,7 @@ static void look_at_owner(
 
 	/* As a byte: there may be one that no bool can be. */
 	*seen = (struct owner_view){.start = owner->start,
+		.linked_at = owner->linked_at,
 		.end = owner->end,
 		.registered = *(const volatile unsigned char *)&owner->registered != 0};
 	if (!owner->name)

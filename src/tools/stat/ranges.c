@@ -2,6 +2,7 @@
 /* The range table of another process, and what the kernel says of the same addresses. */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -263,7 +264,7 @@ char *view_mapper(const struct view *view, const struct range_view *range)
 		return NULL;
 	if (range->flags & RANGE_REGISTERED || !range->caller)
 		return owner->name;
-	return format("%s+0x%x", owner->name, range->caller);
+	return format("%s+0x%" PRIxPTR, owner->name, owner->linked_at + range->caller);
 }
 
 char *view_prot(const struct range_view *range)

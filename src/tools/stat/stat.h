@@ -86,6 +86,7 @@ struct rule_view {
 struct owner_view {
 	char *name, *resolved;
 	uintptr_t start, end; /* of the object */
+	uintptr_t linked_at;  /* as in struct owner */
 	bool registered;
 	char *callback; /* NULL: none */
 	char **handler; /* newest first */
