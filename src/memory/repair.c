@@ -267,17 +267,24 @@ void repair_let_go(unsigned lock, uint64_t mask)
 	mask_swap(SIG_SETMASK, mask);
 }
 
+/* A loop: a switch would become a jump through a table, which the handler has none of. */
 static const char *why_refused(int error)
 {
-	if (error == -ENOMEM)
-		return "the kernel gave no memory or no mapping for it, see vm.max_map_count and "
-		       "RLIMIT_DATA";
-	if (error == -EAGAIN)
-		return "no more memory may be locked, see RLIMIT_MEMLOCK";
-	if (error == -EPERM || error == -EACCES)
-		return "the mapping is sealed, or a system call filter refused it";
-	if (error == -EINVAL)
-		return "only a whole huge page can be replaced, and this mapping has a part of it";
+	static const struct {
+		int error;
+		const char *why;
+	} reasons[] = {
+		{-ENOMEM, "the kernel gave no memory or no mapping for it, see vm.max_map_count and "
+			  "RLIMIT_DATA"},
+		{-EAGAIN, "no more memory may be locked, see RLIMIT_MEMLOCK"},
+		{-EPERM, "the mapping is sealed, or a system call filter refused it"},
+		{-EACCES, "the mapping is sealed, or a system call filter refused it"},
+		{-EINVAL, "only a whole huge page can be replaced, and this mapping has a part of it"},
+	};
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
+		if (reasons[i].error == error)
+			return reasons[i].why;
 	return "the kernel refused to replace it";
 }
 
