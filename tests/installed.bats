@@ -9,7 +9,7 @@ setup_file() {
     [ -z "${SIGBUS_INSTALLED:-}" ] || return 0
     local root=$BATS_FILE_TMPDIR/root
     env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -C "$top_builddir" install DESTDIR="$root" >&2
-    SIGBUS_INSTALLED=$(dirname "$(find "$root" -name sigbus-run)")
+    SIGBUS_INSTALLED=$(dirname "$(find "$root" -path '*/bin/sigbus-run')")
     SIGBUS_LIB=$(find "$root" -name libsigbus.so.0)
     SIGBUS_PRESETS=$(dirname "$(find "$root" -path '*/libsigbus/compositor')")
     SIGBUS_RUN=$SIGBUS_INSTALLED/sigbus-run

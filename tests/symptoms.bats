@@ -248,7 +248,8 @@ EOF
     run_attack truncate-after-destroy
     bare=$OUTCOME
     stop_compositor
-    start_compositor sway LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY="$rule"
+    start_compositor sway LD_PRELOAD="$(readable_copy "$SIGBUS_LIB")" SIGBUS_POLICY="$rule"
+    compositor_loaded
     run_attack truncate-after-destroy
     with=$OUTCOME
     stop_compositor
