@@ -208,3 +208,26 @@ assert_plain() { # FILE
     assert_success
     [ ! -e other/log2 ]
 }
+
+@test "hostile: a log that somebody else has put there is not written" {
+    skip_unless_root
+    : >theirs
+    chown 65534 theirs
+    logged ./theirs pages "${lost_half[@]}" read:5
+    assert_success
+    [ ! -s theirs ]
+    mkfifo pipe
+    chown 65534 pipe
+    timeout 10 cat pipe >read &
+    reader=$!
+    exec 9<>pipe # else neither end opens without the other
+    logged ./pipe pages "${lost_half[@]}" read:5
+    assert_success
+    exec 9>&-
+    kill $reader 2>/dev/null || true
+    wait $reader 2>/dev/null || true
+    [ ! -s read ]
+    : >ours
+    logged ./ours pages "${lost_half[@]}" read:5
+    [ -s ours ]
+}

@@ -157,6 +157,7 @@ struct identity {
 	dev_t device, special;
 	ino_t inode;
 	mode_t type; /* 0: there was none */
+	uid_t owner; /* may change: no part of what it is */
 };
 
 struct identity identify(int fd);                                             /* [H] */

@@ -30,6 +30,7 @@ struct identity identify(int fd)
 	return (struct identity){.device = file.st_dev,
 		.special = file.st_rdev,
 		.inode = file.st_ino,
+		.owner = file.st_uid,
 		/* Some anonymous inodes have no type. */
 		.type = (file.st_mode & S_IFMT) ? (file.st_mode & S_IFMT) : S_IFMT};
 }

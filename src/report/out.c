@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include "base/base.h"
 #include "base/syscall.h"
@@ -141,6 +142,13 @@ static long open_path(const char *path)
 	return fd;
 }
 
+/* Who may write in the directory can have put a file, or a pipe, of that name there to read it. */
+static bool is_somebody_elses(const struct identity *file)
+{
+	return (file->type == S_IFREG || file->type == S_IFIFO) && file->owner != 0 &&
+	       file->owner != (uid_t)SYS_0(SYS_geteuid);
+}
+
 static long write_opened(const char *path, struct lines *lines)
 {
 	struct identity identity;
@@ -150,7 +158,8 @@ static long write_opened(const char *path, struct lines *lines)
 	if (fd < 0)
 		return fd;
 	identity = identify((int)fd);
-	result = write_lines((int)fd, &identity, lines);
+	result = is_somebody_elses(&identity) ? -EPERM
+					      : write_lines((int)fd, &identity, lines);
 	SYS_1(SYS_close, fd);
 	return result;
 }
