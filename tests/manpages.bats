@@ -91,7 +91,7 @@ assert_same() { # EXPECTED ACTUAL, a line each word
     page=$(section sigbus-explain.1 JSON | sed -n -E 's/^\.(It )?Li //p' | tr ', .' '\n' |
         grep -xE '[a-z_]+' | grep -vx null | sort -u)
     assert_same "$keys" "$(comm -12 <(echo "$keys") <(echo "$page"))"
-    [ "$(wc -l <<<"$page")" -le $(($(wc -l <<<"$keys") + 2)) ] # and "text" and "name" of objects
+    [ "$(wc -l <<<"$page")" -le $(($(wc -l <<<"$keys") + 3)) ] # and "text", "name", "interrupted" of objects
 }
 
 @test "destinations of reports: those that sigbus-run takes" {
