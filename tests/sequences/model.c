@@ -59,6 +59,7 @@ struct lane {
 	struct running *running;
 	int mask;
 	bool pending, alternate, on_alternate, in_coroutine;
+	bool between; /* a signal comes between a handler's return and the access that it returns to */
 	int number;
 };
 
@@ -238,6 +239,9 @@ static struct action visible(void)
 	const struct running *running = inside();
 
 	look_at_action(running);
+	if (rules != RULES_BARE && running && running->called && running->installed &&
+		running->was_disposition && !is_equal(&current, &running->x))
+		note(FACT_SILENT); /* another thread has set something since */
 
 	/* A query inside shows X, also where X is not the program's disposition (R2). */
 	if (rules != RULES_BARE && running && running->called && !running->was_disposition &&
@@ -259,6 +263,8 @@ static void install_outside(int object, const struct action *x)
 	int owner = is_handler(x) ? x->what / LETTERS : NOBODY;
 
 	look_at_action(NULL);
+	for (struct running *at = lanes[!lane->number].running; at; at = at->outer)
+		at->other_installed = true;
 	current = *x;
 	if (rules == RULES_BARE)
 		return;
@@ -409,6 +415,17 @@ static bool deliver_pending(void)
 	return false;
 }
 
+/* What that signal's handler meets may wipe what is remembered of the fault. */
+static bool deliver_between(void)
+{
+	bool before = lane->between, unwinding;
+
+	lane->between = true;
+	unwinding = deliver_pending();
+	lane->between = before;
+	return unwinding;
+}
+
 static bool set_mask(int mask)
 {
 	lane->mask = mask;
@@ -445,6 +462,8 @@ static bool may_ask(const struct frame *frame, const struct action *handler, int
 			continue;
 		if (at->installed && (at->placed || at->x.what != handler->what)) /* H1 */
 			return false;
+		if (at->installed)
+			note(FACT_SILENT); /* itself: is that again, or X? */
 		if (at->page == frame->page && !jumps) /* R4 */
 			return false;
 	}
@@ -476,11 +495,10 @@ static void remember_asked(struct frame *frame, int what)
 
 static bool is_newest(const struct running *running)
 {
-	const struct action *newest = range_owner(running->page) == NOBODY
-					      ? &current
-					      : &list[running->owner].newest;
+	bool of_range = range_owner(running->page) != NOBODY;
+	const struct action *newest = of_range ? &list[running->owner].newest : &current;
 
-	return is_equal(newest, &running->x);
+	return (!of_range || list[running->owner].has) && is_equal(newest, &running->x);
 }
 
 /*
@@ -514,7 +532,7 @@ static enum answer call(struct frame *frame, const struct action *handler, bool 
 	/* Before the rule goes on or after the fault: to what is in force then, on which stack? */
 	if (lane->pending && !is_blocked() && (running->placed || alternate || running->stack_changed))
 		note(FACT_SILENT);
-	if (deliver_pending())
+	if (deliver_between())
 		return UNWINDING;
 	*skipped = running->moved;
 	if (running->left) {
@@ -624,7 +642,7 @@ static bool answer(struct frame *frame, bool *chained, bool *skipped, bool *anew
 	settle(&running, running.moved || can_be_had(frame->page));
 	*skipped = running.moved;
 	*anew = running.left;
-	return deliver_pending();
+	return deliver_between();
 }
 
 static bool access_page(int page)
@@ -632,6 +650,8 @@ static bool access_page(int page)
 	struct frame frame = {.page = page};
 	bool chained = false, skipped = false, anew = false;
 
+	if (rules != RULES_BARE && lane->between && !can_be_had(page))
+		note(FACT_SILENT);
 	while (!can_be_had(page)) {
 		if (answer(&frame, &chained, &skipped, &anew))
 			return true;
@@ -891,8 +911,16 @@ static bool other(const struct step *step)
 
 /* ---- coroutines ---- */
 
+/* A handler for a sent signal that came before an access: is what was known of that fault over? */
+static void look_at_switch(void)
+{
+	if (rules != RULES_BARE && inside() && inside()->page < 0)
+		note(FACT_SILENT);
+}
+
 static bool may_switch(void)
 {
+	look_at_switch();
 	if (has_noted_raise())
 		note(FACT_SILENT);
 	return !lane->number && !lane->on_alternate && !lane->pending;
@@ -984,6 +1012,7 @@ static bool bounce(void)
 	if (has_noted_raise())
 		note(FACT_SILENT);
 	put("B ");
+	look_at_switch();
 	depart(lane->running, NULL);
 	return false;
 }
