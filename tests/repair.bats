@@ -468,3 +468,40 @@ END
     done
     [ "$seen" -ge 16 ]
 }
+
+# ---- as large as they come ----
+
+@test "repair: a mapping of 1 and of 16 TiB has its owner, is repaired, and goes" {
+    local size action
+
+    [ "$(getconf LONG_BIT)" = 64 ] || skip "there are no such addresses"
+    for size in 1024 16384; do
+        for action in zero "zero(range)" "zero(page)"; do
+            run env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_LOG=off SIGBUS_POLICY="owner:extremes=$action" \
+                "$PROGS/extremes" long "$size"
+            [ "$status" != 77 ] || skip "no such mapping can be had here"
+            assert_success
+            assert_line "read: 0 0 0"
+            assert_line "munmap: 0, mapped 0"
+        done
+    done
+}
+
+@test "repair: the kernel's own bounds of huge pages, whatever length was asked for" {
+    local size
+
+    for size in 4096 1048576 2097152; do
+        run env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_LOG=off SIGBUS_POLICY="*=zero" "$PROGS/extremes" huge "$size"
+        [ "$status" != 77 ] || skip "no huge pages here (vm.nr_overcommit_hugepages)"
+        assert_success
+        assert_line "read: 0 0"
+        assert_line "munmap: 0, mapped 0"
+    done
+}
+
+@test "repair: shmdt() of a segment whose pages were replaced" {
+    run env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_LOG=off SIGBUS_POLICY="*=zero" "$PROGS/extremes" shm
+    [ "$status" != 77 ] || skip "no segment of huge pages can be had here"
+    assert_success
+    assert_line "shmdt: 0, mapped 0"
+}

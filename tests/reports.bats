@@ -304,7 +304,7 @@ END
 @test "reports: without a free descriptor" {
     under_ulimit "-n 4" "$PROGS/pages" "${lost_half[@]}" read:5 show
     assert_success
-    assert_lines "read 5 00" "show 0-3:= 4-7:0"
+    assert_lines "read 5 00" "show 0-3:= 4-4:. 5-5:0 6-7:."
     [[ $stderr == *"page of unknown memory is lost (BUS_ADRERR, cause unknown)"* ]]
 }
 

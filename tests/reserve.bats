@@ -159,7 +159,8 @@ END
     policy="path:$PWD/mount/*=reserve" us loss-victim open:mount/file map:8,shared,rw blocks size:8 \
         write:7
     assert_success
-    assert_lines "blocks 8" "write 7"
+    # What lies behind the end of the file is not promised: it may never grow there.
+    assert_lines "blocks 0" "write 7"
     rm mount/file
     policy="path:$PWD/mount/*=reserve" us loss-victim open:mount/file map:8,shared,rw
     assert_equal "$(stat -c %s mount/file)" 0
@@ -435,7 +436,7 @@ END
         bytes
     assert_success
     assert_line "bytes 0-3:= 4-599:f"
-    assert_reports 1
+    assert_reports 2 # at most 2 MiB a fault
     policy="*=ones" us loss-victim open:memfd size:8 fill map:8,shared,ro size:4 read:5 perms bytes
     assert_success
     assert_line --regexp '^perms( [0-9]-[0-9]:r--[sp])+$'

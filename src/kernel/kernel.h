@@ -158,6 +158,8 @@ struct identity {
 	ino_t inode;
 	mode_t type; /* 0: there was none */
 	uid_t owner; /* may change: no part of what it is */
+	/* An inode's number is given to the next file at once: of a regular file this tells them apart. */
+	uint64_t born, mount; /* born: when, or a hash of its handle; 0: neither is known */
 };
 
 struct identity identify(int fd);                                             /* [H] */

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -18,27 +19,67 @@
 #include "base/text.h"
 #include "kernel/kernel.h"
 
+#define STATX_MNT_ID_ 0x1000	/* Linux 5.8; missing in older headers, with its place */
+#define STATX_MNT_ID_AT 0x90
 #define TTYAUX_MAJOR 5
 #define PTMX_MINOR 2
 
+/* Of a file system without times of birth: another generation of an inode has another handle. */
+static APART uint64_t handle_hash(int fd)
+{
+	struct {
+		struct file_handle head;
+		unsigned char bytes[64];
+	} handle = {.head.handle_bytes = sizeof(handle.bytes)};
+	uint64_t hash = 14695981039346656037u;
+	int mount;
+
+	if (SYS_5(SYS_name_to_handle_at, fd, "", &handle, &mount, AT_EMPTY_PATH) < 0)
+		return 0;
+	for (unsigned i = 0; i < handle.head.handle_bytes && i < sizeof(handle.bytes); i++)
+		hash = (hash ^ handle.bytes[i]) * 1099511628211u;
+	return hash | 1;
+}
+
+/* As in st_dev; makedev() is a function of the C library. */
+static dev_t device_number(uint64_t major, uint64_t minor)
+{
+	return (dev_t)((minor & 0xff) | (major & 0xfff) << 8 | (minor & ~(uint64_t)0xff) << 12 |
+		       (major & ~(uint64_t)0xfff) << 32);
+}
+
 struct identity identify(int fd)
 {
-	struct stat file;
+	struct statx file;
+	struct identity identity;
+	mode_t type;
 
-	if (SYS_2(SYS_fstat, fd, &file) < 0)
+	if (SYS_5(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+		    STATX_TYPE | STATX_INO | STATX_UID | STATX_BTIME | STATX_MNT_ID_, &file) < 0)
 		return (struct identity){0};
-	return (struct identity){.device = file.st_dev,
-		.special = file.st_rdev,
-		.inode = file.st_ino,
-		.owner = file.st_uid,
-		/* Some anonymous inodes have no type. */
-		.type = (file.st_mode & S_IFMT) ? (file.st_mode & S_IFMT) : S_IFMT};
+	type = file.stx_mode & S_IFMT;
+	identity = (struct identity){
+		.device = device_number(file.stx_dev_major, file.stx_dev_minor),
+		.special = device_number(file.stx_rdev_major, file.stx_rdev_minor),
+		.inode = (ino_t)file.stx_ino,
+		.owner = file.stx_uid,
+		.type = type ? type : S_IFMT, /* some anonymous inodes have no type */
+	};
+	if (type != S_IFREG)
+		return identity;
+	if (file.stx_mask & STATX_MNT_ID_)
+		memcpy(&identity.mount, (char *)&file + STATX_MNT_ID_AT, sizeof(identity.mount));
+	identity.born = file.stx_mask & STATX_BTIME
+				? ((uint64_t)file.stx_btime.tv_sec << 30 ^ file.stx_btime.tv_nsec) | 1
+				: handle_hash(fd);
+	return identity;
 }
 
 bool same_identity(const struct identity *a, const struct identity *b)
 {
 	return a->type && a->type == b->type && a->device == b->device && a->inode == b->inode &&
-	       a->special == b->special;
+	       a->special == b->special && a->mount == b->mount && a->born == b->born &&
+	       (a->type != S_IFREG || a->born);
 }
 
 #define WRITE_SIGNALS (SIGNAL_BIT(SIGPIPE) | SIGNAL_BIT(SIGXFSZ) | SIGNAL_BIT(SIGTTOU))

@@ -267,7 +267,8 @@ void extent_measure(
 	if (flags & RANGE_PROTECTED && extent->write && extent->prot & PROT_READ &&
 		probe(extent->start, false) == 0)
 		extent->content = COPY;
-	if (extent->content != ZEROES && bounds.limit > SCRATCH_MAX)
+	if (extent->content != ZEROES && bounds.limit > SCRATCH_MAX &&
+		!(order->whole && extent->content == ONES))
 		bounds.limit = SCRATCH_MAX;
 	if (!extent->is_mapped && has_lost_neighbour(extent, &bounds))
 		keep_to_mapping(extent, &bounds);

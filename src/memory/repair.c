@@ -36,13 +36,25 @@ static long map_zero(uintptr_t start, size_t size, unsigned prot, int sharing)
 		-1, 0);
 }
 
+/* By the kernel's own bounds: it has rounded a mapping of huge pages up, whatever length was asked for. */
+static APART bool reaches(struct range_hit *hit, uintptr_t end)
+{
+	struct vma vma;
+
+	return vma_query(geometry_start(hit->geometry), &vma, NULL, 0) == 0 &&
+	       vma.start <= geometry_start(hit->geometry) && end <= vma.end &&
+	       vma.end == ((geometry_end(hit->geometry) + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1)) &&
+	       range_round_up(hit, vma.end);
+}
+
 /* A huge page is lost as a whole, and only as a whole can it be replaced. */
-static bool widen_to_huge(struct extent *extent, const struct range_hit *hit)
+static bool widen_to_huge(struct extent *extent, struct range_hit *hit)
 {
 	uintptr_t start = extent->start & ~(HUGE_PAGE - 1);
 	uintptr_t end = (extent->end + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
 
-	if (start < geometry_start(hit->geometry) || end > geometry_end(hit->geometry))
+	if (start < geometry_start(hit->geometry) ||
+		(end > geometry_end(hit->geometry) && !reaches(hit, end)))
 		return false;
 	extent->start = start;
 	extent->end = end;
@@ -105,7 +117,7 @@ static long map_zero_somehow(const struct extent *extent, unsigned prot)
 	return result;
 }
 
-static bool replace_with_zeros(struct extent *extent, const struct range_hit *hit, uintptr_t page)
+static bool replace_with_zeros(struct extent *extent, struct range_hit *hit, uintptr_t page)
 {
 	long result = map_zero_somehow(extent, extent->prot);
 
@@ -209,7 +221,7 @@ static void keep_file(const struct range_hit *hit)
 }
 
 /* With the lock word held. */
-static enum answer replace(struct extent *extent, const struct range_hit *hit, uintptr_t page)
+static enum answer replace(struct extent *extent, struct range_hit *hit, uintptr_t page)
 {
 	enum answer answer;
 
@@ -374,6 +386,22 @@ static void narrow_gap(struct range_hit hit, void *data)
 		gap->end = start;
 }
 
+/* The rest of a huge page behind the length that was asked for belongs to the record in front of it. */
+static APART bool join_huge(uintptr_t start, const struct vma *vma)
+{
+	struct range_hit hit = range_lookup(start - 1);
+	bool done = false;
+	uint64_t mask;
+
+	if (vma->page_size != HUGE_PAGE || start == vma->start || !hit.range ||
+		!repair_hold(state_lock(hit.state), &mask))
+		return false;
+	if (range_still(&hit, geometry_start(hit.geometry), geometry_size(hit.geometry)))
+		done = reaches(&hit, vma->end);
+	repair_let_go(state_lock(hit.state), mask);
+	return done;
+}
+
 /*
  * A mapping that our hooks did not see: the kernel's view of it becomes a record of nobody. DONE:
  * fault has it.
@@ -390,6 +418,16 @@ static APART enum answer adopt(struct fault *fault)
 	gap.start = vma.start;
 	gap.end = vma.end;
 	range_each(vma.start, vma.end - vma.start, narrow_gap, &gap);
+	if (join_huge(gap.start, &vma)) {
+		fault->range = range_lookup(fault->address);
+		return fault->range.range ? ANSWER_DONE : ANSWER_RETRY;
+	}
+	if (gap.end - gap.start > RANGE_SIZE_MAX) { /* as much as a record can say */
+		uintptr_t start = gap.address & ~(RANGE_SIZE_MAX - 1);
+
+		gap.start = gap.start > start ? gap.start : start;
+		gap.end = gap.end - gap.start < RANGE_SIZE_MAX ? gap.end : start + RANGE_SIZE_MAX;
+	}
 	if (range_insert(gap.start, gap.end - gap.start, &attributes) != 0)
 		return ANSWER_DECLINED;
 	/* From here on our hooks find it. Has it changed before? */

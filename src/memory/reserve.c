@@ -76,6 +76,7 @@ static bool can_be_reserved(const struct mapping *mapping, struct stat *file)
 
 int reserve(const struct mapping *mapping, struct refusal *refusal)
 {
+	uint64_t length = mapping->length;
 	struct stat file;
 
 	if (!can_be_reserved(mapping, &file))
@@ -83,10 +84,16 @@ int reserve(const struct mapping *mapping, struct refusal *refusal)
 	refusal->rule = reserving_rule(mapping, refusal->owner);
 	if (!refusal->rule)
 		return 0;
-	if (mapping->flags & MAP_ANONYMOUS || (has_room(mapping->fd, &file, mapping->length, refusal) &&
-						      allocate(mapping->fd, mapping->offset, mapping->length)))
+	if (mapping->flags & MAP_ANONYMOUS)
 		return RANGE_RESERVED;
-	refusal->wanted = mapping->length;
+	/* What is mapped behind the end of the file is lost in any case; the file may never grow there. */
+	if (mapping->offset >= file.st_size)
+		return RANGE_RESERVED;
+	if (length > (uint64_t)(file.st_size - mapping->offset))
+		length = (uint64_t)(file.st_size - mapping->offset);
+	if (has_room(mapping->fd, &file, length, refusal) && allocate(mapping->fd, mapping->offset, (size_t)length))
+		return RANGE_RESERVED;
+	refusal->wanted = length;
 	return -ENOMEM;
 }
 

@@ -87,13 +87,18 @@ void range_cut_release(struct range_cut cut)
 	range_cut_free(cut);
 }
 
+/* Longer than a record can say: several of them. */
 static void insert(uintptr_t start, size_t size, const struct range_attributes *attributes)
 {
-	if (range_insert(start, whole_pages(size), attributes) != 0)
-		counter_add(&counters()->failed_open, 1);
-	else
-		PROBE_MAP(start, whole_pages(size), attributes->flags,
-			owner_by_id(attributes->owner)->name, sender_caller(attributes->caller));
+	size = whole_pages(size);
+	for (size_t part; size; start += part, size -= part) {
+		part = size < RANGE_SIZE_MAX ? size : RANGE_SIZE_MAX;
+		if (range_insert(start, part, attributes) != 0)
+			counter_add(&counters()->failed_open, 1);
+		else
+			PROBE_MAP(start, part, attributes->flags,
+				owner_by_id(attributes->owner)->name, sender_caller(attributes->caller));
+	}
 }
 
 void track_lost(void)
@@ -488,7 +493,11 @@ int track_shmdt(const void *address)
 
 	if (hit.range && geometry_start(hit.geometry) == (uintptr_t)address)
 		cut = begin((uintptr_t)address, geometry_size(hit.geometry));
-	result = real.shmdt(address);
+	/* To the kernel, what was replaced is no part of the segment. To unmap it is to detach it. */
+	if (unlikely(any_repaired(cut)))
+		result = real.munmap((void *)address, geometry_size(hit.geometry));
+	else
+		result = real.shmdt(address);
 	if (result != 0)
 		range_cut_restore(cut);
 	else

@@ -177,6 +177,18 @@ bool state_change(struct range *range, uint64_t state, uint64_t clear, uint64_t 
 	return true;
 }
 
+bool range_round_up(struct range_hit *hit, uintptr_t end)
+{
+	uint64_t from = first(hit->geometry), to = end >> PAGE_SHIFT, old = hit->geometry;
+	uint64_t geometry = geometry_make(from, to);
+
+	if ((to - 1) >> BLOCK_SHIFT != (behind(old) - 1) >> BLOCK_SHIFT || to < behind(old) ||
+		to - from >= PAGES_MASK || !swap(&hit->range->geometry, &old, geometry))
+		return false;
+	hit->geometry = geometry;
+	return true;
+}
+
 bool range_set_flags(struct range_hit hit, unsigned set, unsigned clear)
 {
 	return state_change(hit.range, hit.state, clear & RANGE_FLAGS, set & RANGE_FLAGS);

@@ -54,6 +54,13 @@ struct range_hit {
 	bool unsettled; /* nothing found while others were changing it: access again and look again */
 };
 
+/* Bytes of a record; longer ones are several records. */
+#if __SIZEOF_POINTER__ == 8
+#define RANGE_SIZE_MAX ((size_t)1 << (RANGE_PAGES_BITS + PAGE_SHIFT - 1))
+#else
+#define RANGE_SIZE_MAX ((size_t)1 << 31)
+#endif
+
 static inline uintptr_t geometry_start(uint64_t geometry)
 {
 	return (uintptr_t)(geometry >> RANGE_PAGES_BITS) << PAGE_SHIFT;
@@ -149,6 +156,11 @@ static inline uint64_t range_piece(const struct range *range)
 bool range_set_flags(struct range_hit hit, unsigned set, unsigned clear);
 /* Under the lock word: is it still what was looked up, and [start, start + size) inside? [H] */
 bool range_still(const struct range_hit *hit, uintptr_t start, size_t size);
+/*
+ * The kernel rounds a mapping of huge pages up: the record, whose lock word the caller holds, gets that
+ * end. False: it is another one by now, or the new end is not in the same 2 MiB as the old one. [H]
+ */
+bool range_round_up(struct range_hit *hit, uintptr_t end);
 /* Calls visit for each live record that overlaps, perhaps twice if others split it meanwhile. [H] */
 void range_each(uintptr_t start, size_t size, void (*visit)(struct range_hit hit, void *data), void *data);
 uint64_t range_count(void); /* live ones; looks at every record */
