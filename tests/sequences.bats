@@ -4,14 +4,15 @@
 # objects: what they see with the library is held against the bare run, or against a model of the
 # rules (see sequences/README). What differs is shown as the shortest C program that does.
 #
-# SIGBUS_SEQUENCES: how many of each kind; SIGBUS_TEST_SEED: which (each run takes others).
+# SIGBUS_SEQUENCES: how many of each kind; SIGBUS_TEST_SEED: which (the same ones by default, so that a
+# test that fails fails again; "date +%s" is good for others).
 
 load helper
 
 sequences() { # KIND...
     skip_in_emulator "has signal frames of its own"
     run "$top_builddir/tests/sequences/sequences" -d "$top_builddir/tests/sequences" \
-        -n "${SIGBUS_SEQUENCES:-1000}" "$@"
+        -n "${SIGBUS_SEQUENCES:-1000}" -s "${SIGBUS_TEST_SEED:-20261128}" "$@"
     echo "$output"
     assert_success
     sed -n 's/^ok [0-9]* - /# figures: /p; s/^# seed/# figures: seed/p' <<<"$output" >&3
