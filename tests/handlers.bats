@@ -12,6 +12,8 @@ assert_told() { # COUNT
 }
 
 ways='siglongjmp longjmp _longjmp setcontext swapcontext'
+# With 32 bits the latter two do not carry whether SIGBUS is blocked: it stays so behind the first one.
+[[ $CC != *-m32* ]] || ways='siglongjmp longjmp _longjmp'
 
 @test "handlers: nine losses are nine lines, in whichever way the handler leaves" {
     local way
@@ -184,6 +186,7 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
 
 @test "handlers: an exception that leaves a handler ends it" {
     [ -x "$PROGS/throw" ] || skip "there is no C++ compiler"
+    [[ "$CC ${emulator[*]}" != *-m32* && ${#emulator[@]} = 0 ]] || skip "the compiler is another machine's"
     for policy in '*=owner|zero' '*=owner|chain'; do
         same_as_bare throw
         assert_success
