@@ -17,6 +17,7 @@
 #include "kernel/process.h"
 #include "owner/owner.h"
 #include "signal/disposition.h"
+#include "signal/frame.h"
 #include "signal/handlers.h"
 
 /* Linux' struct for rt_sigaction, which is not the C library's. */
@@ -226,6 +227,8 @@ static void die_of_queued(int signo, siginfo_t *info, ucontext_t *uc, int pid)
 		atomic_store(&dying, pid);
 	kernel_action(signo, &fatal, NULL);
 	mask_set_word(&uc->uc_sigmask, mask_word(&uc->uc_sigmask) & ~SIGNAL_BIT(signo));
+	if (info->si_code > 0 && frame_is_emulated(uc))
+		return;
 	if (SYS_4(SYS_rt_tgsigqueueinfo, pid, SYS_0(SYS_gettid), signo, info) < 0 &&
 		info->si_code <= 0)
 		SYS_3(SYS_tgkill, pid, SYS_0(SYS_gettid), signo);

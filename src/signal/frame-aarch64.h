@@ -201,6 +201,12 @@ static inline bool frame_is_fault(const siginfo_t *info, const ucontext_t *uc)
 	return true;
 }
 
+/* An emulator: it would take a fault's siginfo that is queued for a fault of its own, and crash. */
+static inline bool frame_is_emulated(const ucontext_t *uc)
+{
+	return frame_syndrome(uc) == 0;
+}
+
 static inline void spin_pause(void)
 {
 	__asm__ volatile("isb" : : : "memory"); /* yield does nothing on most */

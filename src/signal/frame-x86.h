@@ -157,6 +157,12 @@ static inline bool frame_is_fault(const siginfo_t *info, const ucontext_t *uc)
 	return is_in_page(frame_pc(uc), info->si_addr) || !frame_is_after_syscall(uc);
 }
 
+static inline bool frame_is_emulated(const ucontext_t *uc)
+{
+	(void)uc;
+	return false;
+}
+
 static inline void spin_pause(void)
 {
 	__builtin_ia32_pause();
