@@ -117,14 +117,17 @@ void sent_deliver(int signo, struct jump *jump)
 			ask_raised(running, mask, jump);
 			return;
 		}
-		running->raised = is_blocked_in(mask);
+		running->raised = true;
 	}
 	if (signo == SIGBUS && is_blocked_in(mask)) {
 		pend(jump, mask);
 		return;
 	}
-	if (running && running->how == RUNNING_JUMPED) /* what it has raised is delivered now */
+	/* What it has raised is delivered now: it has declined, and its object's handlers stay. */
+	if (running && running->how == RUNNING_JUMPED && running->raised) {
 		running->raised = false;
+		running->placed = NULL;
+	}
 	target.disposition = signo == SIGBUS ? statement_in_force(running) : disposition_now(signo);
 	if (target.disposition->handler == SIG_IGN)
 		return;
