@@ -45,7 +45,8 @@ struct stash {
 	X(refused_untold, "refusals not reported: too many")                                       \
 	X(failed_open, "mappings that could not be tracked")                                       \
 	X(senders_lost, "files of which the sender could not be kept") \
-	X(borrowed, "not replaced: in a process that shares the memory")
+	X(borrowed, "not replaced: in a process that shares the memory")                           \
+	X(owners_full, "mappings of unknown owner: too many objects")
 
 struct counters {
 #define COUNTER_MEMBER(name, words) _Atomic uint64_t name;

@@ -23,6 +23,7 @@
 extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
 
 #define SLOTS (2 * OWNERS_MAX)
+#define UNLOADED UINT16_MAX /* in slots: there was one */
 #define NAME_BYTES 256
 
 struct owner owners[OWNERS_MAX];
@@ -91,6 +92,15 @@ static uintptr_t linked_at(const struct dl_find_object *object)
 	return object->dlfo_link_map->l_addr ? 0 : (uintptr_t)object->dlfo_map_start;
 }
 
+/* The link map comes last: without it an entry is of nothing that is loaded. */
+static void locate(struct owner *owner, const struct dl_find_object *object)
+{
+	owner->start = (uintptr_t)object->dlfo_map_start;
+	owner->end = (uintptr_t)object->dlfo_map_end;
+	owner->path = object->dlfo_link_map->l_name;
+	atomic_store(&owner->link_map, object->dlfo_link_map);
+}
+
 static void describe(struct owner *owner, const struct dl_find_object *object)
 {
 	const struct link_map *map = object->dlfo_link_map;
@@ -106,11 +116,14 @@ static void describe(struct owner *owner, const struct dl_find_object *object)
 		owner->resolved = program_path;
 		return;
 	}
+	owner->own_path = strnlen(path, NAME_BYTES) < NAME_BYTES ? copy_name(path) : NULL;
 	owner->name = copy_name(base_name(path));
 	owner->resolved = resolve_name(path);
 	owner->is_system = is_system_object(owner->name);
-	owner->is_self = owner->start <= (uintptr_t)owners && (uintptr_t)owners < owner->end;
+	owner->is_self = (uintptr_t)object->dlfo_map_start <= (uintptr_t)owners &&
+			 (uintptr_t)owners < (uintptr_t)object->dlfo_map_end;
 	owner->is_wrapper = wrapper_is(owner->name);
+	locate(owner, object);
 }
 
 unsigned owner_allocate(void)
@@ -138,6 +151,28 @@ static bool is_same_object(const struct owner *owner, const struct dl_find_objec
 	       owner->path == map->l_name;
 }
 
+/*
+ * The entry of an object of the same path that was unloaded: what the rules ask of an owner is its
+ * name, so ranges that the object left behind keep a true owner. 0: there is none.
+ */
+static unsigned take_unloaded(const struct dl_find_object *object)
+{
+	const char *path = object->dlfo_link_map->l_name;
+	unsigned count = atomic_load(&owner_count);
+
+	for (unsigned id = 1; id < count; id++) {
+		struct owner *owner = &owners[id];
+		bool unloaded = true;
+
+		if (atomic_load(&owner->is_unloaded) && !strcmp(owner->own_path, path) &&
+			atomic_compare_exchange_strong(&owner->is_unloaded, &unloaded, false)) {
+			locate(owner, object);
+			return id;
+		}
+	}
+	return 0;
+}
+
 static unsigned slot_of(const struct dl_find_object *object)
 {
 	return (unsigned)(((uintptr_t)object->dlfo_map_start >> PAGE_SHIFT) * 2654435761u) % SLOTS;
@@ -148,8 +183,11 @@ static unsigned find(const struct dl_find_object *object)
 	unsigned slot = slot_of(object);
 	unsigned id;
 
-	while ((id = atomic_load_explicit(&slots[slot], memory_order_acquire)) != 0) {
-		if (is_same_object(&owners[id], object))
+	for (unsigned tries = 0; tries < SLOTS; tries++) {
+		id = atomic_load_explicit(&slots[slot], memory_order_acquire);
+		if (id == 0)
+			return 0;
+		if (id != UNLOADED && is_same_object(&owners[id], object))
 			return id;
 		slot = (slot + 1) % SLOTS;
 	}
@@ -160,20 +198,27 @@ static unsigned find(const struct dl_find_object *object)
 static unsigned add(const struct dl_find_object *object)
 {
 	unsigned slot = slot_of(object);
-	unsigned id = owner_allocate();
+	unsigned id = take_unloaded(object);
 
-	if (!id)
-		return 0;
-	describe(&owners[id], object);
-	for (;;) {
-		uint16_t empty = 0;
-
-		if (atomic_compare_exchange_strong(&slots[slot], &empty, (uint16_t)id))
-			return id;
-		if (is_same_object(&owners[empty], object))
-			return empty;
-		slot = (slot + 1) % SLOTS;
+	if (!id) {
+		id = owner_allocate();
+		if (!id) {
+			counter_add(&counters()->owners_full, 1);
+			return 0;
+		}
+		describe(&owners[id], object);
 	}
+	for (unsigned tries = 0; tries < SLOTS; tries++, slot = (slot + 1) % SLOTS) {
+		uint16_t there = atomic_load(&slots[slot]);
+
+		/* The place of one that was unloaded may be taken: who looks for it finds nothing of it. */
+		while (there == 0 || there == UNLOADED)
+			if (atomic_compare_exchange_strong(&slots[slot], &there, (uint16_t)id))
+				return id;
+		if (is_same_object(&owners[there], object))
+			return there;
+	}
+	return id; /* no place: found again by its path only */
 }
 
 unsigned owner_at(uintptr_t address)
@@ -262,6 +307,15 @@ const char *owner_alias(unsigned id, unsigned i)
 	return i == 0 ? owners[id].name : owners[id].resolved;
 }
 
+static void leave_slots(unsigned id)
+{
+	for (unsigned slot = 0; slot < SLOTS; slot++) {
+		uint16_t there = (uint16_t)id;
+
+		atomic_compare_exchange_strong(&slots[slot], &there, UNLOADED);
+	}
+}
+
 void owner_drop_unloaded(void)
 {
 	unsigned count = atomic_load(&owner_count);
@@ -269,12 +323,16 @@ void owner_drop_unloaded(void)
 	for (unsigned id = 1; id < count; id++) {
 		struct dl_find_object object;
 		struct owner *owner = &owners[id];
+		const void *map = atomic_load(&owner->link_map);
 
-		if (!owner->link_map || (_dl_find_object((void *)owner->start, &object) == 0 &&
-						is_same_object(owner, &object)))
+		if (!map || (_dl_find_object((void *)owner->start, &object) == 0 &&
+				    is_same_object(owner, &object)))
+			continue;
+		/* The next object may get its place and all its addresses, but has another name. */
+		if (!atomic_compare_exchange_strong(&owner->link_map, &map, NULL))
 			continue;
 		atomic_store(&owner->handlers, NULL);
-		/* The next object may get its place and all its addresses, but has another name. */
-		owner->link_map = NULL;
+		leave_slots(id);
+		atomic_store(&owner->is_unloaded, owner->own_path != NULL);
 	}
 }

@@ -49,6 +49,9 @@ struct owner {
 	uintptr_t linked_at; /* where offsets count from: 0 if it may be anywhere, as most may */
 	_Atomic(const void *) link_map; /* NULL: not loaded any more */
 	const void *path;
+	/* After dlclose() the entry waits for an object of the same path; NULL: too long to be kept. */
+	const char *own_path;
+	_Atomic bool is_unloaded;
 	bool is_self;    /* libsigbus */
 	bool is_system;  /* C library, loader, ourselves: not the owner of a handler */
 	bool is_wrapper; /* maps on behalf of its caller */
