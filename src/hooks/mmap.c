@@ -9,16 +9,20 @@
 #define mmap mmap_renamed_by_headers
 #define mmap64 mmap64_renamed_by_headers
 #include <stdarg.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #undef mmap
 #undef mmap64
 #include <sys/types.h>
 #include "base/base.h"
 #include "fault/refusal.h"
+#include "kernel/mask.h"
 #include "kernel/next.h"
 #include "kernel/process.h"
+#include "kernel/reserved.h"
 #include "memory/memory.h"
 #include "policy/policy.h"
+#include "signal/disposition.h"
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))
 
@@ -156,4 +160,24 @@ EXPORT void *shmat(int id, const void *address, int flags)
 EXPORT int shmdt(const void *address)
 {
 	return active ? track_shmdt(address) : next()->shmdt(address);
+}
+
+/* For MCL_CURRENT the kernel compares the limit with all addresses that the process has. */
+EXPORT int mlockall(int flags)
+{
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+	struct reserved_lent lent;
+	uint64_t mask;
+	int result;
+
+	if (!active || !(flags & MCL_CURRENT) || process_is_borrowed())
+		return next()->mlockall(flags);
+	mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
+	pthread_mutex_lock(&one_at_a_time);
+	reserved_lend(&lent);
+	result = next()->mlockall(flags);
+	reserved_take_back(&lent);
+	pthread_mutex_unlock(&one_at_a_time);
+	mask_swap(SIG_SETMASK, mask);
+	return result;
 }

@@ -125,6 +125,44 @@ void window_give(uintptr_t window, size_t used)
 	atomic_store(&process_state->window_busy[i], 0);
 }
 
+/* ---- around mlockall() ---- */
+
+/* At this address or not at all. Kernels before 4.17 take the address for a wish. */
+static bool map_again(uintptr_t address, size_t size)
+{
+	long got = map_none(address, size, MAP_FIXED_NOREPLACE);
+
+	if (got == (long)address)
+		return true;
+	if (!is_error(got))
+		SYS_2(SYS_munmap, got, size);
+	return false;
+}
+
+void reserved_lend(struct reserved_lent *lent)
+{
+	*lent = (struct reserved_lent){.memory = atomic_exchange(&memory_next, memory_end)};
+	if (lent->memory < memory_end)
+		SYS_2(SYS_munmap, lent->memory, memory_end - lent->memory);
+	for (unsigned i = 0; i < WINDOWS; i++) {
+		uint32_t is_free = 0;
+
+		if (!atomic_compare_exchange_strong(&process_state->window_busy[i], &is_free, 1))
+			continue;
+		lent->windows |= (uint64_t)1 << i;
+		SYS_2(SYS_munmap, window_at(i), WINDOW_SIZE);
+	}
+}
+
+void reserved_take_back(const struct reserved_lent *lent)
+{
+	for (unsigned i = 0; i < WINDOWS; i++)
+		if (lent->windows >> i & 1 && map_again(window_at(i), WINDOW_SIZE))
+			atomic_store(&process_state->window_busy[i], 0);
+	if (lent->memory < memory_end && map_again(lent->memory, memory_end - lent->memory))
+		atomic_store(&memory_next, lent->memory);
+}
+
 /* ---- spare mappings ---- */
 
 bool reserved_give_up_mapping(void)

@@ -22,6 +22,20 @@ void *reserved_memory(size_t size);
 uintptr_t window_take(void);
 void window_give(uintptr_t window, size_t used); /* [H] */
 
+/*
+ * Around mlockall(MCL_CURRENT), for which the kernel counts all addresses of the process: what is
+ * reserved and not used is given back meanwhile. Nobody gets a window or memory between the two calls.
+ * What cannot be had again afterwards, because the addresses are somebody else's by then, is gone:
+ * pages are replaced without windows, and what needs memory is passed on as it is. From one thread at
+ * a time; all signals but SIGBUS have to be blocked.
+ */
+struct reserved_lent {
+	uintptr_t memory;  /* where the unused part begins */
+	uint64_t windows;  /* a bit for each that was free */
+};
+void reserved_lend(struct reserved_lent *lent);
+void reserved_take_back(const struct reserved_lent *lent);
+
 /* The process has one mapping less, or two, which it may use otherwise. False: none is left. [H] */
 bool reserved_give_up_mapping(void);
 
