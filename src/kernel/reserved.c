@@ -28,10 +28,11 @@
 #else
 #define MEMORY_MAX ((size_t)64 << 20)
 #endif
-#define MEMORY_MIN ((size_t)4 << 20)
+#define MEMORY_MIN ((size_t)2 << 20)
 #define LIMIT_SHARE 16 /* of an address space that is limited no more than that part is taken */
 
 static uintptr_t area, memory, memory_end;
+static unsigned windows; /* one where addresses are short */
 static _Atomic uintptr_t memory_next;
 static _Atomic int spares;
 
@@ -60,20 +61,28 @@ static void make_spares(void)
 			atomic_fetch_add(&spares, 1);
 }
 
+static size_t size_before_memory(void)
+{
+	return SPARE_PAGES * PAGE_SIZE + windows * WINDOW_SIZE;
+}
+
 bool reserved_init(void)
 {
-	size_t fixed = SPARE_PAGES * PAGE_SIZE + WINDOWS * WINDOW_SIZE, size;
-	long address = -1;
+	size_t size = memory_wanted();
+	long address;
 
-	for (size = memory_wanted(); size >= MEMORY_MIN; size /= 2) {
-		address = map_none(0, fixed + size, 0);
+	windows = size == MEMORY_MAX ? WINDOWS : 1;
+	for (;;) {
+		address = map_none(0, size_before_memory() + size, 0);
 		if (!is_error(address))
 			break;
+		if (size == MEMORY_MIN && windows == 1)
+			return false;
+		windows = 1;
+		size = size / 2 > MEMORY_MIN ? size / 2 : MEMORY_MIN;
 	}
-	if (is_error(address))
-		return false;
 	area = (uintptr_t)address;
-	memory = area + fixed;
+	memory = area + size_before_memory();
 	memory_end = memory + size;
 	atomic_store(&memory_next, memory);
 	make_spares();
@@ -104,7 +113,7 @@ uintptr_t window_take(void)
 	if (!area)
 		return 0;
 	for (int naps = 0; naps < NAPS_MAX; naps++) {
-		for (unsigned i = 0; i < WINDOWS; i++) {
+		for (unsigned i = 0; i < windows; i++) {
 			uint32_t is_free = 0;
 
 			if (atomic_compare_exchange_strong(
@@ -120,7 +129,7 @@ void window_give(uintptr_t window, size_t used)
 {
 	unsigned i = (unsigned)((window - window_at(0)) / WINDOW_SIZE);
 
-	invariant(i < WINDOWS && window == window_at(i) && used <= WINDOW_SIZE);
+	invariant(i < windows && window == window_at(i) && used <= WINDOW_SIZE);
 	map_none(window, used, MAP_FIXED);
 	atomic_store(&process_state->window_busy[i], 0);
 }
@@ -144,7 +153,7 @@ void reserved_lend(struct reserved_lent *lent)
 	*lent = (struct reserved_lent){.memory = atomic_exchange(&memory_next, memory_end)};
 	if (lent->memory < memory_end)
 		SYS_2(SYS_munmap, lent->memory, memory_end - lent->memory);
-	for (unsigned i = 0; i < WINDOWS; i++) {
+	for (unsigned i = 0; i < windows; i++) {
 		uint32_t is_free = 0;
 
 		if (!atomic_compare_exchange_strong(&process_state->window_busy[i], &is_free, 1))
@@ -156,7 +165,7 @@ void reserved_lend(struct reserved_lent *lent)
 
 void reserved_take_back(const struct reserved_lent *lent)
 {
-	for (unsigned i = 0; i < WINDOWS; i++)
+	for (unsigned i = 0; i < windows; i++)
 		if (lent->windows >> i & 1 && map_again(window_at(i), WINDOW_SIZE))
 			atomic_store(&process_state->window_busy[i], 0);
 	if (lent->memory < memory_end && map_again(lent->memory, memory_end - lent->memory))

@@ -13,7 +13,7 @@ bool reserved_init(void);
 /* Pages that are zero, never given back; NULL: no more of them. [H] */
 void *reserved_memory(size_t size);
 
-#define WINDOW_SIZE ((size_t)4 << 20)
+#define WINDOW_SIZE ((size_t)2 << 20)
 
 /*
  * A window of WINDOW_SIZE bytes for this thread, or 0; all signals have to be blocked until it is
