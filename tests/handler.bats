@@ -5,7 +5,7 @@
 load helper
 
 # libc: no lock, no memory, no locale, nothing to resolve. _dl_find_object() takes no lock.
-functions='__errno_location _dl_find_object bcmp memcmp memcpy memmove memset strcmp strlen strncmp
+functions='__errno_location clock_gettime _dl_find_object bcmp memcmp memcpy memmove memset strcmp strlen strncmp
     strnlen strrchr'
 
 # Of every fault; of an answer; of a rule or a report (readlinkat: of the action reserve, which asks

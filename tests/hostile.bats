@@ -155,7 +155,7 @@ assert_plain() { # FILE
 @test "hostile: a thread that closes all descriptors all the time" {
     local told lost
 
-    logged ./log fd-closer 400 close 3>&-
+    logged ./log+all fd-closer 400 close 3>&-
     assert_success
     assert_line 'zeroes: 400'
     assert_plain log

@@ -125,6 +125,23 @@ file_size_is_bound fs free_bytes wanted handler sender_pid sender_name sender_ui
 
 # ---- how many ----
 
+# One fault in each of many mappings: twenty lines, and two for each second that the machine takes.
+@test "reports: a process tells twenty faults at once, or with +all each" {
+    local steps=() i lines
+
+    for ((i = 0; i < 120; i++)); do
+        steps+=(open:memfd size:1 fill map:1,shared,rw size:0 read:0)
+    done
+    policy='*=zero' us pages "${steps[@]}"
+    assert_success
+    lines=$(grep -c 'is lost' <<<"$stderr")
+    [ "$lines" -ge 20 ] && [ "$lines" -lt 120 ]
+    [[ $stderr == *" 120 faults, 120 pages replaced in 120 ranges, $((120 - lines)) faults not reported, 0 lines lost" ]]
+    SIGBUS_LOG=stderr+all policy='*=zero' us pages "${steps[@]}"
+    assert_equal "$(grep -c 'is lost' <<<"$stderr")" 120
+    refute_line --partial "summary of"
+}
+
 @test "reports: a range is told of less and less often, the summary tells the rest" {
     policy='*=zero(page)'
     # shellcheck disable=SC2046

@@ -32,7 +32,7 @@ struct stash {
 #define COUNTERS(X)                                                                                \
 	X(faults, "faults")                                                                        \
 	X(reported, "reported, or tried to")                                                       \
-	X(suppressed, "not reported: too many in their range")                                     \
+	X(suppressed, "not reported: too many of them")                                            \
 	X(quiet, "not reported: +quiet")                                                           \
 	X(lost, "lines of reports that did not get out")                                           \
 	X(repaired_pages, "pages replaced")                                                        \
@@ -94,6 +94,7 @@ struct process_state {
 	struct tally tally;
 	struct waiting waiting[WAITING_SLOTS];
 	struct waited waited[WAITED_SLOTS];
+	_Atomic int64_t report_time; /* see may_tell_now() */
 	_Atomic uintptr_t last_fault; /* its address; 0: there was none */
 };
 extern struct process_state *process_state;

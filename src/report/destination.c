@@ -146,6 +146,8 @@ static void parse_suffixes(struct out_target *target, struct word *word)
 			wanted = &target->start_line;
 		else if (!target->backtrace && take_suffix(word, "+backtrace"))
 			wanted = &target->backtrace;
+		else if (!target->all && take_suffix(word, "+all"))
+			wanted = &target->all;
 		if (wanted)
 			*wanted = true;
 	} while (wanted);
@@ -192,7 +194,7 @@ static void explain(struct text *text, const char *what, const char *spec)
 	text_add(text, word.cut ? "...\"" : "\"");
 	text_add(text, "; valid are stderr, off, journal, fd:N, and a path with a \"/\" (%p is the "
 		       "process "
-		       "id), json: before stderr, fd: or a path, +start and +backtrace behind all");
+		       "id), json: before stderr, fd: or a path, +start, +backtrace and +all behind all");
 	add_meant(&likely, spec);
 	if (!meant[0] || likely.cut)
 		return;
@@ -206,7 +208,7 @@ static void use_stderr(struct out_target *target)
 {
 	use_fd(target, 2);
 	target->format = OUT_TEXT;
-	target->start_line = target->backtrace = false;
+	target->start_line = target->backtrace = target->all = false;
 }
 
 int out_parse(const char *spec, struct out_target *target, char *error, size_t error_size)

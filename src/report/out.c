@@ -100,6 +100,11 @@ bool out_start_line_wanted(void)
 	return out.start_line && out_wanted();
 }
 
+bool out_all_wanted(void)
+{
+	return out.all;
+}
+
 bool out_backtrace_wanted(void)
 {
 	return out.backtrace && out_wanted();

@@ -5,6 +5,7 @@
  */
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 #include "base/base.h"
 #include "base/syscall.h"
 #include "base/text.h"
@@ -21,7 +22,9 @@
 #include "table/table.h"
 
 #define ALWAYS_REPORTED 10
-#define ALWAYS_REPORTED_OF_SENDER 100
+#define ALWAYS_REPORTED_OF_SENDER 10
+#define LINES_AT_ONCE 20
+#define MILLISECONDS_A_LINE 500
 
 /* While a buffer is held, nothing may run on this thread that could leave by siglongjmp(). */
 
@@ -55,13 +58,44 @@ static bool is_due_by_count(const struct fault *fault)
 {
 	uint32_t count = fault->range.range ? fault->count : 1;
 
-	return fault_is_fatal(fault) || (is_told(count, ALWAYS_REPORTED) &&
-						is_told(fault->sender_count, ALWAYS_REPORTED_OF_SENDER));
+	return is_told(count, ALWAYS_REPORTED) &&
+	       is_told(fault->sender_count, ALWAYS_REPORTED_OF_SENDER);
 }
 
-bool report_is_due(const struct fault *fault)
+/*
+ * Of the whole process LINES_AT_ONCE lines are told at once, and then one each MILLISECONDS_A_LINE.
+ * report_time is when all lines so far would have been told at that pace; it may be ahead of now by
+ * what can be told at once.
+ */
+static bool may_tell_now(void)
 {
-	return out_wanted() && is_due_by_count(fault);
+	int64_t now, next, paid;
+	struct timespec time;
+
+	if (!process_state || clock_gettime(CLOCK_MONOTONIC, &time) != 0)
+		return true;
+	now = (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+	paid = atomic_load(&process_state->report_time);
+	do {
+		next = (paid > now ? paid : now) + MILLISECONDS_A_LINE;
+		if (next - now > LINES_AT_ONCE * MILLISECONDS_A_LINE)
+			return false;
+	} while (!atomic_compare_exchange_weak(&process_state->report_time, &paid, next));
+	return true;
+}
+
+static bool is_due(struct fault *fault)
+{
+	if (fault_is_fatal(fault) || fault->sent || out_all_wanted())
+		return true;
+	if (fault->due == DUE_UNDECIDED)
+		fault->due = is_due_by_count(fault) && (!out_wanted() || may_tell_now()) ? DUE : NOT_DUE;
+	return fault->due == DUE;
+}
+
+bool report_is_due(struct fault *fault)
+{
+	return out_wanted() && is_due(fault);
 }
 
 void page_keep_path(struct page_facts *page, const char *path)
@@ -194,7 +228,7 @@ void report_fault(struct fault *fault)
 /* ---- counting ---- */
 
 /* It is looked at when it is told, and counted by what was found then. */
-static bool is_tallied_later(const struct fault *fault)
+static bool is_tallied_later(struct fault *fault)
 {
 	bool quiet = fault->rule && fault->rule->quiet;
 
@@ -213,7 +247,7 @@ static void count_fault(struct fault *fault)
 		counter_add(&count->untracked, 1);
 	if (fault->rule && fault->rule->quiet)
 		counter_add(&count->quiet, 1);
-	else if (!is_due_by_count(fault))
+	else if (!is_due(fault))
 		counter_add(&count->suppressed, 1);
 }
 

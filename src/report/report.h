@@ -10,7 +10,7 @@
 #include "rules/fault.h"
 
 void report_fault(struct fault *fault); /* [H] a line, if one is due: then fault->told is set */
-bool report_is_due(const struct fault *fault); /* [H] */
+bool report_is_due(struct fault *fault); /* [H] the same answer each time for a fault */
 /*
  * Asks the kernel about the page, if there will be a report: to be called before anything is
  * replaced, for afterwards nothing there tells what was lost. page: room for the answer, which few
@@ -37,7 +37,7 @@ struct out_target {
 	enum out_kind kind;
 	enum out_format format;
 	int fd;
-	bool start_line, backtrace;
+	bool start_line, backtrace, all;
 	size_t directory_length; /* of what is in front of the relative path */
 	char path[2 * PATH_MAX]; /* directory, "/", and then with %p as written */
 };
@@ -49,6 +49,7 @@ int out_open(const char *spec, char *error, size_t error_size);
 bool out_wanted(void);                          /* [H] */
 bool out_start_line_wanted(void);
 bool out_backtrace_wanted(void);   /* [H] */
+bool out_all_wanted(void);         /* [H] no limit of lines */
 enum out_format out_format(void); /* [H] */
 void out_line(const char *line, size_t length); /* [H] with its "\n"; never blocks, never SIGPIPE */
 void out_stderr_line(const char *line, size_t length); /* the same, to fd 2 in any case */

@@ -83,6 +83,7 @@ struct fault {
 	unsigned owner;          /* EVENT_REFUSED: who asked */
 	size_t wanted;           /* EVENT_REFUSED: bytes */
 	const struct page_facts *page; /* never NULL; see report_look() */
+	enum { DUE_UNDECIDED, DUE, NOT_DUE } due; /* is it told in a line? see report_is_due() */
 	uint8_t cause;		 /* enum cause, and the file system: what was found first */
 	char fs[sizeof(((struct loss *)0)->fs)];
 	int64_t waited; /* milliseconds in vain, or until it could be had; 0: not at all */

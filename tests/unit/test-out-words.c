@@ -36,6 +36,8 @@ static void test_words(void)
 		{"stderr+backtrace", true, false},
 		{"/tmp/x+start+backtrace", true, true},
 		{"/tmp/x+backtrace+start", true, true},
+		{"/tmp/x+all", true, false},
+		{"stderr+all+start", true, true},
 	};
 	static const char *const wrong[] = {"Stderr", "stderr+star", "stderr+start+start",
 		"fd:", "fd:x", "fd:-1", "fd:99999999999999999999", "journal:", "journal:/x", "json",
@@ -61,7 +63,7 @@ static void test_error(void)
 	is_string(error,
 		"SIGBUS_LOG: unknown destination \"st\\x0aderr\"; valid are stderr, off, journal, "
 		"fd:N, and a path with a \"/\" (%p is the process id), json: before stderr, fd: or "
-		"a path, +start and +backtrace behind all; did you mean \"stderr\"?",
+		"a path, +start, +backtrace and +all behind all; did you mean \"stderr\"?",
 		"the error names the word and what is valid");
 	memset(longer + 1, 'x', sizeof(longer) - 2);
 	ok(out_open(longer, error, sizeof(error)) == -EINVAL && strstr(error, "too long"),
