@@ -224,7 +224,7 @@ void ask_raised(struct running *running, uint64_t mask, struct jump *jump)
 {
 	running->raised = true;
 	running->raise_waits = is_blocked_in(mask);
-	if (running->raise_waits || running->how != RUNNING_ASKED ||
+	if (running->raise_waits || running->how != RUNNING_ASKED || has_shadow_stack() ||
 		statement_in_force(running)->handler != SIG_DFL || !running_is_intact(running))
 		return;
 	abandon(running, jump);

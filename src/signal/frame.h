@@ -36,6 +36,17 @@ struct jump {
 #endif
 };
 
+/* A shadow stack holds the return addresses of this thread, too: no frame can be left behind on it. */
+static inline bool has_shadow_stack(void)
+{
+	uintptr_t shadow = 0;
+
+#if defined(__x86_64__)
+	__asm__ volatile("rdsspq %0" : "+r"(shadow)); /* does nothing where there is none */
+#endif
+	return shadow;
+}
+
 #if defined(__i386__) || (defined(__x86_64__) && defined(__LP64__))
 #include "signal/frame-x86.h"
 #elif defined(__aarch64__) && defined(__LP64__) && defined(__AARCH64EL__)
