@@ -49,7 +49,8 @@ explains_and_repairs() { # RULE FILE CAUSE STEP...
     preload=$SIGBUS_LIB policy=$rule=zero victim "$@" read:5 write:7 bytes
     assert_success
     assert_lines "read 5 00" "write 7" "bytes 0-3:= 4-6:0 7-7:w"
-    assert_reports 1
+    # Whether neighbours can be proved to be lost, too, depends on what may be asked there.
+    [ "$(grep -c '^libsigbus: SIGBUS in' <<<"$stderr")" -ge 1 ]
     assert_explained "$file" "$cause"
     preload=$SIGBUS_LIB policy=$rule=ones victim "$@" read:5 bytes
     assert_success
@@ -118,7 +119,10 @@ protections_are_kept() {
     run "$PROGS/loss-filter"
     [ "$status" != 77 ] || skip "$output"
     for errno in 1 38; do # EPERM, ENOSYS
-        through=("$PROGS/loss-filter" "$errno")
+        # Without statx() a regular file as standard error cannot be known again: through a pipe.
+        # shellcheck disable=SC2016
+        through=(bash -c '{ "$@" 2>&1 >&3 | cat >&2; exit "${PIPESTATUS[0]}"; } 3>&1' -
+            "$PROGS/loss-filter" "$errno")
         explains_and_repairs "path:$PWD/*" "\"$PWD/file\"" "cause unknown" open:file "${lost_half[@]}"
         explains_and_repairs "kind:memfd" '"/memfd:pages" (deleted)' "cause unknown" open:memfd \
             "${lost_half[@]}"
@@ -153,7 +157,6 @@ protections_are_kept() {
     [[ $stderr == *"in loss-victim[1], thread 1 "* ]]
 }
 
-# Zeroes need none of it. What is not left is declined: the next action answers, or it is as without us.
 @test "environments: no more address space" {
     local half=(open:file "${lost_half[@]}" no-addresses)
 
@@ -163,11 +166,10 @@ protections_are_kept() {
     preload=$SIGBUS_LIB policy="cause:truncated=zero" victim "${half[@]}" read:5 write:7 bytes
     assert_success
     assert_lines "read 5 00" "write 7" "bytes 0-3:= 4-6:0 7-7:w"
-    preload=$SIGBUS_LIB policy="*=ones|zero" victim "${half[@]}" read:5 bytes
+    # What is filled has its place from the start.
+    preload=$SIGBUS_LIB policy="*=ones" victim "${half[@]}" read:5 bytes
     assert_success
-    assert_lines "read 5 00" "bytes 0-3:= 4-7:0"
-    preload=$SIGBUS_LIB policy="*=ones" victim "${half[@]}" read:5
-    assert_equal "$status" "$bus_error"
+    assert_lines "read 5 ff" "bytes 0-3:= 4-7:f"
 }
 
 @test "environments: no more memory for data" {
