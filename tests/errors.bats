@@ -214,10 +214,13 @@ require_filters() {
 
 @test "errors: a mapping that is too long to look for the end of the file in it" {
     require_filters
-    policy="*=zero" us pages open:memfd size:1 map:1,shared,rw size:0 read:0 open:memfd size:4 fill \
-        map:70000,shared,rw refuse:statx,1 read:6
+    # Without statx() a regular file as standard error is not known again: through a pipe.
+    # shellcheck disable=SC2016
+    run env SIGBUS_POLICY="*=zero" bash -c 'LD_PRELOAD=$SIGBUS_LIB "$PROGS/pages" "$@" 2>&1 | cat
+        exit "${PIPESTATUS[0]}"' - open:memfd size:1 map:1,shared,rw size:0 read:0 \
+        open:memfd size:4 fill map:70000,shared,rw refuse:statx,1 read:6
     assert_success
-    [[ $stderr == *$'\n'*"(BUS_ADRERR, cause unknown)"* ]]
+    assert_line --partial "(BUS_ADRERR, cause unknown)"
 }
 
 @test "errors: what memfds are on cannot be found out, or in the old way only" {
@@ -275,14 +278,15 @@ require_filters() {
 
 # ---- buffers ----
 
-# Each of the threads has one, and waits for ever.
+# Each of the threads has one, and waits for ever: for the name of the file. (statx() is what tells the
+# program's standard error from another file, so nobody may wait there.)
 @test "errors: no buffer is free: no rule about the file, no report, but an answer" {
     local log
 
     require_filters
     for log in stderr ./log; do
-        SIGBUS_LOG=$log policy="cause:truncated=ones,program:pages=zero" us pages "${lost[@]}" \
-            refuse:nanosleep,0 hang:statx,64 "${lost[@]}" read:5
+        SIGBUS_LOG=$log policy="cause:truncated=ones,program:pages=zero" us pages open:./lost size:8 \
+            fill map:8,shared,rw size:4 refuse:nanosleep,0 hang:openat2,64 "${lost[@]}" read:5
         assert_success
         assert_lines "hang 64" "read 5 00"
         if [ "$log" = stderr ]; then
