@@ -91,8 +91,10 @@ require_filters() {
     us pages "${lost[@]}" limit:as handlers:20000 send:kill forward handlers:2 send:kill \
         handler:exit read:5
     assert_equal "$status" 40
-    assert_lines "handlers ENOMEM" "caught code=0 page=-1" "handlers all" "caught code=0 page=-1" \
-        "caught code=2 page=5"
+    # There may be room for all of them in what was reserved at the start.
+    assert_line --index 0 --regexp '^handlers (ENOMEM|all)$'
+    assert_equal "$(tail -n +2 <<<"$output")" \
+        $'caught code=0 page=-1\nhandlers all\ncaught code=0 page=-1\ncaught code=2 page=5'
 }
 
 @test "errors: a handler that restores the default and leaves by siglongjmp" {
@@ -191,6 +193,20 @@ require_filters() {
     assert_lines "read 5 00" "read 7 ff" "perms 0-3:rw-s 4-7:rw-p"
 }
 
+# With standard error as a pipe: without statx() a regular file there cannot be known again.
+piped() { # COMMAND...
+    # shellcheck disable=SC2016
+    run --separate-stderr limited bash -c '{ "$@" 2>&1 >&3 | cat >&2; exit "${PIPESTATUS[0]}"; } 3>&1' - "$@"
+    skip_if_not_here
+}
+
+us_piped() { # PROG [ARG...]
+    local prog
+    prog=$(prog_path "$1")
+    shift
+    piped env "$preload_variable=$SIGBUS_LIB" SIGBUS_POLICY="$policy" "${emulator[@]}" "$prog" "$@"
+}
+
 # The end of the file, from what can be read: see cause.c.
 @test "errors: why a page is lost is not claimed where something could not be asked" {
     local known=(open:memfd size:1 map:1,shared,rw size:0 read:0) # what memfds are on is known then
@@ -198,14 +214,14 @@ require_filters() {
 
     require_filters
     policy="*=zero"
-    us pages "${known[@]}" "${lost[@]}" refuse:statx,1 read:6 show
+    us_piped pages "${known[@]}" "${lost[@]}" refuse:statx,1 read:6 show
     assert_line "show 0-3:= 4-7:0"
     [[ $stderr == *"truncated, file size at most 16384)"* ]]
-    us pages "${known[@]}" open:memfd size:40 fill map:40,shared,rw size:4 refuse:statx,1 read:30
+    us_piped pages "${known[@]}" open:memfd size:40 fill map:40,shared,rw size:4 refuse:statx,1 read:30
     [[ $stderr == *"truncated, file size at most 16384)"* ]]
     # The mode of commitments; a page before this one; one behind it; swap.
     for refused in "read,5,2&1" "madvise,12,0=5" "madvise,0,0=7" sysinfo,1; do
-        us pages "${known[@]}" "${lost[@]}" refuse:statx,1 "refuse:$refused" read:6
+        us_piped pages "${known[@]}" "${lost[@]}" refuse:statx,1 "refuse:$refused" read:6
         assert_success
         assert_line "read 6 00"
         [[ $stderr == *$'\n'*"(BUS_ADRERR, cause unknown)"* ]]
@@ -241,7 +257,7 @@ require_filters() {
 
     require_filters
     unshare -m true 2>/dev/null || skip "needs a mount namespace (root)"
-    run --separate-stderr limited unshare -m sh -c 'mount -t tmpfs none /proc/sys && exec "$@"' - \
+    piped unshare -m sh -c 'mount -t tmpfs none /proc/sys && exec "$@"' - \
         env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY='*=zero' "$PROGS/pages" "${known[@]}" "${lost[@]}" \
         refuse:statx,1 read:6
     assert_success

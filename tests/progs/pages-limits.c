@@ -185,14 +185,19 @@ static void *touch(void *address)
 	return NULL;
 }
 
-/* hang:CALL,THREADS: they touch the last page, and whoever makes that call never comes back. */
+/*
+ * hang:CALL,THREADS: they touch the last page, and whoever makes that call with AT_FDCWD, for a name
+ * and not for a descriptor, never comes back.
+ */
 void do_hang(const char *words)
 {
 	size_t length = strcspn(words, ",");
 	unsigned long threads = strtoul(words + length + 1, NULL, 10);
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number_of(words, length), 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number_of(words, length), 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)AT_FDCWD, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
