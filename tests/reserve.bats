@@ -400,7 +400,7 @@ END
     wait_for file_says "wait: trying again" log
     run "$STAT" "$pid"
     assert_line --partial "Threads that wait for a page"
-    assert_line --regexp "^ +$pid +[0-9]+ +[0-9a-f]+ +$PWD/file$"
+    assert_line --regexp "^ *$pid +[0-9]+ +[0-9a-f]+ +$PWD/file$"
     run sh -c '"$1" --json "$2" | jq -c "[.waiting[] | .tid, .path, .seconds < 60]"' - "$STAT" "$pid"
     assert_output "[$pid,\"$PWD/file\",true]"
     run "$STAT" --metrics "$pid"
