@@ -8,8 +8,10 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,6 +226,26 @@ static void touch_on_coroutine(void)
 	SAY("the access is done\n");
 }
 
+static _Atomic bool parked;
+
+/* What is resumed goes on on the main thread's stack, which has to stand still in a system call. */
+static void wait_for_main(void)
+{
+	char path[64], stat[512] = "";
+	const char *state;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)getpid());
+	do {
+		int fd = open(path, O_RDONLY);
+		ssize_t length = read(fd, stat, sizeof(stat) - 1);
+
+		close(fd);
+		stat[length > 0 ? length : 0] = '\0';
+		state = strrchr(stat, ')');
+		sched_yield();
+	} while (!parked || !state || state[2] != 'S');
+}
+
 static void *resume(void *unused)
 {
 	ucontext_t here;
@@ -231,6 +253,7 @@ static void *resume(void *unused)
 	(void)unused;
 	upper.uc_link = NULL;
 	if (is("thread")) {
+		wait_for_main();
 		in_main = main_context; /* not used any more */
 		swapcontext(&here, &in_handler);
 	}
@@ -261,8 +284,9 @@ static void swapped(void)
 	fflush(stdout);
 	if (is("thread")) {
 		pthread_create(&thread, NULL, resume, NULL);
-		pthread_join(thread, NULL);
-		exit(0);
+		parked = true;
+		for (;;)
+			pause();
 	}
 	setcontext(&in_handler);
 }
