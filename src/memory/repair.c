@@ -337,8 +337,10 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 	mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
 	extent.is_poisoned = error == -EHWPOISON;
 	if (!prove_lost(&extent, fault->address & PAGE_MASK, &hit)) { /* PROVE */
-		return decline(
-			fault, "userfaultfd watches this memory: the page is not lost");
+		/* Or the file has grown between two looks, as a client can have it: looked at again. */
+		fault->refused = "userfaultfd watches this memory: the page is not lost";
+		order->copy_failed = true;
+		return ANSWER_RETRY;
 	}
 	if (!atomic_compare_exchange_strong(word, &version, version + 1)) /* TAKE */
 		return ANSWER_RETRY;
@@ -348,6 +350,7 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 	if (answer == ANSWER_DECLINED && extent.error)
 		fault->refused = why_refused(extent.error);
 	if (answer == ANSWER_DONE) {
+		fault->refused = NULL;
 		fault->pages += (unsigned)((extent.end - extent.start) / PAGE_SIZE);
 		order->start = extent.start;
 		order->end = extent.end;
