@@ -316,7 +316,6 @@ const char *vma_kind(const struct vma *vma)
 
 static void name_file(int fd, struct vma *vma, char *path, size_t size)
 {
-	static const char suffix[] = " (deleted)";
 	char link[32];
 	struct text text = {.buffer = link, .size = sizeof(link)};
 	long length;
@@ -326,10 +325,9 @@ static void name_file(int fd, struct vma *vma, char *path, size_t size)
 	length = SYS_4(SYS_readlinkat, AT_FDCWD, link, path, size - 1);
 	if (length < 0)
 		length = 0;
-	vma->deleted = length > (long)strlen(suffix) &&
-		       !memcmp(path + length - strlen(suffix), suffix, strlen(suffix));
+	vma->deleted = ends_deleted(path, (size_t)length);
 	if (vma->deleted)
-		length -= (long)strlen(suffix);
+		length -= (long)DELETED_LENGTH;
 	path[length] = '\0';
 	vma->path = path;
 }
