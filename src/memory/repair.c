@@ -26,7 +26,7 @@
 #include "table/table.h"
 
 #define TRIES 3
-#define COPIES_MAX 100 /* that fail, one after the other, of a page that a probe can read */
+#define COPIES_MAX 100 /* looks at a page that changes meanwhile, or that a probe can read and a copy cannot */
 #define SPINS 200
 #define NAP_NANOSECONDS 20000
 
@@ -319,7 +319,7 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 	enum answer answer;
 	int error;
 
-	order->copy_failed = false;
+	order->page_changed = false;
 	if (!hit.range) /* it was there: between a cut and what comes after it, or it is gone */
 		return ANSWER_RETRY;
 	if ((state_flags(hit.state) & (RANGE_EXEC | RANGE_PROTECTED)) == RANGE_EXEC)
@@ -339,13 +339,13 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 	if (!prove_lost(&extent, fault->address & PAGE_MASK, &hit)) { /* PROVE */
 		/* Or the file has grown between two looks, as a client can have it: looked at again. */
 		fault->refused = "userfaultfd watches this memory: the page is not lost";
-		order->copy_failed = true;
+		order->page_changed = true;
 		return ANSWER_RETRY;
 	}
 	if (!atomic_compare_exchange_strong(word, &version, version + 1)) /* TAKE */
 		return ANSWER_RETRY;
 	answer = replace(&extent, &hit, fault->address & PAGE_MASK);
-	order->copy_failed = extent.content == COPY && answer == ANSWER_RETRY;
+	order->page_changed = extent.content == COPY && answer == ANSWER_RETRY;
 	atomic_store(word, version + 2); /* RELEASE */
 	if (answer == ANSWER_DECLINED && extent.error)
 		fault->refused = why_refused(extent.error);
@@ -365,9 +365,9 @@ static enum answer repair_at(struct fault *fault, struct repair_order *order)
 
 	while (answer == ANSWER_RETRY && races < TRIES && copies < COPIES_MAX) {
 		answer = try_repair(fault, order);
-		races += answer == ANSWER_RETRY && !order->copy_failed;
-		copies += order->copy_failed;
-		if (order->copy_failed)
+		races += answer == ANSWER_RETRY && !order->page_changed;
+		copies += order->page_changed;
+		if (order->page_changed)
 			order->limit = PAGE_SIZE; /* one page holds still longer than several */
 	}
 	return copies == COPIES_MAX ? ANSWER_DECLINED : answer;

@@ -15,7 +15,7 @@ struct repair_order {
 	size_t limit;	      /* of one extent, in bytes, but for what lies behind the end of a file */
 	bool whole;	      /* all that lies behind that end at once */
 	uintptr_t start, end; /* what was replaced last, for it */
-	bool copy_failed;     /* the last try ended so: the page changes while it is looked at */
+	bool page_changed;    /* the last try ended so: what was asked of the page did not agree */
 };
 
 /* What is going to be replaced. */
