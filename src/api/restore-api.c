@@ -68,7 +68,7 @@ static int put_back_held(const struct range_hit *hit)
 
 	if (!range_still(hit, start, size))
 		return -EAGAIN;
-	if (!anchor)
+	if (!anchor || !(state_flags(hit->state) & RANGE_SHARED) || anchor_offset(anchor))
 		return -ENOTSUP;
 	count = find_runs(hit, runs);
 	if (count < 0)

@@ -44,10 +44,11 @@ static void tell(const struct refusal *refusal, struct page_facts *page, struct 
 		.outcome = OUTCOME_RESERVE,
 		.owner = refusal->owner,
 		.caller = refusal->caller,
-		.wanted = refusal->wanted};
+		.wanted = refusal->wanted,
+		.refused = refusal->why};
 
 	page->asked = true;
-	page->loss.cause = CAUSE_NOSPACE;
+	page->loss.cause = refusal->why ? CAUSE_UNKNOWN : CAUSE_NOSPACE;
 	page->loss.free_known = refusal->free_known;
 	page->loss.free_bytes = refusal->free_bytes;
 	if (page->known) {

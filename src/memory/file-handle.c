@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Anchors: a page that keeps the file of a shared mapping whose pages are being replaced.
+ * Anchors: a page that keeps the file of a mapping whose pages are being replaced.
  *
- * mremap(page, 0, ...) gives a second mapping of the same file with no fd. When all pages of the
- * range have been replaced there would be nothing left to make it from; so it is made before the
- * first one is, one page long, and ends with the range. It lies in a reserved area: in any other hole
- * a program's MAP_FIXED could hit it.
+ * When all pages of a range have been replaced, nothing of its file is mapped any more, and no
+ * descriptor need be open. So before the first one is replaced a page of the same file is mapped a
+ * second time; it ends with the range. Of a shared mapping mremap(page, 0, ...) makes that. Of a
+ * private one a move with MREMAP_DONTUNMAP does, which leaves the mapping at both places and takes the
+ * page's content along: so the page has to be a lost one, which has none. Anchors lie in a reserved
+ * area: in any other hole a program's MAP_FIXED could hit them.
  */
 #include <errno.h>
 #include <sys/mman.h>
 #include "base/base.h"
 #include "base/syscall.h"
+#include "kernel/mask.h"
+#include "kernel/reserved.h"
 #include "memory/memory.h"
 #include "memory/repair.h"
 
@@ -18,6 +22,7 @@
 
 static _Atomic uintptr_t area;
 static _Atomic uint64_t taken[ANCHORS / 64];
+static uint32_t page_of[ANCHORS]; /* of the file: so many pages behind the start of the range */
 
 void anchor_init(void)
 {
@@ -52,25 +57,70 @@ static void free_slot(int slot)
 	atomic_fetch_and(&taken[slot / 64], ~((uint64_t)1 << (slot % 64)));
 }
 
-uintptr_t anchor_make(uintptr_t page)
+static unsigned slot_of(uintptr_t anchor)
+{
+	return (unsigned)((anchor - area) / PAGE_SIZE);
+}
+
+/* mremap() unmaps its target before it can fail: the slot becomes ours again, or nobody's for ever. */
+static void clear_slot(uintptr_t address, bool may_be_a_hole)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	long got = SYS_6(SYS_mmap, address, PAGE_SIZE, PROT_NONE,
+		flags | (may_be_a_hole ? MAP_FIXED_NOREPLACE : MAP_FIXED), -1, 0);
+
+	if (got == (long)address || got == -EEXIST)
+		free_slot((int)slot_of(address));
+}
+
+static bool copy_mapping(uintptr_t page, bool shared, uintptr_t to)
+{
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (shared ? 0 : MREMAP_DONTUNMAP);
+
+	return SYS_5(SYS_mremap, page, shared ? 0 : PAGE_SIZE, PAGE_SIZE, flags, to) == (long)to;
+}
+
+uintptr_t anchor_make(uintptr_t start, uintptr_t page, bool shared)
 {
 	int slot = area ? take_slot() : -1;
 	uintptr_t address = area + (uintptr_t)slot * PAGE_SIZE;
 
 	if (slot < 0)
 		return 0;
-	if (SYS_5(SYS_mremap, page, 0, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, address) ==
-		(long)address)
+	page_of[slot] = (uint32_t)((page - start) >> PAGE_SHIFT);
+	if (copy_mapping(page, shared, address))
 		return address;
-	free_slot(slot);
+	clear_slot(address, true);
 	return 0;
+}
+
+size_t anchor_offset(uintptr_t anchor)
+{
+	return (size_t)page_of[slot_of(anchor)] << PAGE_SHIFT;
+}
+
+bool anchor_lay(uintptr_t anchor, bool shared, size_t size, uintptr_t to)
+{
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+	uint64_t mask;
+	uintptr_t window;
+	bool done = false;
+
+	if (shared)
+		return SYS_5(SYS_mremap, anchor, 0, size, flags, to) == (long)to;
+	mask = mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
+	window = window_take();
+	if (window) {
+		done = copy_mapping(anchor, false, window) &&
+		       SYS_5(SYS_mremap, window, PAGE_SIZE, size, flags, to) == (long)to;
+		window_give(window, PAGE_SIZE);
+	}
+	mask_swap(SIG_SETMASK, mask);
+	return done;
 }
 
 void anchor_free(uintptr_t anchor)
 {
-	if (!anchor)
-		return;
-	SYS_6(SYS_mmap, anchor, PAGE_SIZE, PROT_NONE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-	free_slot((int)((anchor - area) / PAGE_SIZE));
+	if (anchor)
+		clear_slot(anchor, false);
 }

@@ -35,6 +35,7 @@ struct refusal {
 	size_t wanted;	 /* bytes; 0: there was no refusal */
 	bool free_known;
 	uint64_t free_bytes;
+	const char *why; /* NULL: there is no space */
 };
 void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const struct mapping *mapping,
 	uintptr_t caller, struct refusal *refusal);
@@ -69,7 +70,11 @@ void track_protect(struct protecting *protecting, void *address, size_t length, 
 bool track_must_repeat(struct protecting *protecting);
 void *track_shmat(int id, const void *address, int flags, uintptr_t caller);
 int track_shmdt(const void *address);
-/* mremap() of a range of which pages were replaced: the kernel sees several mappings there. */
-void *remap_repaired(const struct remapping *move, uintptr_t anchor, unsigned prot);
+/*
+ * mremap() of a range of which pages were replaced: the kernel sees several mappings there. range: what
+ * its record says. Where it cannot grow because its file cannot be had, refusal says why.
+ */
+void *remap_repaired(const struct remapping *move, const struct range_attributes *range,
+	struct refusal *refusal);
 
 #endif

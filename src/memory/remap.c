@@ -11,13 +11,19 @@
 #include "base/syscall.h"
 #include "kernel/kernel.h"
 #include "kernel/next.h"
+#include "kernel/reserved.h"
 #include "memory/memory.h"
+#include "memory/repair.h"
 
 struct remap {
 	uintptr_t old, new;
 	size_t old_size, new_size;
-	uintptr_t anchor;
-	unsigned prot;
+	const struct range_attributes *range;
+	bool keeps; /* MREMAP_DONTUNMAP */
+	/* The last piece of the old place that is the file's; size 0: there is none. */
+	uintptr_t file;
+	size_t file_size;
+	bool is_huge;
 };
 
 static uintptr_t smaller(uintptr_t a, uintptr_t b)
@@ -25,83 +31,135 @@ static uintptr_t smaller(uintptr_t a, uintptr_t b)
 	return a < b ? a : b;
 }
 
-/* Holds the place until all is moved there; 0: none to be had. */
-static uintptr_t hold_place(const struct remapping *move)
+static long hold(uintptr_t address, size_t size, int fixed)
 {
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-	long address;
-
-	if (move->flags & MREMAP_FIXED)
-		flags |= MAP_FIXED;
-	address = SYS_6(SYS_mmap, move->flags & MREMAP_FIXED ? move->new : NULL, move->new_size,
-		PROT_NONE, flags, -1, 0);
-	return is_error(address) ? 0 : (uintptr_t)address;
+	return SYS_6(SYS_mmap, address, size, PROT_NONE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
 }
 
-static bool shift(uintptr_t from, size_t from_size, size_t to_size, uintptr_t to)
+/* Holds the place until all is moved there; 0: none to be had. Huge pages go to multiples of their size. */
+static uintptr_t hold_place(const struct remapping *move, const struct remap *remap)
 {
-	return SYS_5(SYS_mremap, from, from_size, to_size, MREMAP_MAYMOVE | MREMAP_FIXED, to) ==
-	       (long)to;
+	bool fixed = move->flags & MREMAP_FIXED;
+	size_t size = remap->new_size, spare = !fixed && remap->is_huge ? HUGE_PAGE : 0;
+	long address = hold((uintptr_t)move->new, size + spare, fixed ? MAP_FIXED : 0);
+	uintptr_t at = ((uintptr_t)address + spare - !!spare) & ~(spare - !!spare);
+
+	if (is_error(address))
+		return 0;
+	if (!spare)
+		return (uintptr_t)address;
+	if (at > (uintptr_t)address)
+		SYS_2(SYS_munmap, address, at - (uintptr_t)address);
+	if (at < (uintptr_t)address + spare)
+		SYS_2(SYS_munmap, at + size, (uintptr_t)address + spare - at);
+	return at;
 }
 
-static void zero_tail(const struct remap *remap)
+/* A replacement is private memory of no file; where that was not to be had, shared memory of no file. */
+static bool is_file(const struct remap *remap, const struct vma *piece, const struct vma *anchor)
 {
-	if (remap->new_size > remap->old_size)
-		SYS_6(SYS_mmap, remap->new + remap->old_size, remap->new_size - remap->old_size,
-			remap->prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	if (anchor->inode)
+		return piece->inode == anchor->inode && piece->dev_major == anchor->dev_major &&
+		       piece->dev_minor == anchor->dev_minor;
+	return piece->inode && piece->shared == !!(remap->range->flags & RANGE_SHARED);
 }
 
-/* Without an anchor the pieces themselves move; the last one brings its file along if it has one. */
-static void shift_piece(const struct remap *remap, uintptr_t start, uintptr_t end, bool has_file)
+/* 0, or -errno: it cannot be done, and nothing has been. */
+static int survey(struct remap *remap)
 {
-	size_t size = end - start, offset = start - remap->old, grown = size;
+	uintptr_t end = remap->old + smaller(remap->old_size, remap->new_size), next;
+	struct vma piece, anchor = {0};
 
-	if (!remap->anchor && has_file && end == remap->old + remap->old_size &&
-		remap->new_size > remap->old_size)
-		grown = remap->new_size - offset;
-	if (!shift(start, size, grown, remap->new + offset))
-		SYS_2(SYS_munmap, start, size);
+	if (remap->range->anchor && vma_query(remap->range->anchor, &anchor, NULL, 0) != 0)
+		return -ENOMEM;
+	for (uintptr_t at = remap->old; at < end; at = next) {
+		int error = vma_query(at, &piece, NULL, 0);
+
+		if (error)
+			return error == -ENOENT ? -EFAULT : -ENOMEM;
+		next = smaller(piece.end, end);
+		remap->is_huge |= piece.page_size > PAGE_SIZE;
+		if (is_file(remap, &piece, &anchor)) {
+			remap->file = at;
+			remap->file_size = next - at;
+		}
+	}
+	/* As the kernel: huge pages do not grow. */
+	return remap->is_huge && remap->new_size > remap->old_size ? -EINVAL : 0;
+}
+
+/* As the kernel does if the file's last piece is the range's, and what comes behind it is free. */
+static bool grow_in_place(const struct remap *remap)
+{
+	uintptr_t end = remap->old + remap->old_size;
+
+	return remap->file_size && remap->file + remap->file_size == end &&
+	       SYS_4(SYS_mremap, remap->file, remap->file_size,
+		       remap->new_size - (remap->file - remap->old), 0) == (long)remap->file;
+}
+
+static bool shift(const struct remap *remap, uintptr_t from, size_t from_size, size_t to_size)
+{
+	uintptr_t to = remap->new + (from - remap->old);
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+	long result;
+
+	if (remap->keeps)
+		flags |= MREMAP_DONTUNMAP;
+	do
+		result = SYS_5(SYS_mremap, from, from_size, to_size, flags, to);
+	while (result == -ENOMEM && reserved_give_up_mapping());
+	return result == (long)to;
+}
+
+/*
+ * What is new at the end is had from the last piece of the file, which grows over all that comes behind
+ * it, or from the anchor. It is laid first: the pieces that were replaced then come on top. False: there
+ * is neither, as after the head of a range was unmapped.
+ */
+static bool lay_file(const struct remap *remap)
+{
+	const struct range_attributes *range = remap->range;
+	size_t offset = remap->file - remap->old;
+
+	if (remap->new_size <= remap->old_size)
+		return true;
+	if (remap->file_size)
+		return shift(remap, remap->file, remap->file_size, remap->new_size - offset);
+	if (range->anchor) {
+		offset = anchor_offset(range->anchor);
+		return anchor_lay(range->anchor, range->flags & RANGE_SHARED,
+			remap->new_size - offset, remap->new + offset);
+	}
+	/* Memory of no file, which no hook saw: its new pages are zeroes. */
+	return !(range->flags & RANGE_MAPPED) &&
+	       SYS_6(SYS_mmap, remap->new + remap->old_size, remap->new_size - remap->old_size,
+		       range->flags & 7, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+		       0) > 0;
 }
 
 /*
  * Each piece goes by itself, moved or unmapped: what was moved leaves a hole where another thread may
  * map at once.
  */
-static bool shift_pieces(const struct remap *remap)
+static void shift_pieces(const struct remap *remap)
 {
-	uintptr_t end = remap->old + smaller(remap->old_size, remap->new_size);
-	struct vma file = {0}, piece;
+	uintptr_t end = remap->old + smaller(remap->old_size, remap->new_size), next;
+	bool file_is_laid = remap->new_size > remap->old_size && remap->file_size;
+	struct vma piece;
 
-	if (remap->anchor && vma_query(remap->anchor, &file, NULL, 0) != 0)
-		return false;
-	for (uintptr_t at = remap->old; at < end; at = smaller(piece.end, end)) {
-		bool is_file;
-
-		if (vma_query(at, &piece, NULL, 0) != 0)
-			return false;
-		is_file = remap->anchor ? piece.inode == file.inode &&
-						  piece.dev_major == file.dev_major &&
-						  piece.dev_minor == file.dev_minor
-					: piece.inode != 0;
-		if (!remap->anchor || !is_file)
-			shift_piece(remap, at, smaller(piece.end, end), is_file);
-		else
-			SYS_2(SYS_munmap, at, smaller(piece.end, end) - at);
+	for (uintptr_t at = remap->old; at < end; at = next) {
+		if (file_is_laid && at == remap->file) {
+			next = at + remap->file_size;
+			continue;
+		}
+		next = vma_query(at, &piece, NULL, 0) == 0 ? smaller(piece.end, end) : end;
+		if (!shift(remap, at, next - at, next - at) && !remap->keeps)
+			SYS_2(SYS_munmap, at, next - at);
 	}
 	if (remap->old_size > remap->new_size)
 		SYS_2(SYS_munmap, end, remap->old_size - remap->new_size);
-	return true;
-}
-
-static bool shift_all(const struct remap *remap)
-{
-	if (remap->anchor) {
-		if (!shift(remap->anchor, 0, remap->new_size, remap->new))
-			return false;
-	} else {
-		zero_tail(remap);
-	}
-	return shift_pieces(remap);
 }
 
 static void *fail(int error)
@@ -115,7 +173,9 @@ static bool is_valid(const struct remap *remap, const struct remapping *move)
 {
 	uintptr_t new = (uintptr_t)move->new;
 
-	if (move->flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED))
+	if (move->flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
+		return false;
+	if (remap->keeps && (remap->new_size != remap->old_size || !(move->flags & MREMAP_MAYMOVE)))
 		return false;
 	if (!(move->flags & MREMAP_FIXED))
 		return true;
@@ -124,26 +184,35 @@ static bool is_valid(const struct remap *remap, const struct remapping *move)
 	       (new >= remap->old + remap->old_size || remap->old >= new + remap->new_size);
 }
 
-void *remap_repaired(const struct remapping *move, uintptr_t anchor, unsigned prot)
+void *remap_repaired(const struct remapping *move, const struct range_attributes *range,
+	struct refusal *refusal)
 {
 	struct remap remap = {.old = (uintptr_t)move->old,
 		.old_size = (move->old_size + PAGE_SIZE - 1) & PAGE_MASK,
 		.new_size = (move->new_size + PAGE_SIZE - 1) & PAGE_MASK,
-		.anchor = anchor,
-		.prot = prot};
+		.keeps = move->flags & MREMAP_DONTUNMAP,
+		.range = range};
+	int error;
 
-	if (remap.new_size <= remap.old_size && !(move->flags & MREMAP_FIXED))
+	if (remap.new_size <= remap.old_size && !(move->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)))
 		return real.mremap(move->old, move->old_size, move->new_size, move->flags);
 	if (!is_valid(&remap, move))
 		return fail(EINVAL);
+	error = survey(&remap);
+	if (error)
+		return fail(-error);
+	if (!(move->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && grow_in_place(&remap))
+		return move->old;
 	if (!(move->flags & MREMAP_MAYMOVE))
 		return fail(ENOMEM);
-	remap.new = hold_place(move);
+	remap.new = hold_place(move, &remap);
 	if (!remap.new)
 		return fail(ENOMEM);
-	if (!shift_all(&remap)) {
+	if (!lay_file(&remap)) {
 		SYS_2(SYS_munmap, remap.new, remap.new_size);
+		refusal->why = "pages were replaced there, and no more of the file can be mapped";
 		return fail(ENOMEM);
 	}
+	shift_pieces(&remap);
 	return (void *)remap.new;
 }

@@ -207,15 +207,19 @@ static enum answer replace_with_scratch(struct extent *extent)
 	return answer;
 }
 
-static void keep_file(const struct range_hit *hit)
+/* Of a shared range the first page, as long as it is its file's: then all of the file can be had. */
+static void keep_file(const struct range_hit *hit, const struct extent *extent)
 {
 	unsigned flags = state_flags(hit->state);
+	bool shared = flags & RANGE_SHARED;
+	uintptr_t start = geometry_start(hit->geometry), page = extent->start, anchor;
 	uint64_t none = 0;
-	uintptr_t anchor;
 
-	if (!(flags & RANGE_SHARED) || flags & RANGE_REPAIRED || range_anchor(hit->range))
+	if (range_anchor(hit->range) || (!shared && extent->content == COPY))
 		return;
-	anchor = anchor_make(geometry_start(hit->geometry));
+	if (shared && !(flags & RANGE_REPAIRED))
+		page = start;
+	anchor = anchor_make(start, page, shared);
 	if (anchor && !atomic_compare_exchange_strong(&hit->range->anchor, &none, anchor))
 		anchor_free(anchor);
 }
@@ -227,7 +231,7 @@ static enum answer replace(struct extent *extent, struct range_hit *hit, uintptr
 
 	if (!range_still(hit, extent->start, extent->end - extent->start)) /* CHECK */
 		return ANSWER_RETRY;
-	keep_file(hit);
+	keep_file(hit, extent);
 	if (extent->content == ZEROES) /* REPLACE */
 		answer = replace_with_zeros(extent, hit, page) ? ANSWER_DONE : ANSWER_DECLINED;
 	else

@@ -53,7 +53,10 @@ void extent_measure(
 bool prove_lost(struct extent *extent, uintptr_t page, const struct range_hit *hit);
 
 void anchor_init(void); /* without it no file comes back */
-/* A second mapping of the page at the start of a shared range, or 0. [H] */
-uintptr_t anchor_make(uintptr_t page);
+/* A second mapping of a page of the range at start, or 0. A private page has to be a lost one. [H] */
+uintptr_t anchor_make(uintptr_t start, uintptr_t page, bool shared);
+size_t anchor_offset(uintptr_t anchor); /* of its page in the range */
+/* Maps the anchor's file from its page on at an address, in place of what is there. */
+bool anchor_lay(uintptr_t anchor, bool shared, size_t size, uintptr_t to);
 
 #endif

@@ -16,6 +16,7 @@
 #include "kernel/next.h"
 #include "kernel/process.h"
 #include "memory/memory.h"
+#include "memory/repair.h"
 #include "owner/owner.h"
 #include "owner/sender.h"
 #include "policy/policy.h"
@@ -256,16 +257,21 @@ static bool any_repaired(struct range_cut cut)
 	return false;
 }
 
-/* mremap(old, 0, ...) and MREMAP_DONTUNMAP leave the old range where it is. */
+/* mremap(old, 0, ...) makes a second mapping of the same file, and leaves the old one as it is. */
 static void *duplicate(const struct remapping *move)
 {
 	struct range_hit hit = range_lookup((uintptr_t)move->old);
 	struct range_cut target = {0};
+	uintptr_t anchor = hit.range ? range_anchor(hit.range) : 0;
 	void *result;
 
 	if (move->flags & MREMAP_FIXED)
 		target = begin((uintptr_t)move->new, move->new_size);
-	result = real.mremap(move->old, move->old_size, move->new_size, move->flags, move->new);
+	result = real.mremap(move->old, 0, move->new_size, move->flags, move->new);
+	/* That page was replaced, and is nobody's second mapping any more; but the file is kept. */
+	if (result == MAP_FAILED && errno == EINVAL && anchor &&
+		geometry_start(hit.geometry) + anchor_offset(anchor) == (uintptr_t)move->old)
+		result = real.mremap((void *)anchor, 0, move->new_size, move->flags, move->new);
 	if (result == MAP_FAILED) {
 		undo(target, (uintptr_t)move->new, move->new_size);
 		return result;
@@ -273,7 +279,7 @@ static void *duplicate(const struct remapping *move)
 	range_cut_release(target);
 	if (hit.range) {
 		struct range_attributes attributes = {.owner = state_owner(hit.state),
-			.flags = state_flags(hit.state),
+			.flags = state_flags(hit.state) & ~(unsigned)RANGE_REPAIRED,
 			.lock = (int)state_lock(hit.state),
 			.caller = atomic_load(&hit.range->caller)};
 
@@ -286,10 +292,11 @@ static void *duplicate(const struct remapping *move)
  * Tried on an alias: growth that cannot be had must not move anything, for the place that a move
  * leaves may be another thread's before it can be taken back.
  */
-static bool can_grow(const struct remapping *move, uintptr_t anchor)
+static bool can_grow(const struct remapping *move, const struct range_attributes *range)
 {
 	size_t old_size = whole_pages(move->old_size), size = whole_pages(move->new_size);
-	void *from = anchor ? (void *)anchor : move->old;
+	bool use_anchor = range->anchor && !anchor_offset(range->anchor);
+	void *from = use_anchor ? (void *)range->anchor : move->old;
 	char *alias = real.mremap(from, 0, size, MREMAP_MAYMOVE);
 	bool can;
 
@@ -305,7 +312,10 @@ static bool grows_reserved(const struct remapping *move, unsigned flags)
 	return flags & RANGE_RESERVED && whole_pages(move->new_size) > whole_pages(move->old_size);
 }
 
-/* What was cut at the old place goes in at the new one; the last piece grows, or is cut off. */
+/*
+ * What was cut at the old place goes in at the new one; the last piece grows, or is cut off. With
+ * MREMAP_DONTUNMAP the old place keeps its records, and the anchors with them.
+ */
 static void insert_moved(const struct remapping *move, struct range_cut cut, uintptr_t to)
 {
 	uintptr_t old = (uintptr_t)move->old, end = old + whole_pages(move->old_size);
@@ -321,18 +331,27 @@ static void insert_moved(const struct remapping *move, struct range_cut cut, uin
 			continue;
 		if (geometry_end(geometry) == end || size > new_size - offset)
 			size = new_size - offset;
-		attributes.anchor = take_anchor(range);
+		if (!(move->flags & MREMAP_DONTUNMAP))
+			attributes.anchor = take_anchor(range);
 		insert(to + offset, size, &attributes);
 	}
 }
 
-static void refuse_growth(const struct remapping *move, struct range_attributes attributes,
+static void *refuse_growth(const struct remapping *move, const struct range_attributes *attributes,
 	struct refusal *refusal)
 {
-	refusal->owner = attributes.owner;
-	refusal->caller = attributes.caller;
+	refusal->owner = attributes->owner;
+	refusal->caller = attributes->caller;
 	refusal->wanted = move->new_size;
 	errno = ENOMEM;
+	return MAP_FAILED;
+}
+
+/* For growth the kernel wants one mapping: several records are none, whatever was replaced in them. */
+static bool is_one(struct range_cut cut, const struct remapping *move)
+{
+	return whole_pages(move->new_size) <= whole_pages(move->old_size) ||
+	       !next_piece(cut.first);
 }
 
 static void *move_range(const struct remapping *move, struct refusal *refusal)
@@ -343,17 +362,18 @@ static void *move_range(const struct remapping *move, struct refusal *refusal)
 	uint32_t first = first_piece(old);
 	void *result;
 
-	if (first && piece_start(first) == (uintptr_t)move->old) {
+	if (first) {
 		attributes = attributes_of(first);
 		attributes.anchor = range_anchor(range_by_id(first));
 	}
 	if (move->flags & MREMAP_FIXED)
 		target = begin((uintptr_t)move->new, move->new_size);
-	if (grows_reserved(move, attributes.flags) && !can_grow(move, attributes.anchor)) {
-		refuse_growth(move, attributes, refusal);
-		result = MAP_FAILED;
-	} else if (any_repaired(old)) {
-		result = remap_repaired(move, attributes.anchor, attributes.flags & 7);
+	if (grows_reserved(move, attributes.flags) && !can_grow(move, &attributes)) {
+		result = refuse_growth(move, &attributes, refusal);
+	} else if (any_repaired(old) && is_one(old, move)) {
+		result = remap_repaired(move, &attributes, refusal);
+		if (result == MAP_FAILED && refusal->why)
+			result = refuse_growth(move, &attributes, refusal);
 	} else {
 		result = real.mremap(move->old, move->old_size, move->new_size, move->flags, move->new);
 	}
@@ -364,7 +384,10 @@ static void *move_range(const struct remapping *move, struct refusal *refusal)
 	}
 	range_cut_release(target);
 	insert_moved(move, old, (uintptr_t)result);
-	range_cut_release(old);
+	if (move->flags & MREMAP_DONTUNMAP)
+		range_cut_restore(old);
+	else
+		range_cut_release(old);
 	return result;
 }
 
@@ -375,10 +398,7 @@ void *track_mremap(const struct remapping *move, struct refusal *refusal)
 	if (!is_sane((uintptr_t)move->old, move->new_size))
 		return real.mremap(move->old, move->old_size, move->new_size, move->flags, move->new);
 	track_enter();
-	if (!move->old_size || move->flags & MREMAP_DONTUNMAP)
-		result = duplicate(move);
-	else
-		result = move_range(move, refusal);
+	result = move->old_size ? move_range(move, refusal) : duplicate(move);
 	track_leave();
 	return result;
 }
