@@ -420,6 +420,39 @@ require_huge_pages() {
     done
 }
 
+# The group below the one with the limit is full, too; who may not read the file's size is told as well.
+@test "losses: huge pages are free, but not for this control group" {
+    local user
+
+    require_huge_pages
+    skip_without setpriv
+    cat >in-group <<'END'
+set -e
+mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null && cd /sys/fs/cgroup &&
+    grep -qw hugetlb cgroup.controllers || exit 77
+enabled=$(grep -cw hugetlb cgroup.subtree_control) || :
+echo +hugetlb >cgroup.subtree_control
+group=libsigbus-$$
+mkdir -p $group/inner
+echo 0 >$group/hugetlb.2MB.max
+status=0
+(echo $BASHPID >$group/inner/cgroup.procs && exec "$@") || status=$?
+rmdir $group/inner $group
+[ "$enabled" != 0 ] || echo -hugetlb >cgroup.subtree_control || :
+exit $status
+END
+    chmod a+rx . .. ../.. ../../.. 2>/dev/null
+    cp -L "$SIGBUS_LIB" "$PROGS/loss-victim" .
+    chmod a+rx libsigbus.so* loss-victim
+    for user in 0 65534; do
+        run --separate-stderr unshare -m bash in-group setpriv --reuid $user --clear-groups \
+            env LD_PRELOAD="$PWD/${SIGBUS_LIB##*/}" "$PWD/loss-victim" huge:anon
+        [ "$status" != 77 ] || skip "there is no control group for huge pages"
+        assert_equal "$status" "$bus_error"
+        [[ $stderr == *'page of "/anon_hugepage" (deleted) is lost (BUS_ADRERR, nospace'*'hint: the limit of the control group is reached, hugetlb.*.max against hugetlb.*.current; @hugetlb makes'* ]]
+    done
+}
+
 # ---- userfaultfd ----
 
 @test "losses: a page that userfaultfd watches is not lost, and not replaced" {

@@ -40,6 +40,17 @@ static void add_full(struct text *text, const struct fault *fault, const char *w
 	text_add(text, is_full ? " is full" : " has not so much space");
 }
 
+static const char *why_no_huge_page(const struct fault *fault)
+{
+	if (is_refused(fault))
+		return "there are no huge pages for it: see /proc/sys/vm/nr_hugepages, and the limit "
+		       "of its control group, hugetlb.*.max against hugetlb.*.current";
+	if (fault->page->loss.huge == HUGE_LACK_LIMIT)
+		return "the limit of the control group is reached, hugetlb.*.max against "
+		       "hugetlb.*.current";
+	return "the pool of huge pages is empty, see /proc/sys/vm/nr_hugepages";
+}
+
 static bool add_space(struct text *text, const struct fault *fault)
 {
 	const struct page_facts *page = fault->page;
@@ -47,12 +58,7 @@ static bool add_space(struct text *text, const struct fault *fault)
 
 	vma.path = page->path;
 	if (!strcmp(vma_kind(&vma), "hugetlb")) {
-		text_add(text, is_refused(fault)
-				       ? "there are no huge pages for it: see "
-					 "/proc/sys/vm/nr_hugepages, and the limit of its control "
-					 "group, hugetlb.*.max against hugetlb.*.current"
-				       : "the pool of huge pages is empty, see "
-					 "/proc/sys/vm/nr_hugepages");
+		text_add(text, why_no_huge_page(fault));
 		if (!reserves(fault))
 			text_add(text, "; @hugetlb makes it an error of mmap()");
 	} else if (is_below(page->path, "/dev/shm")) {

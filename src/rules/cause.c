@@ -240,24 +240,6 @@ static bool is_device(const struct vma *vma, const struct file *file, const stru
 	return strcmp(vma_kind(vma), "device") == 0 && strcmp(loss->fs, "devtmpfs") == 0;
 }
 
-/* The number in a small file of the kernel's: 0, or -errno. */
-static int read_number(const char *path, uint64_t *number)
-{
-	char digits[24];
-	long fd = SYS_4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0), length;
-
-	if (fd < 0)
-		return (int)fd;
-	length = SYS_3(SYS_read, fd, digits, sizeof(digits));
-	SYS_1(SYS_close, fd);
-	if (length <= 0 || digits[0] < '0' || digits[0] > '9')
-		return length < 0 ? (int)length : -EINVAL;
-	*number = 0;
-	for (long i = 0; i < length && digits[i] >= '0' && digits[i] <= '9'; i++)
-		*number = *number * 10 + (unsigned)(digits[i] - '0');
-	return 0;
-}
-
 /* Was the disk under the file system pulled out, or the file taken away from a loop device? */
 static APART bool disk_is_gone(const struct vma *vma)
 {
@@ -273,48 +255,13 @@ static APART bool disk_is_gone(const struct vma *vma)
 	text_add(&text, ":");
 	text_decimal(&text, vma->dev_minor);
 	text_add(&text, "/size");
-	error = read_number(path, &sectors);
+	error = number_in_file(AT_FDCWD, path, &sectors);
 	if (error == -ENOENT)
 		return SYS_3(SYS_faccessat, AT_FDCWD, "/sys/dev/block", 0) == 0;
 	return error == 0 && sectors == 0;
 }
 
 /* ---- space ---- */
-
-static int pool_number(uint32_t page_size, const char *name, uint64_t *number)
-{
-	char path[96];
-	struct text text = {path, sizeof(path), 0, false};
-
-	text_add(&text, "/sys/kernel/mm/hugepages/hugepages-");
-	text_decimal(&text, page_size / 1024);
-	text_add(&text, "kB/");
-	text_add(&text, name);
-	return read_number(path, number);
-}
-
-/* What is reserved is free, but for others. */
-static APART bool pool_is_empty(uint32_t page_size)
-{
-	uint64_t free_pages, reserved;
-
-	return pool_number(page_size, "free_hugepages", &free_pages) == 0 &&
-	       pool_number(page_size, "resv_hugepages", &reserved) == 0 && free_pages <= reserved;
-}
-
-/* page is inside the file. */
-static bool lacks_space(const struct vma *vma, bool write, bool readable, const struct loss *loss)
-{
-	if (strcmp(vma_kind(vma), "hugetlb") == 0)
-		return vma->page_size > PAGE_SIZE && pool_is_empty(vma->page_size);
-	if (!loss->free_known)
-		return false;
-	if (strcmp(loss->fs, "tmpfs") == 0)
-		return loss->free_bytes < PAGE_SIZE;
-	return write && readable && vma->shared && loss->free_bytes < DISK_SPACE_MIN;
-}
-
-/* ---- */
 
 struct access {
 	const struct vma *vma;
@@ -323,20 +270,43 @@ struct access {
 	struct mount_reader *reader;
 };
 
+/* The page is inside the file. */
+static bool lacks_space(const struct access *access, bool readable, struct loss *loss)
+{
+	const struct vma *vma = access->vma;
+
+	if (strcmp(vma_kind(vma), "hugetlb") == 0) {
+		loss->huge = huge_page_lack(vma->page_size, access->reader);
+		return loss->huge != HUGE_LACK_NONE;
+	}
+	if (!loss->free_known)
+		return false;
+	if (strcmp(loss->fs, "tmpfs") == 0)
+		return loss->free_bytes < PAGE_SIZE;
+	return access->write && readable && vma->shared && loss->free_bytes < DISK_SPACE_MIN;
+}
+
+/* Nobody has a descriptor with which anonymous huge pages could be truncated. */
+static bool is_untruncatable(const struct vma *vma)
+{
+	return vma->deleted && strcmp(vma->path, "/anon_hugepage") == 0 &&
+	       vma->page_size > PAGE_SIZE;
+}
+
 /* Inside the file, as far as is known. inside: it surely is. */
 static enum cause cause_inside(const struct access *access, bool inside, struct loss *loss)
 {
 	const struct vma *vma = access->vma;
-	bool write = access->write, readable = write && probe(access->page, false) == 0;
+	bool readable = access->write && probe(access->page, false) == 0;
 
 	if (!loss->free_known)
 		loss->free_known =
 			fs_space(vma, access->reader, &loss->free_bytes, &loss->free_inodes);
-	if (!inside && !readable)
+	if (!inside && !readable && !is_untruncatable(vma))
 		return CAUSE_UNKNOWN;
 	if (disk_is_gone(vma))
 		return CAUSE_DEVICE;
-	return lacks_space(vma, write, readable, loss) ? CAUSE_NOSPACE : CAUSE_UNKNOWN;
+	return lacks_space(access, readable, loss) ? CAUSE_NOSPACE : CAUSE_UNKNOWN;
 }
 
 static void find_cause(const struct access *access, struct loss *loss)

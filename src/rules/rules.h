@@ -39,6 +39,7 @@ enum cause {
 	CAUSE_HWPOISON,
 	CAUSE_COUNT
 };
+enum huge_lack { HUGE_LACK_NONE, HUGE_LACK_POOL, HUGE_LACK_LIMIT };
 struct loss {
 	enum cause cause;
 	uint64_t file_size; /* CAUSE_TRUNCATED: the file's size now */
@@ -46,6 +47,7 @@ struct loss {
 	bool free_known;    /* the file system's free space was asked for */
 	uint64_t free_bytes, free_inodes;
 	char fs[16]; /* file system type, "" where not known */
+	enum huge_lack huge; /* CAUSE_NOSPACE, of huge pages: why there are none */
 };
 /* vma: NULL: not known. write: what the access was. [H] */
 struct loss cause_find(const siginfo_t *info, const struct vma *vma, bool write,
@@ -56,5 +58,12 @@ bool file_size(const struct vma *vma, uint64_t *size);
 bool file_end_only_explains(const struct vma *vma);
 bool swap_is_used(void); /* [H] true, too, where the kernel does not say */
 const char *cause_name(enum cause cause);                             /* [H] */
+
+/* ---- huge-pages.c ---- */
+
+/* [H] For a page of this size. The room is the reader's. */
+enum huge_lack huge_page_lack(uint32_t page_size, struct mount_reader *reader);
+/* The number in a small file of the kernel's: 0, or -errno. [H] */
+int number_in_file(int directory, const char *path, uint64_t *number);
 
 #endif

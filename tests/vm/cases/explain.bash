@@ -18,7 +18,7 @@ explained() { # PROGRAM [STEP...]
 }
 
 in_group() { # PROGRAM [STEP...]
-    echo $BASHPID >/tmp/groups/limited/cgroup.procs
+    echo $BASHPID >/sys/fs/cgroup/limited/cgroup.procs
     exec "$@"
 }
 
@@ -36,9 +36,9 @@ case_run() {
 
     # Huge pages that are free, and a control group that may have none of them; then none are free.
     echo 4 >/proc/sys/vm/nr_hugepages
-    mkdir /tmp/groups && mount -t cgroup2 none /tmp/groups &&
-        echo +hugetlb >/tmp/groups/cgroup.subtree_control && mkdir /tmp/groups/limited &&
-        echo 0 >/tmp/groups/limited/hugetlb.2MB.max || cannot 'no control group for huge pages'
+    mount -t cgroup2 none /sys/fs/cgroup &&
+        echo +hugetlb >/sys/fs/cgroup/cgroup.subtree_control && mkdir /sys/fs/cgroup/limited &&
+        echo 0 >/sys/fs/cgroup/limited/hugetlb.2MB.max || cannot 'no control group for huge pages'
     explained in_group "$progs/loss-victim" huge:anon write:0
     explained "$progs/loss-victim" huge:anon write:4
     result "${causes[*]}"
