@@ -276,7 +276,7 @@ static bool lacks_space(const struct access *access, bool readable, struct loss 
 	const struct vma *vma = access->vma;
 
 	if (strcmp(vma_kind(vma), "hugetlb") == 0) {
-		loss->huge = huge_page_lack(vma->page_size, access->reader);
+		loss->huge = huge_page_lack(vma, access->reader);
 		return loss->huge != HUGE_LACK_NONE;
 	}
 	if (!loss->free_known)
@@ -286,11 +286,14 @@ static bool lacks_space(const struct access *access, bool readable, struct loss 
 	return access->write && readable && vma->shared && loss->free_bytes < DISK_SPACE_MIN;
 }
 
-/* Nobody has a descriptor with which anonymous huge pages could be truncated. */
-static bool is_untruncatable(const struct vma *vma)
+/*
+ * Nobody has a descriptor with which anonymous huge pages could be truncated. They are on a mount of
+ * the kernel's own; a file of that name is not.
+ */
+static bool is_untruncatable(const struct vma *vma, const struct loss *loss)
 {
-	return vma->deleted && strcmp(vma->path, "/anon_hugepage") == 0 &&
-	       vma->page_size > PAGE_SIZE;
+	return vma->deleted && strcmp(vma->path, "/anon_hugepage") == 0 && !loss->fs[0] &&
+	       vma->page_size != PAGE_SIZE;
 }
 
 /* Inside the file, as far as is known. inside: it surely is. */
@@ -302,7 +305,7 @@ static enum cause cause_inside(const struct access *access, bool inside, struct 
 	if (!loss->free_known)
 		loss->free_known =
 			fs_space(vma, access->reader, &loss->free_bytes, &loss->free_inodes);
-	if (!inside && !readable && !is_untruncatable(vma))
+	if (!inside && !readable && !is_untruncatable(vma, loss))
 		return CAUSE_UNKNOWN;
 	if (disk_is_gone(vma))
 		return CAUSE_DEVICE;

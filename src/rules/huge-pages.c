@@ -132,8 +132,23 @@ static APART bool limit_is_reached(uint32_t page_size, char *buffer, size_t size
 	return full;
 }
 
-enum huge_lack huge_page_lack(uint32_t page_size, struct mount_reader *reader)
+/*
+ * Linux before 6.11 does not tell. A mapping is a multiple of its pages, and x86 has them of 2 MiB and
+ * of 1 GiB. 0: not known.
+ */
+static uint32_t page_size_of(const struct vma *vma)
 {
+#if defined(__x86_64__) || defined(__i386__)
+	if (!vma->page_size && (vma->start | vma->end) & ((1u << 30) - 1))
+		return 2u << 20;
+#endif
+	return vma->page_size;
+}
+
+enum huge_lack huge_page_lack(const struct vma *vma, struct mount_reader *reader)
+{
+	uint32_t page_size = page_size_of(vma);
+
 	if (page_size <= PAGE_SIZE)
 		return HUGE_LACK_NONE;
 	if (limit_is_reached(page_size, reader->chunk, sizeof(reader->chunk)))

@@ -61,8 +61,8 @@ const char *cause_name(enum cause cause);                             /* [H] */
 
 /* ---- huge-pages.c ---- */
 
-/* [H] For a page of this size. The room is the reader's. */
-enum huge_lack huge_page_lack(uint32_t page_size, struct mount_reader *reader);
+/* Of a mapping of huge pages. The reader is room only. [H] */
+enum huge_lack huge_page_lack(const struct vma *vma, struct mount_reader *reader);
 /* The number in a small file of the kernel's: 0, or -errno. [H] */
 int number_in_file(int directory, const char *path, uint64_t *number);
 
