@@ -87,7 +87,7 @@ assert_json() { # FILTER VALUE
     stat_of
     assert_success
     assert_line "Counted since the process started"
-    assert_line --regexp '^ +2  faults$'
+    assert_line --regexp '^ +2  faults, the last one [0-9]+ s ago$'
     assert_line --regexp '^ +2  pages replaced$'
     refute_line --partial "could not be tracked"
     assert_json '.counters | [.faults, .reported, .repaired_pages, .repaired_ranges, .chained, .fatal,
@@ -475,12 +475,14 @@ assert_json() { # FILTER VALUE
     only=other us_victim
     # Other tests may run other builds of it.
     run --separate-stderr "$STAT"
-    assert_line --regexp "^ *PID +PROGRAM +STATE +RANGES +FAULTS +LAST LOSS$"
-    assert_line --regexp "^ *$first +stat-victim +active +1 +2 +$PWD/file$"
+    assert_line --regexp "^ *PID +PROGRAM +STATE +RANGES +FAULTS +AGO +LAST LOSS$"
+    assert_line --regexp "^ *$first +stat-victim +active +1 +2 +[0-9]+ s +$PWD/file$"
     assert_line --regexp "^ *$pid +stat-victim +dormant +0 +0$"
     run --separate-stderr "$STAT" --json
-    assert_equal "$(jq -c "select(.pid == $first) | [.program, .state, .ranges, .faults, .last_loss]" \
-        <<<"$output")" "[\"stat-victim\",\"active\",1,2,\"$PWD/file\"]"
+    assert_equal "$(jq -c "select(.pid == $first) | [.program, .state, .ranges, .faults, .last_loss,
+        (.last_loss_seconds | type)]" <<<"$output")" \
+        "[\"stat-victim\",\"active\",1,2,\"$PWD/file\",\"number\"]"
+    assert_equal "$(jq "select(.pid == $pid) | .last_loss_seconds" <<<"$output")" null
 }
 
 @test "stat: faults by answer, cause and file system; the last one" {
@@ -492,6 +494,8 @@ assert_json() { # FILTER VALUE
     assert_json '[.faults_by[] | [.action, .cause, .count]]' '[["zero","truncated",2]]'
     [ "$fs" != ext2/ext3 ] || assert_json '.faults_by[0].fs' '"ext4"'
     assert_json '.last_fault | [(.addr | startswith("0x")), .path]' "[true,\"$PWD/file\"]"
+    # It was after the process had started.
+    assert_json ".last_fault.seconds <= $(ps -o etimes= -p "$pid") + 1" true
 }
 
 @test "stat: refused mappings are counted" {

@@ -96,6 +96,7 @@ struct process_state {
 	struct waited waited[WAITED_SLOTS];
 	_Atomic int64_t report_time; /* see may_tell_now() */
 	_Atomic uintptr_t last_fault; /* its address; 0: there was none */
+	_Atomic int64_t last_fault_at; /* milliseconds of CLOCK_MONOTONIC; 0: there was no clock */
 };
 extern struct process_state *process_state;
 

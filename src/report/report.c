@@ -235,13 +235,27 @@ static bool is_tallied_later(struct fault *fault)
 	return fault_is_fatal(fault) && !fault->page->asked && !quiet && report_is_due(fault);
 }
 
+/*
+ * The address and the time of the last fault are for sigbus-stat alone, which can see one without the
+ * other. The coarse clock is read from memory whatever the clock source is: no system call, which a
+ * filter could forbid.
+ */
+static void note_last(uintptr_t address)
+{
+	struct timespec now = {0};
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	atomic_store_explicit(&process_state->last_fault_at,
+		(int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, memory_order_relaxed);
+	atomic_store_explicit(&process_state->last_fault, address, memory_order_relaxed);
+}
+
 static void count_fault(struct fault *fault)
 {
 	struct counters *count = counters();
 
 	if (process_state)
-		atomic_store_explicit(
-			&process_state->last_fault, fault->address, memory_order_relaxed);
+		note_last(fault->address);
 	counter_add(&count->faults, 1);
 	if (!fault->range.range)
 		counter_add(&count->untracked, 1);

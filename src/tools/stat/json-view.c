@@ -216,6 +216,16 @@ static void put_counters(const struct view *view)
 	close_value('}');
 }
 
+/* Negative: not known. */
+static void put_seconds(const char *key, int64_t seconds)
+{
+	put_key(key);
+	if (seconds < 0)
+		printf("null");
+	else
+		printf("%" PRId64, seconds);
+}
+
 static void put_last_fault(const struct view *view)
 {
 	const struct range_view *last = view_last(view);
@@ -228,6 +238,7 @@ static void put_last_fault(const struct view *view)
 	open_value('{');
 	put_address("addr", view->last_fault);
 	put_text("path", last && last->map ? last->map->path : NULL);
+	put_seconds("seconds", view->last_age);
 	close_value('}');
 }
 
@@ -330,6 +341,7 @@ void print_list_json(const struct summary *summary, size_t count)
 		put_number("ranges", one->ranges);
 		put_number("faults", summary_counter(one, "faults"));
 		put_text("last_loss", one->last[0] ? one->last : NULL);
+		put_seconds("last_loss_seconds", one->last_age);
 		close_value('}');
 		printf("\n");
 	}

@@ -204,20 +204,34 @@ static void look_at_disposition(
 	view->handler_mask = disposition.mask;
 }
 
+/* Seconds since then, or -1: there was no clock, or what is there is none. */
+static int64_t age_of(int64_t milliseconds)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (milliseconds <= 0 || milliseconds / 1000 > now.tv_sec)
+		return -1;
+	return now.tv_sec - milliseconds / 1000;
+}
+
 static void look_at_counters(
 	struct view *view, const struct process *process, const struct inspect *root)
 {
 	const struct process_state *state;
 	struct counters counters;
+	int64_t last_at;
 
 	if (!process_read(process, root->process_state, &state, sizeof(state)) ||
 		!process_read(process, &state->counters, &counters, sizeof(counters)) ||
 		!process_read(process, &state->tally, view->tally, sizeof(view->tally)) ||
 		!process_read(process, &state->last_fault, &view->last_fault,
-			sizeof(view->last_fault))) {
+			sizeof(view->last_fault)) ||
+		!process_read(process, &state->last_fault_at, &last_at, sizeof(last_at))) {
 		view->skipped++;
 		return;
 	}
+	view->last_age = age_of(last_at);
 #define VIEW_COUNTER(name_, words_)            \
 	view->counter[view->counter_count++] = \
 		(struct counter_view){.name = #name_, .words = words_, .count = counters.name_};
@@ -238,25 +252,23 @@ static void look_at_waiting(
 {
 	const struct process_state *state;
 	struct waiting waiting[WAITING_SLOTS];
-	struct timespec now;
 
 	if (!process_read(process, root->process_state, &state, sizeof(state)) ||
 		!process_read(process, &state->waiting, waiting, sizeof(waiting))) {
 		view->skipped++;
 		return;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	for (size_t i = 0; i < WAITING_SLOTS; i++) {
 		const struct waiting *entry = &waiting[i];
 		const struct map *map = maps_at(&process->maps, entry->page);
-		int64_t since = entry->since / 1000;
+		int64_t seconds = age_of(entry->since);
 
-		if (entry->thread <= 0 || !entry->page || since < 0 || since > now.tv_sec ||
+		if (entry->thread <= 0 || !entry->page || seconds < 0 ||
 			!has_thread(process->pid, entry->thread))
 			continue;
 		view->waiting[view->waiting_count++] = (struct wait_view){.thread = entry->thread,
 			.page = entry->page,
-			.seconds = now.tv_sec - since,
+			.seconds = seconds,
 			.map = map && map->start <= entry->page && map->path[0] ? map : NULL};
 	}
 }

@@ -111,6 +111,7 @@ static void fill(struct summary *summary, const struct view *view)
 		snprintf(summary->last, sizeof(summary->last), "%s", last->map->path);
 		summary->last_deleted = last->map->deleted;
 	}
+	summary->last_age = view->last_fault ? view->last_age : -1;
 	summary->ranges = view->range_count;
 	summary->waiting = view->waiting_count;
 	for (size_t i = 0; i < view->counter_count; i++)

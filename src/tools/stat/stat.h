@@ -153,6 +153,7 @@ struct view {
 	struct wait_view waiting[WAITING_SLOTS];
 	size_t waiting_count;
 	uintptr_t last_fault; /* its address; 0: there was none */
+	int64_t last_age; /* seconds since then; -1: not known */
 	size_t skipped;	   /* entries that could not be read, or changed all the time */
 	size_t unreadable; /* processes that might map the files too */
 };
@@ -188,6 +189,7 @@ struct summary {
 	bool active;
 	char state[16], program[PROGRAM_LIMIT], last[PATH_LIMIT];
 	bool last_deleted;
+	int64_t last_age; /* as in struct view */
 	uint64_t ranges, waiting, counter[COUNTER_COUNT];
 	uint64_t tally[TALLY_ACTION_COUNT][TALLY_CAUSE_COUNT][TALLY_FS_COUNT];
 };

@@ -340,6 +340,20 @@ static void print_waiting(const struct view *view)
 		print_table("Threads that wait for a page", &table);
 }
 
+/* How long ago it was, in the largest unit of which there are two. */
+static char *age_text(int64_t seconds)
+{
+	static const struct {
+		int64_t seconds;
+		const char *unit;
+	} units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+	size_t i = 0;
+
+	while (seconds < 2 * units[i].seconds && units[i].seconds > 1)
+		i++;
+	return format("%" PRId64 " %s", seconds / units[i].seconds, units[i].unit);
+}
+
 /* What never happened is no news. */
 static void print_counters(const struct view *view)
 {
@@ -349,7 +363,11 @@ static void print_counters(const struct view *view)
 		if (!view->counter[i].count)
 			continue;
 		add(&table, format("%" PRIu64, view->counter[i].count));
-		add(&table, format("%s", view->counter[i].words));
+		if (!strcmp(view->counter[i].name, "faults") && view->last_age >= 0)
+			add(&table, format("%s, the last one %s ago", view->counter[i].words,
+					    age_text(view->last_age)));
+		else
+			add(&table, format("%s", view->counter[i].words));
 	}
 	if (table.count)
 		print_table("Counted since the process started", &table);
@@ -406,8 +424,8 @@ void print_text(const struct view *view)
 
 void print_list(const struct summary *summary, size_t count)
 {
-	struct table table = {.columns = 6,
-		.heading = {" PID", "PROGRAM", "STATE", " RANGES", " FAULTS", "LAST LOSS"}};
+	struct table table = {.columns = 7,
+		.heading = {" PID", "PROGRAM", "STATE", " RANGES", " FAULTS", " AGO", "LAST LOSS"}};
 
 	for (size_t i = 0; i < count; i++) {
 		const struct summary *one = &summary[i];
@@ -417,6 +435,7 @@ void print_list(const struct summary *summary, size_t count)
 		add(&table, format("%s", one->state));
 		add(&table, format("%" PRIu64, one->ranges));
 		add(&table, format("%" PRIu64, summary_counter(one, "faults")));
+		add(&table, one->last_age < 0 ? format("%s", "") : age_text(one->last_age));
 		add(&table, format("%s%s", escape(one->last), one->last_deleted ? " (deleted)" : ""));
 	}
 	print_table(NULL, &table);
