@@ -15,7 +15,7 @@
 #include "policy/policy.h"
 #include "rules/fault.h"
 #include "memory/memory.h"
-#include "../tests/unit/lock-alone.h"
+#include "../tests/table/lock-alone.h"
 
 #if __has_include(<valgrind/callgrind.h>)
 #include <valgrind/callgrind.h>

@@ -3,7 +3,7 @@
 #include "base/base.h"
 #include "table/table.h"
 #include "bench.h"
-#include "../tests/unit/lock-alone.h"
+#include "../tests/table/lock-alone.h"
 
 #include <stdlib.h>
 #include <sys/wait.h>

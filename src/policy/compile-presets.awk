@@ -2,7 +2,7 @@
 #
 # Writes the presets as C: their texts, and tables of what parsing them gives, so that no process has
 # to parse them at its start. It knows the part of the language that presets use: one rule a line, keys,
-# globs, actions with an argument in brackets; tests/unit/test-presets holds the tables against the
+# globs, actions with an argument in brackets; tests/policy/test-presets holds the tables against the
 # parser. Sketches (base/glob.h) are written as constant expressions; places in the text are offsets,
 # for a pointer would have to be relocated in each process.
 

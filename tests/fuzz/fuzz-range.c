@@ -14,7 +14,7 @@
 #include "fuzz.h"
 #include "owner/owner.h"
 #include "table/table.h"
-#include "../unit/lock-alone.h"
+#include "../table/lock-alone.h"
 
 #define WINDOW 2048 /* pages, around the end of a GiB */
 #define START (((uintptr_t)77 << 30) - 700 * PAGE_SIZE)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The one limit of the test suite, for what nobody would end: see tests/limit. */
+/* The one limit of the test suite, for what nobody would end: see tests/harness/limit. */
 #ifndef SIGBUS_TESTS_LIMIT_H
 #define SIGBUS_TESTS_LIMIT_H
 

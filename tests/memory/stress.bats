@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+#
+# Threads that fault on lost pages while others take the addresses away: see progs/stress.c.
+
+load ../harness/helper
+load ../harness/scenario
+
+rounds=${SIGBUS_STRESS_ROUNDS:-2000}
+
+setup() {
+    export SIGBUS_LOG=off
+}
+
+# Not one write lost, not one canary replaced, and both were really tried.
+assert_intact() {
+    echo "$output"
+    assert_success
+    assert_line "lost_writes=0 destroyed=0 bad_signals=0 bad_children=0"
+    [[ $output =~ canaries=([0-9]+) ]]
+    [ "${BASH_REMATCH[1]}" -ge 100 ]
+    [ -z "${SIGBUS_STRESS_ROUNDS:-}" ] || echo "# figures: $BATS_TEST_DESCRIPTION: ${lines[0]}" >&3
+}
+
+@test "stress: without us it dies at once" {
+    without_us stress "$rounds"
+    assert_equal "$status" "$bus_error"
+}
+
+@test "stress: writers against a thread that reuses the addresses" {
+    local extent
+
+    for extent in "" "(page)" "(range)"; do
+        policy="program:stress=zero$extent" us stress "$rounds"
+        assert_intact
+        assert_line --regexp ' taken=0 '
+    done
+}
+
+@test "stress: the same with a signal handler on top that maps, faults and unmaps" {
+    policy="program:stress=zero" us stress "$rounds" timer
+    assert_intact
+}
+
+@test "stress: the same with forks in the middle" {
+    policy="program:stress=zero" us stress "$rounds" timer fork
+    assert_intact
+    [[ $output =~ forks=([0-9]+) ]]
+    [ "${BASH_REMATCH[1]}" -ge $((rounds / 16)) ]
+}
+
+@test "stress: an owner that declines each fault first" {
+    policy="program:stress=owner|zero(range)" us stress "$rounds" timer fork
+    assert_intact
+}

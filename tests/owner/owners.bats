@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: MIT
+#
+# Shared objects, the program and registered owners, each with a handler and files of its own: a
+# fault goes to the handler of the one whose file it is.
+
+load ../harness/helper
+load ../harness/scenario
+
+# $output says of each letter that its handler ran once for each of its own faults, and only then.
+assert_each_own() { # ORDER POOLS
+    local letter byte=a1
+    local -a expected=()
+
+    [ "$2" = 1 ] || byte=a1a1
+    for letter in $(fold -w1 <<<"$1"); do
+        expected+=("$letter own=$2 foreign=0 bytes=$byte")
+    done
+    assert_lines "${expected[@]}"
+}
+
+@test "owners: with one handler for the process, three of four faults go to the wrong one" {
+    without_us owners "$LIBS" pabc pabc 1
+    assert_success
+    assert_lines "p own=0 foreign=0 bytes=f0" "a own=0 foreign=0 bytes=f0" \
+        "b own=0 foreign=0 bytes=f0" "c own=1 foreign=3 bytes=a1"
+}
+
+@test "owners: objects, program and registered owners, installed and mapped in any order" {
+    local install map
+
+    for install in pabcxyz zyxcbap bxpcyaz; do
+        for map in pabcxyz zcybxap xpyazbc; do
+            us owners "$LIBS" "$install" "$map" 1
+            assert_success
+            assert_each_own "$map" 1
+            assert_reports 7
+        done
+    done
+}
+
+@test "owners: two pools of each, touched from two threads at once" {
+    us owners "$LIBS" cpabxyz axbyczp 2
+    assert_success
+    assert_each_own axbyczp 2
+}
+
+@test "owners: a rule names a registered owner" {
+    policy="owner:reg-x=zero,owner:reg-*=owner" us owners "$LIBS" axy axy 1
+    assert_success
+    assert_lines "a own=1 foreign=0 bytes=a1" "x own=0 foreign=0 bytes=00" \
+        "y own=1 foreign=0 bytes=a1"
+    [[ $stderr == *reg-x*zero* || $stderr == *zero*reg-x* ]]
+}
+
+@test "owners: a library whose constructor installs and maps" {
+    local steps=(ctor.sent p.install:exit ctor.truncate ctor.touch query ctor.calls:repair)
+
+    without_us scenario "$LIBS" "${steps[@]}"
+    assert_equal "$status" 33
+    us scenario "$LIBS" "${steps[@]}"
+    assert_success
+    assert_lines "ctor.sent 0" "ctor.touch a1" "query p exit" "ctor.calls:repair 1"
+}
+
+@test "owners: a library that is there at start, its constructor before or after ours" {
+    local preload
+
+    for preload in "$SIGBUS_LIB:$LIBS/actor-ctor.so" "$LIBS/actor-ctor.so:$SIGBUS_LIB"; do
+        run limited env "$preload_variable=$preload" SIGBUS_LOG=off "${emulator[@]}" \
+            "$PROGS/scenario" "$LIBS" p.install:exit ctor.truncate ctor.touch ctor.calls:repair
+        assert_success
+        assert_lines "ctor.touch a1" "ctor.calls:repair 1"
+    done
+}
+
+@test "owners: a handler of a library that starts before any other is what a query finds" {
+    run limited env "$preload_variable=$SIGBUS_LIB:$LIBS/actor-ctor.so" SIGBUS_LOG=off \
+        "${emulator[@]}" "$PROGS/scenario" "$LIBS" ctor.sent query kill ctor.sent
+    assert_success
+    assert_lines "ctor.sent 0" "query ctor repair" "ctor.sent 1"
+}
+
+@test "owners: mapped read-only, made writable later" {
+    us scenario "$LIBS" a.install:repair p.install:exit a.map:ro a.protect:rw a.truncate a.store \
+        a.touch a.calls:repair
+    assert_success
+    assert_lines "a.store 77" "a.touch 77" "a.calls:repair 1"
+
+    policy="owner:actor-a.so=zero" us scenario "$LIBS" a.map:ro a.protect:rw a.truncate a.store \
+        a.touch
+    assert_success
+    assert_lines "a.store 77" "a.touch 77"
+}
+
+@test "owners: mapped writable, made read-only later: a write is a SIGSEGV" {
+    policy="owner:actor-a.so=zero" us scenario "$LIBS" a.map a.protect:ro a.truncate a.touch a.store
+    assert_equal "$status" "$segv"
+    assert_lines "a.touch 00"
+}
+
+@test "owners: inside the library's bracket its handler, outside a zero page" {
+    local steps=(a.install:bracket a.map a.map a.truncate:0 a.truncate:1 a.begin a.touch:0 a.end
+        a.touch:1 a.calls:bracket query)
+
+    without_us scenario "$LIBS" "${steps[@]}"
+    assert_equal "$status" "$bus_error"
+    assert_lines "a.touch a1"
+    policy="owner:actor-a.so=owner|zero" us scenario "$LIBS" "${steps[@]}"
+    assert_success
+    assert_lines "a.touch a1" "a.touch 00" "a.calls:bracket 2" "query a bracket"
+}
+
+@test "owners: an object takes its own handler back, nobody else's" {
+    local how
+
+    for how in dfl ign; do
+        us scenario "$LIBS" a.install:repair b.install:repair "b.uninstall:$how" query \
+            a.map a.truncate a.touch a.calls:repair b.foreign
+        assert_success
+        assert_lines "query $how" "a.touch a1" "a.calls:repair 1" "b.foreign 0"
+    done
+    us scenario "$LIBS" a.install:repair b.install:repair b.uninstall:old,repair query \
+        b.map b.truncate b.touch b.calls:repair a.foreign
+    assert_success
+    assert_lines "query a repair" "b.touch f0" "b.calls:repair 0" "a.foreign 1"
+}
+
+@test "owners: an object that has no handler leaves its fault to the others'" {
+    us scenario "$LIBS" a.install:repair b.map b.truncate b.touch a.foreign
+    assert_success
+    assert_lines "b.touch f0" "a.foreign 1"
+}
+
+@test "owners: a report names the owner, the file and the action" {
+    policy="owner:actor-b.so=zero" us scenario "$LIBS" b.map b.truncate b.touch
+    assert_success
+    assert_reports 1
+    [[ $stderr == *actor-b.so* && $stderr == */memfd:actor* && $stderr == *zero* ]]
+}
+
+@test "owners: a handler answers a fault of its owner while SIGBUS is blocked" {
+    local steps=(a.install:repair block a.map a.truncate a.touch a.calls:repair)
+
+    skip_in_emulator "faults for ever where SIGBUS is blocked"
+    without_us scenario "$LIBS" "${steps[@]}"
+    assert_equal "$status" "$bus_error"
+    us scenario "$LIBS" "${steps[@]}"
+    assert_success
+    assert_lines "a.touch a1" "a.calls:repair 1"
+}
+
+@test "owners: a library is known by its file's name too, through links and from deep below" {
+    local deep=$BATS_TEST_TMPDIR/$(printf 'd%.0s' {1..200})/$(printf 'e%.0s' {1..200})
+    local real=$BATS_TEST_TMPDIR/real-a.so.1 i
+
+    mkdir -p "$deep"
+    cp "$LIBS/actor-a.so" "$real"
+    cp "$LIBS/actor-b.so" "$deep/"
+    ln -s "$real" "$BATS_TEST_TMPDIR/actor-a.so"
+    ln -s "$deep/actor-b.so" "$BATS_TEST_TMPDIR/actor-b.so"
+    policy="owner:real-a.so.*=zero,owner:actor-b.so=ones" us scenario "$BATS_TEST_TMPDIR" a.map \
+        b.map a.truncate b.truncate a.touch b.touch
+    assert_success
+    assert_lines "a.touch 00" "b.touch ff"
+    policy="owner:actor-b.so=ones" us scenario "$deep" b.map b.truncate b.touch
+    assert_lines "b.touch ff"
+    for i in {1..9}; do
+        ln -s "link-$((i + 1)).so" "$BATS_TEST_TMPDIR/link-$i.so"
+    done
+    ln -s "$real" "$BATS_TEST_TMPDIR/link-10.so"
+    ln -s link-1.so "$BATS_TEST_TMPDIR/actor-c.so"
+    policy="owner:actor-c.so=ones" us scenario "$BATS_TEST_TMPDIR" c.map c.truncate c.touch
+    assert_lines "c.touch ff"
+}

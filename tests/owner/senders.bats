@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: MIT
+#
+# Who sent the file of a lost page: a peer of a Unix socket, by SCM_RIGHTS; and +hangup, which ends
+# the connection that it came over.
+
+load ../harness/helper
+load ../harness/scenario
+load ../harness/log
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return
+    # shellcheck disable=SC2034
+    policy='*=zero'
+}
+
+lost=(map close truncate read) # what a test does with the descriptor that came
+
+# The only report names this sender; "": none.
+assert_sent_by() { # TEXT
+    assert_success
+    assert_line "read 00"
+    assert_reports 1
+    if [ -n "$1" ]; then
+        [[ $stderr == *" of this range; sent by $1; rule "* ]] || fail "$stderr"
+    else
+        [[ $stderr == *"is lost"* && $stderr != *"sent by"* ]] || fail "$stderr"
+    fi
+}
+
+uid=$(id -u)
+
+@test "senders: the line names the process, its number and its user" {
+    us sent client:hostile send recv "${lost[@]}"
+    [[ $stderr =~ 'sent by "hostile"['([0-9]+)'], uid ' ]]
+    assert_sent_by "\"hostile\"[${BASH_REMATCH[1]}], uid $uid"
+    us sent client:hostile send recvmmsg "${lost[@]}"
+    [[ $stderr =~ 'sent by "hostile"['([0-9]+)'], uid ' ]]
+    assert_sent_by "\"hostile\"[${BASH_REMATCH[1]}], uid $uid"
+}
+
+@test "senders: JSON and the journal have the same" {
+    logged json:"$BATS_TEST_TMPDIR/log" sent client:hostile send recv "${lost[@]}"
+    assert_success
+    run json log "[(r['sender_name'], r['sender_uid'] == $uid, r['sender_pid'] > 1, 'hangup' in r) for r in reports]"
+    assert_output "[('hostile', True, True, True)]"
+    run json log "reports[0]['hangup']"
+    assert_output None
+    journal "$PROGS/sent" client:hostile send recv "${lost[@]}"
+    assert_success
+    assert_line --regexp '^SIGBUS_SENDER_NAME=hostile ?$'
+    assert_line --regexp "^SIGBUS_SENDER_UID=$uid ?\$"
+    assert_line --regexp '^SIGBUS_SENDER_PID=[0-9]+$'
+}
+
+@test "senders: a name is escaped, and is that of when the file came" {
+    us sent client:$'x\n\e[2J"' send recv map close rename truncate read
+    [[ $stderr == *'sent by "x\x0a\x1b[2J\x22"['* ]]
+    assert_reports 1
+}
+
+@test "senders: copies of the descriptor, and a fork child" {
+    for copy in dup dup2 dup3 fcntl; do
+        us sent client:hostile send recv "$copy" "${lost[@]}"
+        [[ $stderr == *'sent by "hostile"['* ]] || fail "$copy: $stderr"
+    done
+    us sent client:hostile send recv map close fork truncate read
+    [[ $stderr == *'sent by "hostile"['* ]]
+    us sent client:hostile send recv fork "${lost[@]}"
+    [[ $stderr == *'sent by "hostile"['* ]]
+}
+
+@test "senders: a number that another file has by now names nobody" {
+    us sent client:hostile send recv close own map cut-own read
+    assert_sent_by ""
+}
+
+@test "senders: we ourselves are nobody: a socket pair" {
+    us sent pair:child send recv "${lost[@]}"
+    assert_sent_by ""
+}
+
+@test "senders: a process that had ended when its file came has no name" {
+    us sent client:gone send end recv map close cut-own read
+    # What it sent cannot be taken away by it any more: its own file is looked at through ours.
+    us sent client:gone shared end recv map cut-own read
+    [[ $stderr == *"sent by unknown["*"], uid $uid; rule "* ]] || fail "$stderr"
+}
+
+@test "senders: a file that two have sent" {
+    us sent client:one shared recv map close client:two shared recv close truncate read
+    assert_success
+    [[ $stderr == *'sent by "one"['*"], uid $uid and others; rule "* ]]
+    us sent client:one shared recv map close shared recv close truncate read
+    [[ $stderr == *'sent by "one"['*"], uid $uid; rule "* ]]
+}
+
+@test "senders: who is mapped stays known whatever others send, and memory does not grow" {
+    us sent client:one send recv map close client:two flood:3000 flood-mapped:3000 first truncate read
+    assert_success
+    [[ $stderr == *'sent by "one"['* ]]
+}
+
+@test "senders: who floods the log does not hide another" {
+    skip_without python3
+    # Each range has its own limit: a client of many ranges has one of its own, too.
+    steps=(client:flood)
+    for i in {1..400}; do steps+=(send recv map close truncate read unmap); done
+    logged "json:$BATS_TEST_TMPDIR/log" sent "${steps[@]}" client:other send recv "${lost[@]}"
+    assert_success
+    run json log "(len([r for r in reports if r['sender_name'] == 'flood']) < 120, [r['sender_name'] for r in reports][-1])"
+    assert_output "(True, 'other')"
+}
+
+@test "senders: no system call for a message without descriptors, and three at most for one with" {
+    skip_without strace
+    skip_in_emulator "has no strace"
+    calls() { # STEP...: of the process itself, from the third descriptor on
+        strace -o trace -e 'trace=!write,read,close,mmap,munmap' -E LD_PRELOAD="$SIGBUS_LIB" \
+            "$PROGS/sent" "$@" || return
+        # Behind the last recvmsg of the first two, which may ask who it is.
+        awk '/^recvmsg/ { n++; count[n] = 0; next } n { count[n]++ } END { print count[n - 1] }' trace
+    }
+    run calls client:one send recv close send recv close send recv close send recv close
+    assert_success
+    [ "$output" -le 3 ] || fail "$(cat trace)"
+}
+
+@test "senders: sigbus-stat has them, and the mapper beside" {
+    skip_without jq
+    policy='*=zero' LD_PRELOAD= env LD_PRELOAD="$SIGBUS_LIB" "$PROGS/sent" client:hostile send recv map close \
+        report wait >out 2>err 3>&- &
+    wait_for file_says ready out
+    run "${SIGBUS_INSTALLED:-$top_builddir}/sigbus-stat" --json "$(head -n 1 out)"
+    kill $!
+    run jq -r '.ranges[] | select(.sender_name) | .sender_name, (.mapped_by | test("^sent.0x[0-9a-f]+$"))' <<<"$output"
+    assert_output $'hostile\ntrue'
+}
+
+# ---- +hangup ----
+
+@test "senders: +hangup closes the connection once, both ways, and says so" {
+    policy='*=zero+hangup'
+    us sent client:hostile send recv map close truncate read check
+    assert_success
+    assert_lines "read 00" "closed closed"
+    [[ $stderr == *"zero, 4 pages; connection closed" ]]
+    policy='*=ones+hangup'
+    us sent client:hostile send recv map close send recv map truncate read check first read check
+    assert_success
+    assert_line "read ff"
+    assert_equal "$(grep -c 'connection closed' <<<"$stderr")" 1
+    logged json:"$BATS_TEST_TMPDIR/log" sent client:hostile send recv "${lost[@]}"
+    run json log "reports[0]['hangup']"
+    assert_output True
+}
+
+@test "senders: +hangup acts without a report, too" {
+    policy='*=zero+quiet+hangup'
+    us sent client:hostile send recv "${lost[@]}" check
+    assert_lines "read 00" "closed closed"
+    assert_reports 0
+    policy='*=zero+hangup'
+    logged off sent client:hostile send recv "${lost[@]}" check
+    assert_lines "read 00" "closed closed"
+}
+
+@test "senders: without +hangup, and for what no zeroes answered, the connection stays" {
+    us sent client:hostile send recv "${lost[@]}" check
+    assert_lines "read 00" "open open"
+    policy='*=chain+hangup'
+    us sent client:hostile send recv "${lost[@]}" check
+    assert_equal "$status" "$bus_error"
+    [[ $stderr != *"connection closed"* ]]
+}
+
+@test "senders: a connection that the program made is never touched, as to a bus" {
+    policy='*=zero+hangup'
+    for how in pair bus bound-bus; do
+        us sent "$how:bus" send recv "${lost[@]}" check
+        assert_success
+        assert_lines "read 00" "open open"
+        [[ $stderr == *"is lost"* && $stderr != *"connection closed"* ]]
+    done
+}
+
+@test "senders: +hangup ends the client that did it, nobody else" {
+    policy='*=zero+hangup'
+    us sent client:good send recv map close client:bad send recv "${lost[@]}" check first check
+    assert_success
+    assert_lines "read 00" "closed closed" "open open"
+}
+
+@test "senders: a file that did not come over a socket closes nothing" {
+    policy='*=zero+hangup'
+    us sent client:hostile send recv close own map cut-own read check
+    assert_lines "read 00" "open open"
+}
+
+@test "senders: an included text with +hangup has it in each of its rules" {
+    policy='@compositor+hangup'
+    cp "$PROGS/sent" sway
+    us ./sway client:hostile send recv "${lost[@]}" check
+    assert_lines "read 00" "closed closed"
+    echo 'program:sent = zero' >rules+x
+    policy='@./rules+x + quiet + hangup'
+    us sent client:hostile send recv "${lost[@]}" check
+    assert_lines "read 00" "closed closed"
+    assert_reports 0
+    # It holds for that text alone.
+    echo 'program:other=zero' >other
+    policy='@./other+hangup,*=zero'
+    us sent client:hostile send recv "${lost[@]}" check
+    assert_lines "read 00" "open open"
+}

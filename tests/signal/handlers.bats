@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: MIT
+#
+# Handlers: how they are left, what they do to SIGBUS meanwhile, and where they run. What the bare
+# program does is the measure, unless a rule answers.
+
+load ../harness/helper
+load ../harness/scenario
+
+# How many losses were told, with one line each.
+assert_told() { # COUNT
+    assert_equal "$(grep -c ' is lost (' <<<"$stderr")" "$1"
+}
+
+ways='siglongjmp longjmp _longjmp setcontext swapcontext'
+# With 32 bits the latter two do not carry whether SIGBUS is blocked: it stays so behind the first one.
+[[ $CC != *-m32* ]] || ways='siglongjmp longjmp _longjmp'
+
+@test "handlers: nine losses are nine lines, in whichever way the handler leaves" {
+    local way
+
+    for way in $ways; do
+        for policy in '*=owner|zero' '*=owner|chain' '*=chain'; do
+            same_as_bare handlers departures "$way"
+            assert_output "left 9 times"
+            assert_told 9
+        done
+    done
+}
+
+@test "handlers: after a departure a deeper call is outside, whatever is on the stack" {
+    local way what
+
+    for way in $ways; do
+        for what in action raise; do
+            for policy in '*=owner|zero' '*=owner|chain'; do
+                same_as_bare handlers stale "$way" "$what"
+            done
+        done
+    done
+}
+
+@test "handlers: the stack of a handler that left may be gone" {
+    local way
+
+    for way in $ways; do
+        for policy in '*=owner|zero' '*=owner|chain'; do
+            same_as_bare handlers coroutine "$way"
+            assert_success
+        done
+    done
+}
+
+@test "handlers: one whose context is switched and resumed, in another thread too" {
+    local how
+
+    for how in same thread; do
+        for policy in '*=owner|zero' '*=owner|chain'; do
+            same_as_bare handlers swapped "$how"
+            assert_success
+        done
+    done
+}
+
+@test "handlers: what is lost is told before a handler that ends the thread or the process" {
+    local how
+
+    for how in abort _exit exit kill exec pause pthread_exit; do
+        for policy in '*=owner|zero' '*=owner|chain'; do
+            same_as_bare handlers ends "$how"
+            case $how in pthread_exit) assert_told 2 ;; *) assert_told 1 ;; esac
+        done
+    done
+    policy='*=owner|zero' same_as_bare handlers ends later # it has returned once
+    assert_told 2
+    policy='*=owner|zero+quiet' same_as_bare handlers ends abort
+    assert_equal "$stderr" ""
+}
+
+@test "handlers: one that a vfork() child has left by its end is not running in the parent" {
+    for policy in '*=owner|zero' '*=owner|chain'; do
+        same_as_bare handlers borrowed
+    done
+}
+
+@test "handlers: a second stage, or the default action, and then another fault" {
+    local how
+
+    for how in same other thread return cede-same cede-other cede-thread deferred-same \
+        deferred-cede-other deferred-thread; do
+        same_as_bare handlers stages "$how"
+        policy='*=chain' same_as_bare handlers stages "$how"
+    done
+}
+
+@test "handlers: the second stage of an owner is asked before the rule goes on" {
+    policy='*=owner|zero' us handlers stages return
+    assert_equal "$status" 3
+    assert_lines first second
+}
+
+@test "handlers: each way to decline, on each stack, with each mask" {
+    local stack flags unblock
+
+    for stack in '' alternate alternate-onstack; do
+        for flags in '' nodefer full; do
+            for unblock in '' unblock pthread late; do
+                same_as_bare handlers declines "$stack-$flags-$unblock-abort"
+                policy='*=owner|zero' us handlers declines "$stack-$flags-$unblock"
+                assert_success
+                assert_output --regexp $'^(behind raise\\(\\)\n)?read 0\naction installed$'
+            done
+        done
+    done
+}
+
+@test "handlers: raise() does not return where it would not, once the fault is answered" {
+    for how in nodefer unblock full-unblock alternate-nodefer; do
+        policy='*=owner|zero' us handlers declines "$how"
+        refute_line "behind raise()"
+        assert_line "read 0"
+    done
+    for how in '' full plain; do # blocked: bare it would come with the return
+        policy='*=owner|zero' us handlers declines "$how"
+        assert_line "behind raise()"
+        assert_line "read 0"
+    done
+}
+
+@test "handlers: a SIGBUS that was pending before is no raise() of the handler" {
+    us handlers pending
+    assert_success
+    assert_lines fault sent unblocked end
+}
+
+@test "handlers: no count ends the program's own" {
+    SIGBUS_LOG=stderr+all same_as_bare handlers patient 300
+    assert_told 300
+    same_as_bare handlers patient 30000
+    assert_output "tries 30000"
+    grep -q 'fault 1 of this range' <<<"$stderr" # and of the others as many as the limits allow
+}
+
+@test "handlers: nothing is written below a small alternate stack" {
+    local size tried=0
+
+    for size in 3584 4096 5000 6000 8192 12288; do
+        without_us handlers small "$size"
+        [ "$status" = 0 ] || continue # the kernel's frame does not fit
+        tried=$((tried + 1))
+        for policy in '*=owner|zero' '*=owner|chain'; do
+            us handlers small "$size"
+            assert_output "0 bytes written, left 20 times, stack in place"
+        done
+    done
+    [ "$tried" -ge 2 ]
+}
+
+# ---- the restorer ----
+
+@test "handlers: a query shows the C library's restorer, and flags as the program gave them" {
+    skip_in_emulator "has a restorer of its own, which no query shows"
+    same_as_bare handlers restorer
+    assert_success
+}
+
+@test "handlers: unwinders go through a handler that was jumped to, or asked" {
+    local how
+
+    for how in backtrace unwind; do
+        for policy in '*=owner|zero' '*=owner|chain'; do
+            same_as_bare handlers "$how"
+            assert_output "through the handler to main"
+        done
+    done
+}
+
+@test "handlers: a debugger's backtrace goes through, too" {
+    skip_without gdb
+    [ ${#emulator[@]} = 0 ] || skip "gdb needs the machine itself"
+    for policy in '*=owner|zero' '*=owner|chain'; do
+        run limited gdb -batch -nx -ex 'set startup-with-shell off' \
+            -ex "set environment LD_PRELOAD $SIGBUS_LIB" \
+            -ex "set environment SIGBUS_POLICY $policy" -ex 'set environment SIGBUS_LOG off' \
+            -ex 'handle SIGBUS nostop noprint pass' -ex 'set breakpoint pending on' \
+            -ex 'break stop_here' -ex run -ex bt --args "$PROGS/handlers" backtrace
+        [[ $output == *"stop_here"*"<signal handler called>"*"touch"*"main"* ]]
+    done
+}
+
+@test "handlers: an exception that leaves a handler ends it" {
+    [ -x "$PROGS/throw" ] || skip "there is no C++ compiler"
+    [[ "$CC ${emulator[*]}" != *-m32* && ${#emulator[@]} = 0 ]] || skip "the compiler is another machine's"
+    for policy in '*=owner|zero' '*=owner|chain'; do
+        same_as_bare throw
+        assert_success
+        assert_told 9
+    done
+}
