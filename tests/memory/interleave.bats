@@ -6,7 +6,7 @@
 load ../harness/helper
 load ../harness/scenario
 
-deeds="write adopt unmap overlay again move shift map protect protect-again fork"
+operations="write adopt unmap overlay again move shift map protect protect-again fork"
 
 setup() {
     [ "$(uname -m)" = x86_64 ] || skip "knows the instructions of x86-64 only"
@@ -94,12 +94,12 @@ assert_explored() { # FIRST SECOND thread|signal STRIDE
 
 # In scripts/check --full each against each, in both ways; else only in a ring.
 @test "interleave: everything against everything" {
-    local first second others ring="$deeds ${deeds%% *}"
+    local first second others ring="$operations ${operations%% *}"
 
-    for first in $deeds; do
+    for first in $operations; do
         ring=${ring#* }
         others=${ring%% *}
-        [ -z "${SIGBUS_FULL:-}" ] || others=$deeds
+        [ -z "${SIGBUS_FULL:-}" ] || others=$operations
         for second in $others; do
             case $first-$second in
             unmap-map | move-map | map-unmap | map-move) continue ;; # they may take each other's place

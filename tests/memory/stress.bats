@@ -52,3 +52,10 @@ assert_intact() {
     policy="program:stress=owner|zero(range)" us stress "$rounds" timer fork
     assert_intact
 }
+
+@test "stress: a rule about paths answers a crowd" {
+    policy='path:/memfd:crowd=zero(page)'
+    us crowd
+    assert_success
+    assert_output 'all live'
+}

@@ -172,3 +172,37 @@ assert_each_own() { # ORDER POOLS
     policy="owner:actor-c.so=ones" us scenario "$BATS_TEST_TMPDIR" c.map c.truncate c.touch
     assert_lines "c.touch ff"
 }
+
+@test "owners: an object at the place of another one has its own name" {
+    cp "$LIBS/plugin.so" "$BATS_TEST_TMPDIR/plugin-a.so"
+    cp "$LIBS/plugin.so" "$BATS_TEST_TMPDIR/plugin-b.so"
+    policy='owner:plugin-*=zero'
+    us loading reopen "$BATS_TEST_TMPDIR/plugin-a.so" "$BATS_TEST_TMPDIR/plugin-b.so"
+    assert_success
+    assert_equal "${lines[0]}" "${lines[1]}" # the same address, else this proves nothing
+    assert_reports 2
+    assert_equal "$(grep -o 'made by plugin-[ab]' <<<"$stderr")" \
+        "$(printf 'made by plugin-a\nmade by plugin-b')"
+}
+
+@test "owners: looking through a wrapper leaves no file open" {
+    skip_without python3
+    local program='
+import mmap, os
+fd = os.memfd_create("wrapped")
+os.ftruncate(fd, 8192)
+map = mmap.mmap(fd, 0)
+print(sorted(name for name in os.listdir("/proc/self/fd") if int(name) < 64))'
+
+    without_us python3 -c "$program"
+    bare_output=$output
+    policy='owner:*python*=zero'
+    us python3 -c "$program"
+    assert_success
+    assert_equal "$output" "$bare_output"
+    us python3 -c "$program"'
+os.truncate(fd, 0)
+print(map[5000])'
+    assert_line 0
+    [[ $stderr =~ made\ by\ (lib)?python ]]
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * interleave FIRST SECOND thread|signal STRIDE: interleavings of two deeds with one switch in each.
- * A debugger of ours steps the first party through its deed, in each round up to one point more,
+ * interleave FIRST SECOND thread|signal STRIDE: interleavings of two operations, one switch in each.
+ * A debugger of ours steps the first party through its operation, in each round up to one point more,
  * holds it there, and lets the second do all of its own: in another thread, or in a signal handler
  * on top of the first. If the second has to wait for the first, the first goes on. Both have to come
  * to an end, and to find what is theirs.
@@ -44,7 +44,7 @@ static struct shared {
 	_Atomic int second_tid;
 	const char *volatile complaint; /* in both at the same address */
 } * shared;
-static const struct deed *first, *second;
+static const struct operation *first, *second;
 static bool on_top;
 
 /* ---- the two parties ---- */
@@ -53,7 +53,7 @@ static void second_does(void)
 {
 	unsigned round = atomic_load(&shared->go);
 
-	deed_do(second, SECOND);
+	operation_do(second, SECOND);
 	atomic_store(&shared->done, round);
 }
 
@@ -77,7 +77,7 @@ static void on_signal(int signo)
 	errno = saved_errno;
 }
 
-/* Past our own hooks: nothing of the library is between a mark and the deed. */
+/* Past our own hooks: nothing of the library is between a mark and the operation. */
 static void mark(void)
 {
 	syscall(SYS_tgkill, getpid(), (int)syscall(SYS_gettid), MARK);
@@ -94,13 +94,13 @@ static _Noreturn void parties(void)
 	if (!on_top && pthread_create(&thread, NULL, second_main, NULL) != 0)
 		_exit(99);
 	region_make(first, second); /* what is done once only is done */
-	deed_do(first, FIRST);
-	deed_do(second, SECOND);
+	operation_do(first, FIRST);
+	operation_do(second, SECOND);
 	region_check(first, second);
 	for (unsigned round = 1; !complaint; round++) {
 		region_make(first, second);
 		mark();
-		deed_do(first, FIRST);
+		operation_do(first, FIRST);
 		mark();
 		while (atomic_load(&shared->done) != round)
 			sched_yield();
@@ -237,7 +237,7 @@ static bool is_edge(void)
 	       (code & 0xfef0) == 0x8640;
 }
 
-/* From the mark before the deed to a point, counted from 1. False: the deed has not so many. */
+/* From the mark before the operation to a point, counted from 1. False: it has not so many. */
 static bool step_to_point(unsigned long stride)
 {
 	unsigned long seen = 0;
@@ -250,12 +250,12 @@ static bool step_to_point(unsigned long stride)
 	return false;
 }
 
-/* One round. False: the first party was at the end of its deed before the point. */
+/* One round. False: the first party was at the end of its operation before the point. */
 static bool try_point(unsigned long stride, unsigned long *early)
 {
 	bool held;
 
-	while (advance(PTRACE_CONT)) /* to the mark before the deed */
+	while (advance(PTRACE_CONT)) /* to the mark before the operation */
 		;
 	held = step_to_point(stride);
 	*early += let_second() && held;
@@ -292,7 +292,7 @@ static void share_processor(void)
 
 int main(int argc, char **argv)
 {
-	if (argc != 5 || !(first = deed_named(argv[1])) || !(second = deed_named(argv[2])))
+	if (argc != 5 || !(first = operation_named(argv[1])) || !(second = operation_named(argv[2])))
 		return 2;
 	on_top = strcmp(argv[3], "signal") == 0;
 	shared = mmap(

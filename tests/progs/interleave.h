@@ -7,18 +7,18 @@
 enum { FIRST, SECOND, PARTIES };
 
 /* All of it async-signal-safe. */
-struct deed {
+struct operation {
 	const char *name, *what;
 	void (*act)(int party);
 	void (*check)(int party);
 	void (*prepare)(void); /* the region; or NULL */
 };
-extern const struct deed deeds[]; /* ends with a NULL name */
-const struct deed *deed_named(const char *name);
+extern const struct operation operations[]; /* ends with a NULL name */
+const struct operation *operation_named(const char *name);
 
-void region_make(const struct deed *first, const struct deed *second);
-void region_check(const struct deed *first, const struct deed *second);
-void deed_do(const struct deed *deed, int party);
+void region_make(const struct operation *first, const struct operation *second);
+void region_check(const struct operation *first, const struct operation *second);
+void operation_do(const struct operation *operation, int party);
 /* The first thing that was not as it should be, or NULL. */
 extern const char *volatile complaint;
 

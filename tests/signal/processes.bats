@@ -3,6 +3,7 @@
 # The next program gets the disposition and the mask that this one believes it has.
 
 load ../harness/helper
+load ../harness/scenario
 load ../harness/differences
 
 @test "processes: the library is loaded" {
@@ -45,4 +46,11 @@ load ../harness/differences
     assert_line "child: status 0"
     assert_line "parent: 0 0"
     assert_line "munmap: 0"
+}
+
+@test "processes: a vfork() child of a fork() child does not change its parent" {
+    policy='*=zero'
+    us signal-calls vfork
+    assert_lines 'child: handler' 'child: default' 'child: the page was replaced' \
+        'status 0, parent: handler'
 }

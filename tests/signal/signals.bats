@@ -4,6 +4,7 @@
 # the same program prints the same, line by line.
 
 load ../harness/helper
+load ../harness/scenario
 load ../harness/differences
 
 # A handler of the program answers for the program's memory, and for memory that nobody is known to
@@ -69,4 +70,15 @@ answered_though_blocked='^fault handler blocked '
     run_both sig-frame
     assert_no_difference
     assert_equal "$(grep -c '^end ' "$BATS_TEST_TMPDIR/bare")" 11
+}
+
+@test "signals: what the C library does not look at is not looked at" {
+    same_as_bare signal-calls arguments
+    assert_success
+}
+
+@test "signals: threads that end with a SIGBUS pending cost nobody the protection" {
+    policy='*=zero'
+    us signal-calls pending
+    assert_output protected
 }

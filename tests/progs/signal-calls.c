@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rev-signals arguments: what the C library does not look at must not be looked at
- * rev-signals vfork: a child of fork() whose vfork() child changes SIGBUS first
- * rev-signals pending: many threads end with a SIGBUS pending, then one more loses a page
+ * signal-calls arguments: what the C library does not look at must not be looked at
+ * signal-calls vfork: a child of fork() whose vfork() child changes SIGBUS first
+ * signal-calls pending: many threads end with a SIGBUS pending, then one more loses a page
  */
 #include <errno.h>
 #include <pthread.h>

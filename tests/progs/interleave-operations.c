@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The deeds of interleave.c. The region is eight lost pages, and one that was replaced before they
+ * The operations of interleave.c. The region is eight lost pages, and one that was replaced before they
  * were lost. Page 3 is both parties' to write, pages 4-5 and 6-7 are theirs to take away. Whatever
- * a party did is there afterwards, and nothing else is. A deed faults at most once: a second repair
+ * a party did is there afterwards, and nothing else is. An operation faults at most once: a second repair
  * could hide what went wrong in the first.
  */
 #include "interleave.h"
@@ -312,7 +312,7 @@ static void fork_check(int party)
 
 /* ---- all ---- */
 
-const struct deed deeds[] = {
+const struct operation operations[] = {
 	{"write", "writes the page that both write", write_act, write_check, NULL},
 	{"adopt", "the same in a mapping that no hook saw", write_act, write_check, adopt_prepare},
 	{"unmap", "munmap(), mmap(MAP_FIXED_NOREPLACE)", unmap_act, unmap_check, NULL},
@@ -329,20 +329,20 @@ const struct deed deeds[] = {
 	{NULL},
 };
 
-const struct deed *deed_named(const char *name)
+const struct operation *operation_named(const char *name)
 {
-	for (const struct deed *deed = deeds; deed->name; deed++)
-		if (strcmp(deed->name, name) == 0)
-			return deed;
+	for (const struct operation *operation = operations; operation->name; operation++)
+		if (strcmp(operation->name, name) == 0)
+			return operation;
 	return NULL;
 }
 
-void deed_do(const struct deed *deed, int party)
+void operation_do(const struct operation *operation, int party)
 {
-	deed->act(party);
+	operation->act(party);
 }
 
-void region_check(const struct deed *first, const struct deed *second)
+void region_check(const struct operation *first, const struct operation *second)
 {
 	if (second->check != renew_check) /* which takes away what the first party did */
 		first->check(FIRST);
@@ -358,7 +358,7 @@ void region_check(const struct deed *first, const struct deed *second)
 }
 
 /* The file is cut off while it is mapped, and once the range has been repaired already. */
-void region_make(const struct deed *first, const struct deed *second)
+void region_make(const struct operation *first, const struct operation *second)
 {
 	for (int party = 0; party < PARTIES && !place[party]; party++)
 		place[party] = map_anonymous(NULL, 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rev-load reopen LIBRARY...: loads each one at the place of the one before; it loses a page
- * rev-load late LIBRARY: with SIGBUS blocked loads it by dlopen() and then loses a page
- * rev-load lock: locks all memory, without privileges, with room for 8 MiB
+ * loading reopen LIBRARY...: loads each one at the place of the one before; it loses a page
+ * loading late LIBRARY: with SIGBUS blocked loads it by dlopen() and then loses a page
+ * loading lock: locks all memory, without privileges, with room for 8 MiB
  */
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rev-maps calls SEED: 400 calls of the mapping functions with right and wrong arguments in one
- * area; a line says what came back and what the kernel then has there rev-maps refused [LOSE]:
- * mremap() that is refused, of a range of which a page is lost and replaced rev-maps several:
- * mremap() moves two mappings at once, then both lose their pages rev-maps left: a handler leaves
- * mmap() by siglongjmp(), then there are unknown faults
+ * map-calls calls SEED: 400 calls of the mapping functions with right and wrong arguments in one
+ *     area; a line says what came back and what the kernel then has there
+ * map-calls refused [LOSE]: mremap() that is refused, of a range of which a page is lost and replaced
+ * map-calls several: mremap() moves two mappings at once, then both lose their pages
+ * map-calls left: a handler leaves mmap() by siglongjmp(), then there are unknown faults
  */
 #include <errno.h>
 #include <inttypes.h>
