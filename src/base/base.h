@@ -36,6 +36,15 @@
 
 #define HIDDEN __attribute__((visibility("hidden")))
 #define EXPORT __attribute__((visibility("default")))
+/*
+ * Another exported name of a function. gcc wants its attributes (nothrow, leaf) to be said of each
+ * name; clang has no word for that, and no such want.
+ */
+#if __has_attribute(copy)
+#define ALIAS(function) __attribute__((alias(#function), copy(function))) EXPORT
+#else
+#define ALIAS(function) __attribute__((alias(#function))) EXPORT
+#endif
 #define TLS static __thread __attribute__((tls_model("initial-exec")))
 /* For the stack's sake: a frame of its own, which is gone before the caller goes deeper. */
 #define APART __attribute__((noinline))

@@ -262,7 +262,7 @@ EXPORT FILE *popen(const char *command, const char *mode)
 	return result;
 }
 
-extern __typeof__(popen) _IO_popen __attribute__((alias("popen"), copy(popen))) EXPORT;
+extern __typeof__(popen) _IO_popen ALIAS(popen);
 
 /* ---- an object that is gone owns no handlers any more ---- */
 

@@ -47,8 +47,7 @@ EXPORT int sigsuspend(const sigset_t *set)
 	return next()->sigsuspend(for_wait(set, &copy));
 }
 
-extern __typeof__(sigsuspend) __sigsuspend __attribute__((alias("sigsuspend"), copy(sigsuspend)))
-EXPORT;
+extern __typeof__(sigsuspend) __sigsuspend ALIAS(sigsuspend);
 
 EXPORT int ppoll(
 	struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *set)

@@ -114,7 +114,7 @@ EXPORT int sigaction(int signo, const struct sigaction *restrict new, struct sig
 	return active ? set_other(signo, new, old) : next()->sigaction(signo, new, old);
 }
 
-extern __typeof__(sigaction) __sigaction __attribute__((alias("sigaction"), copy(sigaction))) EXPORT;
+extern __typeof__(sigaction) __sigaction ALIAS(sigaction);
 
 /* ---- the older ways to install ---- */
 
