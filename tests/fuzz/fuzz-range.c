@@ -82,7 +82,8 @@ static void check_around(unsigned page, unsigned size)
 
 static void insert(unsigned page, unsigned size)
 {
-	struct page new = {++insertions, insertions % OWNERS_MAX, insertions % 128};
+	unsigned number = ++insertions;
+	struct page new = {number, number % OWNERS_MAX, number % 128};
 	struct range_attributes attributes = {
 		.owner = new.owner, .flags = new.flags, .lock = -1, .caller = new.caller};
 

@@ -326,7 +326,7 @@ const struct operation operations[] = {
 	{"protect-again", "the same in a range that knows mprotect()", protect_act, protect_check,
 		protect_prepare},
 	{"fork", "fork(), the child does the same", fork_act, fork_check, NULL},
-	{NULL},
+	{.name = NULL},
 };
 
 const struct operation *operation_named(const char *name)

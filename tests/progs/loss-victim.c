@@ -46,7 +46,7 @@
 int pages_main(int argc, char **argv);
 
 /* 77: the system does not let us; the test is skipped. */
-static void cannot(const char *what)
+_Noreturn static void cannot(const char *what)
 {
 	fprintf(stderr, "loss-victim: %s: %s\n", what, strerror(errno));
 	exit(77);

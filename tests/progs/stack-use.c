@@ -34,7 +34,7 @@ static const char *file;
 static int no_descriptors;
 static uintptr_t *frame; /* where the kernel's signal frame began: shared with the children */
 
-static void die(const char *what)
+_Noreturn static void die(const char *what)
 {
 	perror(what);
 	exit(99);

@@ -29,10 +29,12 @@ static uintptr_t at(unsigned page)
 
 static bool agrees(const struct page *page, const struct range *range, uint64_t state)
 {
-	return expect(page->caller == range->caller, "the caller", page->caller) &
-	       expect(page->owner == state_owner(state), "the owner", page->owner) &
-	       expect(page->flags == state_flags(state), "the flags", page->flags) &
-	       expect(page->lock == state_lock(state), "the lock of the mapping", page->lock);
+	bool caller = expect(page->caller == range->caller, "the caller", page->caller);
+	bool owner = expect(page->owner == state_owner(state), "the owner", page->owner);
+	bool flags = expect(page->flags == state_flags(state), "the flags", page->flags);
+	bool lock = expect(page->lock == state_lock(state), "the lock of the mapping", page->lock);
+
+	return caller && owner && flags && lock;
 }
 
 static bool inside(uintptr_t start, uintptr_t end)
