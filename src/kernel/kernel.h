@@ -157,7 +157,8 @@ struct identity {
 	dev_t device, special;
 	ino_t inode;
 	mode_t type; /* 0: there was none */
-	uid_t owner; /* may change: no part of what it is */
+	uid_t owner; /* may change, as the number of its names: no part of what it is */
+	uint32_t links;
 	/* An inode's number is given to the next file at once: of a regular file this tells them apart. */
 	uint64_t born, mount; /* born: when, or a hash of its handle; 0: neither is known */
 };

@@ -71,7 +71,8 @@ struct identity identify(int fd)
 	mode_t type;
 
 	if (SYS_5(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
-		    STATX_TYPE | STATX_INO | STATX_UID | STATX_BTIME | STATX_MNT_ID_, &file) < 0)
+		    STATX_TYPE | STATX_INO | STATX_UID | STATX_NLINK | STATX_BTIME | STATX_MNT_ID_,
+		    &file) < 0)
 		return identify_by_fstat(fd);
 	type = file.stx_mode & S_IFMT;
 	identity = (struct identity){
@@ -79,6 +80,7 @@ struct identity identify(int fd)
 		.special = device_number(file.stx_rdev_major, file.stx_rdev_minor),
 		.inode = (ino_t)file.stx_ino,
 		.owner = file.stx_uid,
+		.links = file.stx_nlink,
 		.type = type ? type : S_IFMT, /* some anonymous inodes have no type */
 	};
 	if (type != S_IFREG)

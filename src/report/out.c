@@ -76,7 +76,7 @@ int out_open(const char *spec, char *error, size_t error_size)
 	int result = out_parse(spec, &out, error, error_size);
 
 	identity = identify(out.fd);
-	if (out.kind == OUT_PATH || out.backtrace)
+	if (out.kind == OUT_PATH || out.kind == OUT_SOCKET || out.backtrace)
 		root_init();
 	if (out.kind == OUT_PATH)
 		resolve_directory();
@@ -147,9 +147,14 @@ static long open_path(const char *path)
 	return fd;
 }
 
-/* Who may write in the directory can have put a file, or a pipe, of that name there to read it. */
+/*
+ * Who may write in the directory can have put a file, or a pipe, of that name there to read it; or, by
+ * a hard link, a file of ours or root's that is no log.
+ */
 static bool is_somebody_elses(const struct identity *file)
 {
+	if (file->type == S_IFREG && file->links > 1)
+		return true;
 	return (file->type == S_IFREG || file->type == S_IFIFO) && file->owner != 0 &&
 	       file->owner != (uid_t)SYS_0(SYS_geteuid);
 }
@@ -211,8 +216,8 @@ static void note_lost(struct text *text, uint64_t count)
 static long write_out(struct lines *lines)
 {
 	switch (out.kind) {
-	case OUT_SOCKET:
-		return journal_send(lines);
+	case OUT_SOCKET: /* as in write_path() */
+		return root_is_ours() ? journal_send(lines) : -EXDEV;
 	case OUT_PATH:
 		return write_path(lines);
 	default:
