@@ -3,12 +3,15 @@
 #define recvmmsg recvmmsg_renamed_by_headers
 #define fcntl fcntl_renamed_by_headers
 #define fcntl64 fcntl64_renamed_by_headers
+#define prctl prctl_renamed_by_headers
 #include <fcntl.h>
 #include <stdarg.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #undef recvmmsg
 #undef fcntl
 #undef fcntl64
+#undef prctl
 #include "base/base.h"
 #include "kernel/next.h"
 #include "kernel/process.h"
@@ -42,6 +45,25 @@ EXPORT int __recvmmsg64(int socket, struct mmsghdr *messages, unsigned count, in
 	return received(socket, messages, next()->__recvmmsg64(socket, messages, count, flags, timeout));
 }
 #endif
+
+/*
+ * A process that takes privileges from itself may have a filter next that ends it for a system call
+ * that it does not make itself. A child that shares our memory speaks for itself only.
+ */
+EXPORT int prctl(int operation, ...)
+{
+	unsigned long argument[4];
+	va_list arguments;
+
+	va_start(arguments, operation);
+	for (int i = 0; i < 4; i++)
+		argument[i] = va_arg(arguments, unsigned long);
+	va_end(arguments);
+	if ((operation == PR_SET_NO_NEW_PRIVS || operation == PR_SET_SECCOMP) && active &&
+		!process_is_borrowed())
+		sender_ask_no_more();
+	return next()->prctl(operation, argument[0], argument[1], argument[2], argument[3]);
+}
 
 /* ---- copies of a descriptor ---- */
 

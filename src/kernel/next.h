@@ -86,6 +86,7 @@ struct __jmp_buf_tag;
 	X(FILE *, popen, (const char *, const char *))                                             \
 	X(ssize_t, recvmsg, (int, struct msghdr *, int))                                           \
 	X(int, recvmmsg, (int, struct mmsghdr *, unsigned, int, struct timespec *))                \
+	X(int, prctl, (int, ...))                                                                  \
 	X(int, dup, (int))                                                                         \
 	X(int, dup2, (int, int))                                                                   \
 	X(int, dup3, (int, int, int))                                                              \

@@ -294,6 +294,13 @@ static void remember(int fd, const struct sender *sender)
 	set_slot(fd, index);
 }
 
+static atomic_bool asks_no_more;
+
+void sender_ask_no_more(void)
+{
+	atomic_store(&asks_no_more, true);
+}
+
 static bool holds_descriptors(const struct cmsghdr *part)
 {
 	return part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS &&
@@ -313,7 +320,7 @@ void sender_receive(int socket, const struct msghdr *message)
 
 		if (!holds_descriptors(part))
 			continue;
-		if (!asked)
+		if (!asked && !atomic_load(&asks_no_more))
 			known = find_sender(socket, &sender);
 		asked = true;
 		count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);

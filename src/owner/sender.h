@@ -22,6 +22,8 @@ struct sender {
 
 /* After recvmsg(): makes system calls only if descriptors came. */
 void sender_receive(int socket, const struct msghdr *message);
+/* From now on no system call is made for it: nobody is known as a sender. */
+void sender_ask_no_more(void);
 /* After dup() and the like: both numbers are of the same file. */
 void sender_duplicate(int from, int to);
 

@@ -212,3 +212,13 @@ uid=$(id -u)
     us sent client:hostile send recv "${lost[@]}" check
     assert_lines "read 00" "open open"
 }
+
+@test "senders: a process that confines itself is asked nothing" {
+    without_us sent client:hostile send confine recv map close
+    assert_success
+    us sent client:hostile send confine recv "${lost[@]}"
+    assert_sent_by ""
+    # A child that shares the memory speaks for itself.
+    us sent client:hostile send borrow recv "${lost[@]}"
+    [[ $stderr == *'sent by "hostile"['* ]] || fail "$stderr"
+}

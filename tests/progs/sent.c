@@ -12,16 +12,22 @@
  *   read  the last mapping's second page     fork  the other steps in a child
  *   flood:N  it sends N files, which we close; flood-mapped:N: we map and unmap each
  *   report  prints our number and "ready"   wait  for a signal
+ *   confine  from now on one question about the socket ends us   borrow  a vfork() child does so
+ *   chroot:DIRECTORY
  *   check  is the connection open, for us and for it?    first, second  which of the clients, mappings
  */
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -267,6 +273,33 @@ static const char *after(const char *step, const char *word)
 	return strncmp(step, word, length) == 0 ? step + length : NULL;
 }
 
+/* As a sandbox has it: one system call that it does not expect is the end. */
+static void confine(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getsockopt, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(filter) / sizeof(*filter), filter};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
+		fail("sent: seccomp");
+}
+
+static void borrow(void)
+{
+	pid_t child = vfork();
+
+	if (child == 0) {
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+}
+
 static void do_step(const char *step)
 {
 	const char *value;
@@ -321,6 +354,14 @@ static void do_step(const char *step)
 		printf("read %02x\n", (unsigned)(unsigned char)*(volatile char *)(last_map() + 4096));
 	else if (is(step, "check"))
 		check();
+	else if (is(step, "confine"))
+		confine();
+	else if (is(step, "borrow"))
+		borrow();
+	else if (strncmp(step, "chroot:", 7) == 0) {
+		if (chroot(step + 7) < 0)
+			fail("sent: chroot");
+	}
 	else if (is(step, "report"))
 		printf("%d\nready\n", (int)getpid());
 	else if (is(step, "wait"))
