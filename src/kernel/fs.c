@@ -136,15 +136,6 @@ bool mount_scan(struct mount_scan *scan, const char *bytes, size_t *length)
 
 typedef bool (*mount_visit)(const struct mount_scan *mount, void *data);
 
-/* /proc/self is no help once the main thread has ended; the other name is from Linux 3.17. */
-static long open_mounts(void)
-{
-	int flags = O_RDONLY | O_CLOEXEC;
-	long fd = SYS_4(SYS_openat, AT_FDCWD, "/proc/thread-self/mountinfo", flags, 0);
-
-	return fd == -ENOENT ? SYS_4(SYS_openat, AT_FDCWD, "/proc/self/mountinfo", flags, 0) : fd;
-}
-
 /* Until a visit says true. */
 static bool visit_text(
 	struct mount_scan *scan, const char *bytes, size_t length, mount_visit visit, void *data)
@@ -166,7 +157,7 @@ static bool visit_mounts(
 	bool found = false;
 	long length, fd;
 
-	if (!vma->inode || (fd = open_mounts()) < 0)
+	if (!vma->inode || (fd = kernel_open_own("mountinfo")) < 0)
 		return false;
 	memset(scan, 0, sizeof(*scan));
 	scan->dev_major = vma->dev_major;

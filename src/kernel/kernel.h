@@ -26,9 +26,10 @@ void root_init(void);
 /* Is "/" of the calling thread what root_init() saw? False, too, where the kernel does not say. [H] */
 bool root_is_ours(void);
 
-/* Is fd on a file system of the kernel's own, a procfs, and not on a file that somebody put where
- * /proc was? [H] */
-bool is_on_procfs(int fd);
+/* A file of procfs, sysfs or a control group, to be read, or -errno. It is the kernel's own, not what
+ * somebody has put where /proc was, and opening it does not wait. [H] */
+long kernel_open(int directory, const char *path);
+long kernel_open_own(const char *name); /* the same of /proc/self/NAME. [H] */
 
 /* ---- vma.c: what is mapped at an address ---- */
 

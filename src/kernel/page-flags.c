@@ -30,14 +30,6 @@ struct scan_question {
 	uint64_t inverted, all_of, any_of, wanted;
 };
 
-static long open_own(const char *thread, const char *process)
-{
-	int flags = O_RDONLY | O_CLOEXEC;
-	long fd = SYS_4(SYS_openat, AT_FDCWD, thread, flags, 0);
-
-	return fd == -ENOENT ? SYS_4(SYS_openat, AT_FDCWD, process, flags, 0) : fd;
-}
-
 /* The first page of the kind in [start, end), or end; 0: this kernel does not know. */
 static APART uintptr_t scan_for(int fd, uintptr_t start, uintptr_t end, uint64_t kind)
 {
@@ -94,7 +86,7 @@ static uintptr_t find_guard(int fd, uintptr_t start, uintptr_t end)
 
 void pages_without_guards(uintptr_t page, uintptr_t *start, uintptr_t *end)
 {
-	long fd = open_own("/proc/thread-self/pagemap", "/proc/self/pagemap");
+	long fd = kernel_open_own("pagemap");
 	uintptr_t guard;
 
 	if (fd < 0) {
@@ -112,7 +104,7 @@ void pages_without_guards(uintptr_t page, uintptr_t *start, uintptr_t *end)
 
 int page_is_zero_page(uintptr_t page)
 {
-	long fd = open_own("/proc/thread-self/pagemap", "/proc/self/pagemap");
+	long fd = kernel_open_own("pagemap");
 	uintptr_t found;
 
 	if (fd < 0)
@@ -193,7 +185,7 @@ static APART int scan_smaps(int fd, uintptr_t address, char *chunk, size_t size)
 
 int vma_is_watched(uintptr_t address)
 {
-	long fd = open_own("/proc/thread-self/smaps", "/proc/self/smaps");
+	long fd = kernel_open_own("smaps");
 	struct scratch *scratch;
 	int answer = -EBUSY;
 

@@ -5,14 +5,16 @@
  * Who may write in a new root decides what a name there stands for: a program of that name would run
  * with the rights of this process, and a file would get what this process writes. So names count in
  * the root of the start only. A descriptor of that root is not kept: it would be a way out of the
- * new one.
+ * new one. What the kernel says of this process counts in any root, if it is the kernel that says it.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include "base/syscall.h"
+#include "base/text.h"
 #include "kernel/kernel.h"
 
 #ifndef STATX_MNT_ID_UNIQUE
@@ -55,9 +57,48 @@ bool root_is_ours(void)
 	       now.inode == first.inode && now.mount == first.mount;
 }
 
-bool is_on_procfs(int fd)
+/* A filter may refuse the question; a regular file that has bytes to read has a size, but for the kernel's. */
+static bool has_no_size(int fd)
+{
+	struct stat status;
+
+	return SYS_2(SYS_fstat, fd, &status) == 0 && S_ISREG(status.st_mode) && !status.st_size;
+}
+
+static APART bool is_kernels_own(int fd)
 {
 	struct statfs status;
+	long error = sys_fstatfs(fd, &status, sizeof(status));
 
-	return sys_fstatfs(fd, &status, sizeof(status)) == 0 && status.f_type == PROC_SUPER_MAGIC;
+	if (error == -EPERM || error == -ENOSYS)
+		return has_no_size(fd);
+	return error == 0 && (status.f_type == PROC_SUPER_MAGIC || status.f_type == SYSFS_MAGIC ||
+				     status.f_type == CGROUP2_SUPER_MAGIC);
+}
+
+/* O_NONBLOCK: nobody may ever write to a FIFO of that name. */
+long kernel_open(int directory, const char *path)
+{
+	long fd = SYS_4(SYS_openat, directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+
+	if (fd < 0 || is_kernels_own((int)fd))
+		return fd;
+	SYS_1(SYS_close, fd);
+	return -ENODEV;
+}
+
+/* /proc/self is no help once the main thread has ended; the other name is from Linux 3.17. */
+long kernel_open_own(const char *name)
+{
+	char path[40];
+	long fd = -ENOENT;
+
+	for (int i = 0; i < 2 && fd == -ENOENT; i++) {
+		struct text text = {path, sizeof(path), 0, false};
+
+		text_add(&text, i ? "/proc/self/" : "/proc/thread-self/");
+		text_add(&text, name);
+		fd = kernel_open(AT_FDCWD, path);
+	}
+	return fd;
 }

@@ -236,15 +236,6 @@ static APART int query(int fd, uintptr_t address, struct vma *vma, char *path, s
 	return 0;
 }
 
-/* /proc/self/maps is empty once the main thread has ended; the other name is from Linux 3.17. */
-static long open_maps(void)
-{
-	int flags = O_RDONLY | O_CLOEXEC;
-	long fd = SYS_4(SYS_openat, AT_FDCWD, "/proc/thread-self/maps", flags, 0);
-
-	return fd == -ENOENT ? SYS_4(SYS_openat, AT_FDCWD, "/proc/self/maps", flags, 0) : fd;
-}
-
 static int ask(int fd, uintptr_t address, struct vma *vma, char *path, size_t path_size)
 {
 	if (!atomic_load_explicit(&query_is_missing, memory_order_relaxed)) {
@@ -261,7 +252,7 @@ static int ask(int fd, uintptr_t address, struct vma *vma, char *path, size_t pa
 
 int vma_query(uintptr_t address, struct vma *vma, char *path, size_t path_size)
 {
-	long fd = open_maps();
+	long fd = kernel_open_own("maps");
 	int error;
 
 	if (fd < 0)

@@ -197,10 +197,10 @@ static void read_name(struct sender *sender)
 	text_add(&text, "/proc/");
 	text_decimal(&text, sender->pid);
 	text_add(&text, "/comm");
-	fd = SYS_4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	fd = kernel_open(AT_FDCWD, path);
 	if (fd < 0)
 		return;
-	length = is_on_procfs((int)fd) ? SYS_3(SYS_read, fd, sender->name, sizeof(sender->name)) : 0;
+	length = SYS_3(SYS_read, fd, sender->name, sizeof(sender->name));
 	SYS_1(SYS_close, fd);
 	if (length > 0) /* its last byte is a line feed */
 		sender->name[length - 1] = '\0';

@@ -77,13 +77,12 @@ static long open_descriptors(struct launch *launch)
 
 	if (error < 0)
 		return error;
-	error = SYS_4(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDONLY, 0);
+	error = kernel_open(AT_FDCWD, "/proc/self/mem");
+	if (error == -ENODEV)
+		launch->problem = "/proc is no procfs";
 	if (error < 0)
 		return error;
-	if (!is_on_procfs(MEMORY)) {
-		launch->problem = "/proc is no procfs";
-		return -ENODEV;
-	}
+	SYS_3(SYS_fcntl, MEMORY, F_SETFD, 0);
 	return SYS_2(SYS_pipe2, pipe, 0);
 }
 

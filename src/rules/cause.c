@@ -130,8 +130,7 @@ bool file_size(const struct vma *vma, uint64_t *size)
 static bool commitments_are_strict(void)
 {
 	char mode = '2';
-	long fd = SYS_4(
-		SYS_openat, AT_FDCWD, "/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC, 0);
+	long fd = kernel_open(AT_FDCWD, "/proc/sys/vm/overcommit_memory");
 
 	if (fd < 0)
 		return true;

@@ -20,7 +20,7 @@
 int number_in_file(int directory, const char *path, uint64_t *number)
 {
 	char digits[24];
-	long fd = SYS_4(SYS_openat, directory, path, O_RDONLY | O_CLOEXEC, 0), length;
+	long fd = kernel_open(directory, path), length;
 
 	if (fd < 0)
 		return (int)fd;
@@ -88,7 +88,7 @@ static bool group_is_full(int group, uint32_t page_size)
 /* The group of this process, below GROUPS and without the first slash; NULL: not known. */
 static const char *own_group(char *buffer, size_t size)
 {
-	long fd = SYS_4(SYS_openat, AT_FDCWD, "/proc/thread-self/cgroup", O_RDONLY | O_CLOEXEC, 0);
+	long fd = kernel_open_own("cgroup");
 	long length;
 	char *line, *end;
 

@@ -231,3 +231,56 @@ assert_plain() { # FILE
     logged ./ours pages "${lost_half[@]}" read:5
     [ -s ours ]
 }
+
+@test "hostile: a log that has a second name is not written" {
+    : >elsewhere
+    ln elsewhere log
+    logged ./log pages "${lost_half[@]}" read:5
+    assert_success
+    [ ! -s elsewhere ]
+}
+
+@test "hostile: the journal of another root gets no line" {
+    journal "$PROGS/pages" "${lost_half[@]}" read:5
+    assert_success
+    assert_line --partial "is lost"
+    journal "$PROGS/pages" "${lost_half[@]}" run:'mkdir jail && mount --rbind / jail || exit 99' chroot:jail read:5
+    assert_success
+    assert_line "read 5 00"
+    refute_line --partial "is lost"
+}
+
+# What the owner of a new root writes below proc/ decides nothing there.
+lie() { # in the process, before it changes its root
+    mkdir -p jail/proc/thread-self
+    : >jail/file
+    device=0x$(stat -c %D jail/file)
+    printf '%s rw-s 00000000 %02x:%02x %d /file\n' "$(sed -n 's/ .*memfd:pages.*//p' "/proc/$PPID/maps")" \
+        $((device >> 8)) $((device & 255)) "$(stat -c %i jail/file)" >jail/proc/thread-self/maps
+    truncate -s 1T jail/proc/thread-self/pagemap
+}
+
+@test "hostile: nobody believes a file where another root has no /proc" {
+    skip_unless_root
+    policy='*=zero(range)'
+    us pages open:memfd size:8 fill map:8,shared,rw size:6 run:"$(declare -f lie); lie" chroot:jail read:6 \
+        peek:0 peek:5
+    assert_success
+    assert_line "read 6 00"
+    assert_line "peek 0 41 41 41 41 41"
+    assert_line "peek 5 46 46 46 46 46"
+    refute_line --partial '/file'
+}
+
+@test "hostile: nobody waits for a FIFO where another root has no /proc" {
+    skip_unless_root
+    mkdir -p jail/proc/self jail/proc/thread-self jail/proc/sys/vm
+    mkfifo jail/proc/thread-self/{maps,mountinfo,pagemap,smaps} jail/proc/self/{maps,mountinfo,pagemap,smaps} \
+        jail/proc/sys/vm/overcommit_memory
+    us pages "${lost_half[@]}" chroot:jail read:5
+    assert_success
+    assert_line "read 5 00"
+    us sent client:hostile send chroot:jail recv map close truncate read
+    assert_success
+    assert_line "read 00"
+}
