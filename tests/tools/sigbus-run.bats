@@ -600,6 +600,15 @@ END
     assert_output --partial 'probe: statically linked'
 }
 
+@test "--check: what is no regular file is not opened" {
+    mkfifo pipe
+    printf '#!%s\n' "$PWD/pipe" >script
+    chmod +x script
+    run sigbus_run --check ./script
+    assert_failure 1
+    assert_output --partial '/pipe: cannot be read, so it was not checked: not a regular file'
+}
+
 @test "--check: neither ELF nor script" {
     echo data >data
     chmod +x data

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "tools/regular.h"
 #include "tools/stat/stat.h"
 
 #define POSSIBLE_MAX 4
@@ -175,8 +176,6 @@ __attribute__((noreturn)) void no_core(void);
 
 struct file_now file_now(const char *path);
 const char *fs_of(const char *path, char *buffer, size_t size); /* asks no file system */
-/* A regular file, and nothing that waits or does something when it is opened; or -1. */
-int open_regular(const char *path);
 
 /* ---- advice.c ---- */
 

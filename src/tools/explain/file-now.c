@@ -20,23 +20,6 @@
 
 #define ANSWER_SECONDS 3
 
-int open_regular(const char *path)
-{
-	char link[64];
-	struct stat status;
-	int fd = open(path, O_PATH | O_CLOEXEC), file = -1;
-
-	if (fd < 0)
-		return -1;
-	errno = EINVAL;
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-		file = open(link, O_RDONLY | O_CLOEXEC);
-	}
-	close(fd);
-	return file;
-}
-
 static bool is_below(const char *path, const char *directory)
 {
 	size_t length = strlen(directory);

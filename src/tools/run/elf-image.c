@@ -3,10 +3,11 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "tools/regular.h"
 
 #define HEADERS_MAX 512
 #define SECTION_MAX (1 << 20) /* bytes of a segment that are looked at */
@@ -25,7 +26,7 @@ int image_open(struct image *image, const char *path)
 	int error;
 
 	memset(image, 0, sizeof(*image));
-	image->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	image->fd = open_regular(path);
 	size = image->fd < 0 ? -1 : read(image->fd, image->head, sizeof(image->head) - 1);
 	if (size < 0) {
 		error = errno;

@@ -59,7 +59,7 @@ static bool open_program(struct target *target, struct image *image)
 		if (error) {
 			add(target, FINDING_UNKNOWN,
 				format("cannot be read, so it was not checked: %s",
-					strerror(error)));
+					error == EINVAL ? "not a regular file" : strerror(error)));
 			return false;
 		}
 		if (strncmp(image->head, "#!", 2) != 0)
