@@ -181,7 +181,7 @@ static bool replace_pages(struct fault *fault, uint32_t step, const struct actio
 
 	switch (repair(fault, action)) {
 	case ANSWER_DECLINED:
-		mask_swap(SIG_SETMASK, interrupted_mask(fault)); /* S2 */
+		mask_swap(SIG_SETMASK, entry_mask(fault)); /* S2 */
 		return false;
 	case ANSWER_RETRY:
 		return true;
@@ -331,7 +331,9 @@ static bool wait_for_page(struct fault *fault, uint32_t seconds)
 	fault->outcome = OUTCOME_WAIT;
 	report(fault); /* nothing is lost yet */
 	wait_begin(fault, start);
+	mask_swap(SIG_SETMASK, interrupted_mask(fault));
 	is_had = nap_until_had(fault, start + (int64_t)seconds * 1000);
+	mask_swap(SIG_SETMASK, entry_mask(fault));
 	wait_end();
 	fault->waited = milliseconds_now() - start;
 	if (is_had) {

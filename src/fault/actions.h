@@ -14,6 +14,12 @@ static inline uint64_t interrupted_mask(const struct fault *fault)
 	return mask_word(&fault->uc->uc_sigmask);
 }
 
+/* The mask that the kernel has given our handler: each step of a rule begins and ends with it (S2). */
+static inline uint64_t entry_mask(const struct fault *fault)
+{
+	return interrupted_mask(fault) | SIGNAL_BIT(shadow_signal);
+}
+
 static inline bool is_blocked_in(uint64_t mask)
 {
 	return mask & (SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(shadow_signal));
@@ -50,6 +56,10 @@ int ask_callback(const struct fault *fault, const struct callback *callback); /*
 void ask_raised(struct running *running, uint64_t mask, struct jump *jump);
 /* After a change of the mask: a raise() that was blocked acts now. */
 void ask_unblocked(void);
+/* The same for a wait with that mask: true: it did, and so the wait is over. */
+bool ask_suspended(uint64_t mask);
+bool ask_raise_is_pending(void); /* for sigpending() */
+bool ask_take_raise(void);	 /* for sigwait(): it is not pending any more, and declines nothing */
 
 /* ---- chain.c ---- */
 
@@ -68,7 +78,10 @@ void frame_move(const struct disposition *handler, struct jump *jump);
  * frame. [H]
  */
 bool frame_is_missing(const struct disposition *handler, const struct jump *jump);
-uint64_t mask_inside(const struct disposition *handler, uint64_t mask); /* [H] */
+/* mask: of the thread at delivery. [H] */
+uint64_t mask_inside(const struct disposition *handler, uint64_t mask);
+/* The mask for a handler that is about to run for the fault. [H] */
+void mask_for_handler(const struct disposition *handler, const struct fault *fault, const struct jump *jump);
 /* A record of the handler that is about to run. [H] */
 struct running *record_handler(const struct disposition *handler, const struct fault *fault,
 	const struct jump *jump, enum running_how how);

@@ -64,8 +64,10 @@ static void go_on(struct running *running, struct jump *jump)
 		answered(running);
 		return;
 	}
-	declined(running, fault); /* a signal that comes now may install it again */
+	declined(running, fault);
+	/* What was sent to the handler comes now, as behind its return; it may install it again. */
 	mask_swap(SIG_SETMASK, interrupted_mask(fault));
+	mask_swap(SIG_SETMASK, entry_mask(fault));
 	/* The second stage, once: before the next step of the rule. */
 	if (running->second && running->own_range &&
 		!progress_has_had(fault, running->second) &&
@@ -88,7 +90,7 @@ static enum asked jump_to_handler(struct fault *fault, uint32_t step,
 	running->was_program = was_program;
 	running->step = step;
 	running_start(running);
-	mask_swap(SIG_SETMASK, mask_inside(handler, interrupted_mask(fault)));
+	mask_for_handler(handler, fault, jump);
 	jump->signo = SIGBUS;
 	jump->handler = handler->handler;
 	return ASKED_RUNS;
@@ -118,7 +120,7 @@ static APART void asked_returned(const struct running *running, struct jump *jum
 {
 	struct running ended = *running; /* while the rule goes on, others may need its place */
 
-	if (ended.pid == (int)SYS_0(SYS_getpid))
+	if (ended.pid == process_pid())
 		go_on(&ended, jump);
 }
 
@@ -182,7 +184,7 @@ static APART enum asked call_handler(struct fault *fault, uint32_t step,
 	running = running_end((uintptr_t)&here);
 	if (!running)
 		return ASKED_ANSWERED;
-	mask_swap(SIG_SETMASK, interrupted_mask(fault));
+	mask_swap(SIG_SETMASK, entry_mask(fault));
 	if (has_answered(running, fault)) {
 		answered(running);
 		return ASKED_ANSWERED;
@@ -230,15 +232,51 @@ void ask_raised(struct running *running, uint64_t mask, struct jump *jump)
 	abandon(running, jump);
 }
 
-/* It comes once more, as it would without us. */
-void ask_unblocked(void)
+/* The handler that this code is in, if it has raised SIGBUS and that is still blocked. */
+static struct running *with_noted_raise(void)
 {
 	struct running *running = running_now(STACK_POINTER());
 
-	if (!running || !running->raise_waits || is_blocked_in(mask_swap(SIG_BLOCK, 0)))
+	return running && running->raise_waits ? running : NULL;
+}
+
+/* It comes once more, as it would without us. */
+void ask_unblocked(void)
+{
+	struct running *running = with_noted_raise();
+
+	if (!running || is_blocked_in(mask_swap(SIG_BLOCK, 0)))
 		return;
 	running->raise_waits = false;
 	SYS_3(SYS_tgkill, running->pid, SYS_0(SYS_gettid), SIGBUS);
+}
+
+bool ask_suspended(uint64_t mask)
+{
+	struct running *running = with_noted_raise();
+	uint64_t before;
+
+	if (!running || is_blocked_in(mask))
+		return false;
+	before = mask_swap(SIG_SETMASK, mask);
+	ask_unblocked();
+	mask_swap(SIG_SETMASK, before);
+	return true;
+}
+
+bool ask_raise_is_pending(void)
+{
+	return with_noted_raise();
+}
+
+bool ask_take_raise(void)
+{
+	struct running *running = with_noted_raise();
+
+	if (!running)
+		return false;
+	running->raised = running->raise_waits = false;
+	return true;
 }
 
 /* ---- callbacks of the C API ---- */
@@ -275,7 +313,7 @@ int ask_callback(const struct fault *fault, const struct callback *callback)
 	running = running_end((uintptr_t)&here);
 	if (!running)
 		return SIGBUS_RETRY;
-	mask_swap(SIG_SETMASK, interrupted_mask(fault));
+	mask_swap(SIG_SETMASK, entry_mask(fault));
 	if (running->raised || (result == SIGBUS_RETRY && !has_answered(running, fault)))
 		return SIGBUS_DECLINE;
 	return result;

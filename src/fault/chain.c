@@ -54,6 +54,15 @@ uint64_t mask_inside(const struct disposition *handler, uint64_t mask)
 	return mask;
 }
 
+void mask_for_handler(const struct disposition *handler, const struct fault *fault, const struct jump *jump)
+{
+	uint64_t mask = mask_inside(handler, interrupted_mask(fault));
+
+	/* Who displaced us and calls our handler has set a mask of its own. */
+	if (mask != entry_mask(fault) || !frame_is_whole(jump))
+		mask_swap(SIG_SETMASK, mask);
+}
+
 /* The fault is in a range of the handler's object, or nobody's. */
 static bool is_in_own_range(const struct fault *fault, unsigned owner)
 {
@@ -98,7 +107,10 @@ void *chain_jump(const struct chain_target *target, struct jump *jump)
 		running->step = target->step;
 		running_start(running);
 	}
-	mask_swap(SIG_SETMASK, mask_inside(handler, target->mask));
+	if (target->fault)
+		mask_for_handler(handler, target->fault, jump);
+	else
+		mask_swap(SIG_SETMASK, mask_inside(handler, target->mask));
 	jump->signo = (uintptr_t)target->signo;
 	return handler->handler;
 }

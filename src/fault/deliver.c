@@ -38,7 +38,7 @@ static void pend(struct jump *jump, uint64_t mask)
 static bool is_own(const siginfo_t *info)
 {
 	/* Only the process itself can forge a positive si_code. */
-	return info->si_code > 0 || info->si_pid == own_pid();
+	return info->si_code > 0 || info->si_pid == process_pid();
 }
 
 static APART void report_sent(const struct jump *jump)
@@ -101,16 +101,38 @@ static bool is_raised_by(const struct running *running, const struct jump *jump)
 	       frame_is_sender(jump->uc, SIGBUS, own_tid());
 }
 
+#define SUSPEND_DEPTH 512 /* of the C library's function below our hook; no kernel's frame fits between */
+
+/* In a wait with a mask of its own. */
+static bool is_in_wait(const ucontext_t *uc)
+{
+	return running_watch & WATCH_SUSPENDED && suspended_at - frame_sp(uc) < SUSPEND_DEPTH &&
+	       frame_has_ended_wait(uc);
+}
+
+/*
+ * The mask at delivery; the frame's mask is another one inside sigsuspend() and ppoll(). The kernel has
+ * blocked the shadow for our handler. It was not blocked before if this came as the shadow, or in a
+ * wait: one that has SIGBUS in its mask has it there for real (hooks/mask-waits.c).
+ */
+static uint64_t mask_at_delivery(const struct jump *jump)
+{
+	uint64_t mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
+
+	if (!frame_is_whole(jump) && jump->signo != (uintptr_t)shadow_signal)
+		return mask;
+	if (jump->signo == (uintptr_t)shadow_signal || is_in_wait(jump->uc) ||
+		!is_blocked_in(mask_word(&jump->uc->uc_sigmask)))
+		mask &= ~SIGNAL_BIT(shadow_signal);
+	return mask;
+}
+
 void sent_deliver(int signo, struct jump *jump)
 {
-	/* The mask at delivery; the frame's mask is another one inside sigsuspend() and ppoll(). */
-	uint64_t mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
+	uint64_t mask = mask_at_delivery(jump);
 	struct running *running = signo == SIGBUS ? running_now(frame_sp(jump->uc)) : NULL;
 	struct chain_target target = {.signo = signo};
 
-	/* The kernel has blocked the shadow for its handler: it was not, or it would not have come. */
-	if (jump->signo == (uintptr_t)shadow_signal)
-		mask &= ~SIGNAL_BIT(shadow_signal);
 	target.mask = mask;
 	if (is_raised_by(running, jump)) {
 		if (running->how != RUNNING_JUMPED) {

@@ -2,6 +2,7 @@
 /* The records of the handlers that run in this thread: see running.h. All [H]. */
 #include "fault/running.h"
 #include "base/syscall.h"
+#include "fault/fault.h"
 #include "fault/per-thread.h"
 #include "fault/stacks.h"
 #include "kernel/kernel.h"
@@ -20,7 +21,7 @@ static struct running *records(void)
 
 static unsigned depth(void)
 {
-	return running_watch & RUNNING_RECORDS;
+	return running_watch & WATCH_HANDLERS;
 }
 
 static struct running *top(void)
@@ -100,7 +101,7 @@ static void end_as_left(void)
 
 struct running *running_find(uintptr_t sp) /* FIND */
 {
-	int pid = (int)SYS_0(SYS_getpid);
+	int pid = process_pid();
 	struct running *running;
 
 	while ((running = top())) {
@@ -132,6 +133,13 @@ struct running *running_outer(const struct running *running)
 	return outer;
 }
 
+uintptr_t running_caller_find(uintptr_t caller)
+{
+	const struct running *running = is_restorer(caller) ? top() : NULL;
+
+	return running && running->handler ? (uintptr_t)running->handler->handler : caller;
+}
+
 struct running *running_begin(uintptr_t frame, const ucontext_t *uc, enum running_how how) /* BEGIN */
 {
 	struct running *running;
@@ -160,7 +168,7 @@ struct running *running_begin(uintptr_t frame, const ucontext_t *uc, enum runnin
 void running_start(struct running *running) /* START */
 {
 	atomic_signal_fence(memory_order_seq_cst);
-	running->pid = (int)SYS_0(SYS_getpid);
+	running->pid = process_pid();
 }
 
 struct running *running_end(uintptr_t frame) /* END */
@@ -183,12 +191,14 @@ struct running *running_end(uintptr_t frame) /* END */
  */
 void running_leave(uintptr_t target) /* LEAVE */
 {
-	int pid = (int)SYS_0(SYS_getpid);
+	int pid = process_pid();
 	uintptr_t sp = STACK_POINTER();
 	struct running *running;
 
-	if (running_watch & RUNNING_ON_OUR_STACK)
+	if (running_watch & WATCH_OUR_STACK)
 		stack_left(target);
+	if (suspended_at - target >= STACK_NEAR)
+		running_watch &= ~WATCH_SUSPENDED;
 	while ((running = top())) {
 		uintptr_t interrupted = running->interrupted;
 		unsigned before = depth();

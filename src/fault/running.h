@@ -59,10 +59,6 @@ struct running {
 	struct callback callback; /* where handler is NULL */
 };
 
-/* Of running_watch. */
-#define RUNNING_RECORDS 0xffu
-#define RUNNING_ON_OUR_STACK 0x100u
-
 /* The stack pointer of the caller, nearly. */
 #define STACK_POINTER() ((uintptr_t)__builtin_frame_address(0))
 
@@ -73,7 +69,7 @@ struct running {
 struct running *running_find(uintptr_t sp);
 static inline struct running *running_now(uintptr_t sp)
 {
-	return likely(!(running_watch & RUNNING_RECORDS)) ? NULL : running_find(sp);
+	return likely(!(running_watch & WATCH_HANDLERS)) ? NULL : running_find(sp);
 }
 /* The one that it interrupted, if that is still running, too. [H] */
 struct running *running_outer(const struct running *running);
@@ -87,6 +83,16 @@ void running_start(struct running *running); /* it is complete: [H] from here on
  */
 struct running *running_end(uintptr_t frame);
 bool running_is_intact(const struct running *running); /* [H] its frame, at both of its ends */
+
+/*
+ * Who made a call that returns there: a handler whose last instruction is the call (a tail call) has left
+ * our restorer as the caller.
+ */
+uintptr_t running_caller_find(uintptr_t caller);
+static inline uintptr_t running_caller(uintptr_t caller)
+{
+	return likely(!(running_watch & WATCH_HANDLERS)) ? caller : running_caller_find(caller);
+}
 
 /* The thread is about to leave for another stack pointer; 0: an unknown one. */
 void running_leave(uintptr_t target);

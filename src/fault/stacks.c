@@ -92,7 +92,7 @@ void stack_enter(void)
 	stack_t none = {.ss_flags = SS_DISABLE};
 
 	SYS_2(SYS_sigaltstack, &none, &taken.alternate);
-	running_watch |= RUNNING_ON_OUR_STACK;
+	running_watch |= WATCH_OUR_STACK;
 	mask_swap(SIG_SETMASK, taken.mask);
 }
 
@@ -100,7 +100,7 @@ void stack_enter(void)
 void stack_leave(void)
 {
 	taken.mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
-	running_watch &= ~RUNNING_ON_OUR_STACK;
+	running_watch &= ~WATCH_OUR_STACK;
 }
 
 static void put_back(void)
@@ -120,7 +120,7 @@ void stack_left(uintptr_t target)
 {
 	if (target - stack_start(taken.number) < STACK_SIZE)
 		return;
-	running_watch &= ~RUNNING_ON_OUR_STACK;
+	running_watch &= ~WATCH_OUR_STACK;
 	put_back();
 }
 

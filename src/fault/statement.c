@@ -84,8 +84,7 @@ static void make_inside(struct running *running, const struct disposition *new, 
 	unsigned who, whose = 0;
 	bool own;
 
-	if (is_restorer(caller)) /* the call was the handler's last one: it returned to us by itself */
-		caller = (uintptr_t)running->handler->handler;
+	caller = running_caller(caller);
 	who = owner_of_statement(caller, before);
 	own = !who || !running->owner || who == running->owner;
 	if (new->handler != SIG_DFL && new->handler != SIG_IGN)

@@ -11,8 +11,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 #include "base/base.h"
 #include "base/syscall.h"
+#include "fault/actions.h"
+#include "fault/running.h"
 #include "signal/pending.h"
 #include "kernel/mask.h"
 #include "kernel/next.h"
@@ -27,24 +30,57 @@ static bool is_readable(const sigset_t *set)
 	return SYS_4(SYS_rt_sigprocmask, INVALID_HOW, set, NULL, sizeof(uint64_t)) != -EFAULT;
 }
 
-/* The mask for a wait: a translated copy, or what came where there is nothing to translate. */
-static const sigset_t *for_wait(const sigset_t *set, sigset_t *copy)
+/* What a wait with a mask of its own leaves behind it as it was: a handler may wait inside of a wait. */
+struct wait {
+	sigset_t copy;
+	uintptr_t at;
+	unsigned watch;
+};
+
+/*
+ * The mask for a wait, in *set: a translated copy, or what came where there is nothing to translate.
+ * False: a raise() of the handler that waits has ended the wait.
+ */
+static bool wait_begin(struct wait *wait, const sigset_t **set, uintptr_t at)
 {
 	uint64_t word;
 
-	if (!active || !set || !is_readable(set))
-		return set;
-	word = mask_word(set);
-	memset(copy, 0, sizeof(*copy));
-	mask_set_word(copy, mask_to_kernel(word) | (word & SIGNAL_BIT(SIGBUS)));
-	return copy;
+	wait->at = suspended_at;
+	wait->watch = running_watch & WATCH_SUSPENDED;
+	if (!active || !*set || !is_readable(*set))
+		return true;
+	word = mask_word(*set);
+	memset(&wait->copy, 0, sizeof(wait->copy));
+	mask_set_word(&wait->copy, mask_to_kernel(word) | (word & SIGNAL_BIT(SIGBUS)));
+	*set = &wait->copy;
+	if (unlikely(running_watch & WATCH_HANDLERS) && ask_suspended(mask_word(&wait->copy))) {
+		errno = EINTR;
+		return false;
+	}
+	if (word & SIGNAL_BIT(SIGBUS))
+		return true;
+	suspended_at = at;
+	running_watch |= WATCH_SUSPENDED;
+	return true;
 }
+
+static void wait_end(const struct wait *wait)
+{
+	suspended_at = wait->at;
+	running_watch = (running_watch & ~WATCH_SUSPENDED) | wait->watch;
+}
+
+/* The call is made with set translated. */
+#define WAIT(set, call)                                                                            \
+	struct wait wait;                                                                          \
+	int result = wait_begin(&wait, &(set), (uintptr_t)__builtin_frame_address(0)) ? (call) : -1; \
+                                                                                                   \
+	wait_end(&wait);                                                                           \
+	return result
 
 EXPORT int sigsuspend(const sigset_t *set)
 {
-	sigset_t copy;
-
-	return next()->sigsuspend(for_wait(set, &copy));
+	WAIT(set, next()->sigsuspend(set));
 }
 
 extern __typeof__(sigsuspend) __sigsuspend ALIAS(sigsuspend);
@@ -52,68 +88,54 @@ extern __typeof__(sigsuspend) __sigsuspend ALIAS(sigsuspend);
 EXPORT int ppoll(
 	struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *set)
 {
-	sigset_t copy;
-
-	return next()->ppoll(fds, count, timeout, for_wait(set, &copy));
+	WAIT(set, next()->ppoll(fds, count, timeout, set));
 }
 
 /* What _FORTIFY_SOURCE makes of ppoll(). */
 EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 	const sigset_t *set, size_t size)
 {
-	sigset_t copy;
-
-	return next()->__ppoll_chk(fds, count, timeout, for_wait(set, &copy), size);
+	WAIT(set, next()->__ppoll_chk(fds, count, timeout, set, size));
 }
 
 EXPORT int pselect(int count, fd_set *restrict reads, fd_set *restrict writes,
 	fd_set *restrict exceptions, const struct timespec *restrict timeout,
 	const sigset_t *restrict set)
 {
-	sigset_t copy;
+	const sigset_t *mask = set;
 
-	return next()->pselect(count, reads, writes, exceptions, timeout, for_wait(set, &copy));
+	WAIT(mask, next()->pselect(count, reads, writes, exceptions, timeout, mask));
 }
 
 EXPORT int epoll_pwait(
 	int fd, struct epoll_event *events, int count, int timeout, const sigset_t *set)
 {
-	sigset_t copy;
-
-	return next()->epoll_pwait(fd, events, count, timeout, for_wait(set, &copy));
+	WAIT(set, next()->epoll_pwait(fd, events, count, timeout, set));
 }
 
 EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int count,
 	const struct timespec *timeout, const sigset_t *set)
 {
-	sigset_t copy;
-
-	return next()->epoll_pwait2(fd, events, count, timeout, for_wait(set, &copy));
+	WAIT(set, next()->epoll_pwait2(fd, events, count, timeout, set));
 }
 
 #if __SIZEOF_LONG__ == 4
 EXPORT int __ppoll64(
 	struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *set)
 {
-	sigset_t copy;
-
-	return next()->__ppoll64(fds, count, timeout, for_wait(set, &copy));
+	WAIT(set, next()->__ppoll64(fds, count, timeout, set));
 }
 
 EXPORT int __pselect64(int count, fd_set *reads, fd_set *writes, fd_set *exceptions,
 	const struct timespec *timeout, const sigset_t *set)
 {
-	sigset_t copy;
-
-	return next()->__pselect64(count, reads, writes, exceptions, timeout, for_wait(set, &copy));
+	WAIT(set, next()->__pselect64(count, reads, writes, exceptions, timeout, set));
 }
 
 EXPORT int __epoll_pwait2_time64(int fd, struct epoll_event *events, int count,
 	const struct timespec *timeout, const sigset_t *set)
 {
-	sigset_t copy;
-
-	return next()->__epoll_pwait2_time64(fd, events, count, timeout, for_wait(set, &copy));
+	WAIT(set, next()->__epoll_pwait2_time64(fd, events, count, timeout, set));
 }
 #endif
 
@@ -149,6 +171,18 @@ static int unwrap(int signo, siginfo_t *info)
 	return SIGBUS;
 }
 
+static int taken_raise(siginfo_t *info)
+{
+	if (info) {
+		memset(info, 0, sizeof(*info));
+		info->si_signo = SIGBUS;
+		info->si_code = SI_USER;
+		info->si_pid = process_pid();
+		info->si_uid = getuid();
+	}
+	return SIGBUS;
+}
+
 static int wait_for(
 	wait_function next, const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
 {
@@ -166,6 +200,8 @@ static int wait_for(
 	if (ignored || !(mask_word(set) & SIGNAL_BIT(SIGBUS)))
 		return wait_without_sigbus(next, set, info, timeout,
 			(blocked || ignored) && !(mask & SIGNAL_BIT(SIGBUS)));
+	if (unlikely(running_watch & WATCH_HANDLERS) && ask_take_raise())
+		return taken_raise(info);
 	memset(&copy, 0, sizeof(copy));
 	mask_set_word(&copy, mask_word(set) | SIGNAL_BIT(shadow_signal));
 	if (!info)
@@ -213,7 +249,8 @@ EXPORT int sigpending(sigset_t *set)
 	if (!active || result != 0)
 		return result;
 	word = mask_word(set);
-	if (word & SIGNAL_BIT(shadow_signal))
+	if (word & SIGNAL_BIT(shadow_signal) ||
+		(unlikely(running_watch & WATCH_HANDLERS) && ask_raise_is_pending()))
 		word |= SIGNAL_BIT(SIGBUS);
 	mask_set_word(set, word & ~SIGNAL_BIT(shadow_signal));
 	return 0;

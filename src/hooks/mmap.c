@@ -16,6 +16,7 @@
 #include <sys/types.h>
 #include "base/base.h"
 #include "fault/refusal.h"
+#include "fault/running.h"
 #include "kernel/mask.h"
 #include "kernel/next.h"
 #include "kernel/process.h"
@@ -24,7 +25,7 @@
 #include "policy/policy.h"
 #include "signal/disposition.h"
 
-#define CALLER ((uintptr_t)__builtin_return_address(0))
+#define CALLER running_caller((uintptr_t)__builtin_return_address(0))
 
 /* Neither put into the table nor able to replace what is in it. */
 static inline bool is_no_matter(int flags)

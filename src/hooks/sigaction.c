@@ -300,7 +300,7 @@ static bool is_asked(void)
 /* In a handler that we called this is its way to decline; it must reach this thread (see sent.c). */
 EXPORT int kill(pid_t pid, int signo)
 {
-	if (active && signo == SIGBUS && is_asked() && pid == (pid_t)SYS_0(SYS_getpid)) {
+	if (active && signo == SIGBUS && is_asked() && pid == process_pid()) {
 		SYS_3(SYS_tgkill, pid, SYS_0(SYS_gettid), signo);
 		return 0;
 	}

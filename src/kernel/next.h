@@ -76,6 +76,8 @@ struct __jmp_buf_tag;
 	X(int, signalfd, (int, const sigset_t *, int))                                             \
 	X(int, pthread_attr_setsigmask_np, (pthread_attr_t *, const sigset_t *))                   \
 	X(int, pthread_attr_getsigmask_np, (const pthread_attr_t *, sigset_t *))                   \
+	X(pid_t, vfork, (void))                                                                    \
+	X(int, clone, (int (*)(void *), void *, int, void *, ...))                                 \
 	X(int, execve, (const char *, char *const *, char *const *))                               \
 	X(int, execvpe, (const char *, char *const *, char *const *))                              \
 	X(int, fexecve, (int, char *const *, char *const *))                                       \

@@ -20,6 +20,7 @@ extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void), voi
 
 struct process_state *process_state;
 __thread unsigned running_watch __attribute__((tls_model("initial-exec")));
+__thread uintptr_t suspended_at __attribute__((tls_model("initial-exec")));
 
 /* Set by start/init.c, before active is. */
 bool active;
@@ -64,14 +65,29 @@ int process_init(void (*forked)(void))
 	return 0;
 }
 
-bool process_is_borrowed(void)
+bool memory_is_shared;
+
+void process_is_shared(void)
+{
+	memory_is_shared = true;
+}
+
+/* Its child is gone when the parent of a vfork() runs again. */
+int process_ask_pid(void)
 {
 	int pid = (int)SYS_0(SYS_getpid);
 	int owner = 0;
 
-	if (atomic_compare_exchange_strong(&process_state->pid, &owner, pid))
-		return false;
-	return owner != pid;
+	if (atomic_compare_exchange_strong(&process_state->pid, &owner, pid) || owner == pid)
+		running_watch &= ~WATCH_VFORK;
+	return pid;
+}
+
+bool process_is_borrowed(void)
+{
+	int pid = process_pid();
+
+	return atomic_load(&process_state->pid) != pid;
 }
 
 static bool arena_grow(struct arena *full)

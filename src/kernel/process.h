@@ -9,7 +9,6 @@
 #include "kernel/tally.h"
 
 #define SCRATCH_SLOTS 64 /* no memory is spent on one that was never taken */
-#define STASH_SLOTS 64
 #define STACKS 16 /* see fault/stacks.h */
 #define WINDOWS 4 /* see reserved.c */
 
@@ -19,13 +18,6 @@
 struct lock_word {
 	/* Even: free, odd: held. It only grows, so it is a version too. */
 	_Alignas(64) _Atomic uint64_t word;
-};
-
-/* A SIGBUS that was sent while virtually blocked; it waits as a queued shadow signal. */
-struct stash {
-	_Atomic int state;  /* 0 free, 1 being filled, 2 queued */
-	_Atomic int target; /* thread id, or 0: the process */
-	siginfo_t info;
 };
 
 /* They only grow. See report_count() and out.c. With the words in which sigbus-stat tells them. */
@@ -87,7 +79,7 @@ struct process_state {
 	_Atomic uint32_t stack_busy[STACKS];
 	_Atomic int showing_ignored; /* threads that execute something: see disposition_show_ignored() */
 	_Atomic uint32_t window_busy[WINDOWS];        /* see window_take() */
-	struct stash stash[STASH_SLOTS];
+	_Atomic bool is_pending; /* a SIGBUS for the process: signal/pending.c */
 	struct callbacks callbacks[CALLBACK_SLOTS];
 	_Atomic bool is_sweeping; /* see sender.c */
 	struct counters counters;
@@ -104,17 +96,35 @@ struct counters *counters(void); /* [H] of this process; never NULL */
 void counter_add(_Atomic uint64_t *counter, uint64_t count); /* [H] */
 int process_init(void (*forked)(void)); /* what a fork child has to do */
 /*
+ * Of who runs. Known as a rule: only a thread that has called vfork() may be its child, until it is
+ * seen to be the parent again; and once clone() has made another process that shares the memory, the
+ * kernel is asked each time. [H]
+ */
+int process_ask_pid(void);    /* [H] */
+void process_is_shared(void); /* by another process, from now on */
+/*
  * Not our own: a vfork() or clone(CLONE_VM) child, which must not change what it shares. It may be
  * killed at any instruction, so it takes nothing that somebody waits for. [H]
  */
 bool process_is_borrowed(void);
 void *arena_allocate(size_t size); /* [H] zeroed, never freed; NULL: no memory */
 
-/*
- * Of this thread. Bit 0 to 7: handlers of the program that run because of us, as far as known
- * (fault/running.h); bit 8: it is on a stack of ours (fault/stacks.h). 0: nothing to look at.
- */
+/* What there is to look at in this thread; as a rule nothing. */
+#define WATCH_HANDLERS 0xffu   /* so many handlers of the program run because of us (fault/running.h) */
+#define WATCH_OUR_STACK 0x100u /* it is on a stack of ours (fault/stacks.h) */
+#define WATCH_VFORK 0x200u     /* it has called vfork(): see process_pid() */
+#define WATCH_SUSPENDED 0x400u /* it is in a wait: see suspended_at */
 extern HIDDEN __thread unsigned running_watch __attribute__((tls_model("initial-exec")));
+/* A stack pointer just above that of sigsuspend() or the like, whose mask lets SIGBUS through. */
+extern HIDDEN __thread uintptr_t suspended_at __attribute__((tls_model("initial-exec")));
+
+extern bool memory_is_shared;
+static inline int process_pid(void)
+{
+	int pid = atomic_load_explicit(&process_state->pid, memory_order_relaxed);
+
+	return likely(pid && !(running_watch & WATCH_VFORK) && !memory_is_shared) ? pid : process_ask_pid();
+}
 
 extern bool active;              /* false: dormant (SIGBUS_ONLY), or nothing works: only pass on */
 extern const char *program_name; /* base name of what was executed */

@@ -177,6 +177,66 @@ static bool admit(const struct mapping *mapping, uintptr_t caller,
 	return reserved >= 0;
 }
 
+static _Atomic uint64_t *word_of(unsigned lock)
+{
+	return &process_state->lock[lock].word;
+}
+
+/* With no repair under way. */
+static uint64_t free_version(unsigned lock)
+{
+	uint64_t version = atomic_load(word_of(lock));
+
+	if (version & 1) {
+		repair_wait(lock);
+		version++;
+	}
+	return version;
+}
+
+/*
+ * A handler puts memory of its own in the place of lost pages, as we would: in a part of a range of its
+ * own object. The range keeps its record, as it keeps it when we do so; what is there now is asked of
+ * the kernel by whoever replaces something.
+ */
+static bool is_handlers_repair(const struct mapping *mapping, uintptr_t caller, struct range_hit *hit)
+{
+	uintptr_t start = (uintptr_t)mapping->address;
+	size_t size = whole_pages(mapping->length);
+	uint32_t offset;
+
+	if (likely(!(running_watch & WATCH_HANDLERS)) || mapping_is_tracked(mapping->flags) ||
+		!is_sane(start, mapping->length))
+		return false;
+	*hit = range_lookup(start);
+	return hit->range && size < geometry_size(hit->geometry) &&
+	       size <= geometry_end(hit->geometry) - start &&
+	       state_owner(hit->state) == owner_of_caller(caller, &offset);
+}
+
+/*
+ * A repair of ours that began before the call must not end behind it, for what the handler writes
+ * would be gone. The version of the lock word is changed after the call, so that such a repair fails;
+ * where it has changed already, one may have ended, and the call is made again.
+ */
+static void *repair_by_handler(void *(*next)(void *, size_t, int, int, int, off_t),
+	const struct mapping *mapping, const struct range_hit *hit)
+{
+	unsigned lock = state_lock(hit->state);
+	uint64_t version;
+	void *result;
+
+	do {
+		version = free_version(lock);
+		result = next(mapping->address, mapping->length, mapping->prot, mapping->flags,
+			mapping->fd, mapping->offset);
+	} while (!atomic_compare_exchange_strong(word_of(lock), &version, version + 2)); /* VOID */
+	if (result == MAP_FAILED && SYS_3(SYS_msync, mapping->address, whole_pages(mapping->length),
+					    MS_ASYNC) == -ENOMEM)
+		range_cut_release(begin((uintptr_t)mapping->address, mapping->length));
+	return result;
+}
+
 void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const struct mapping *mapping,
 	uintptr_t caller, struct refusal *refusal)
 {
@@ -184,8 +244,11 @@ void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const stru
 	uintptr_t start = (uintptr_t)mapping->address;
 	struct range_attributes attributes = {.lock = -1};
 	struct range_cut cut = {0};
+	struct range_hit hit;
 	void *result;
 
+	if (unlikely(replaces && is_handlers_repair(mapping, caller, &hit)))
+		return repair_by_handler(next, mapping, &hit);
 	if (mapping_is_tracked(mapping->flags) && !admit(mapping, caller, &attributes, refusal))
 		return MAP_FAILED;
 	if (replaces) {
@@ -424,22 +487,12 @@ static void mark_protected(struct range_hit hit, void *data)
 	marking->protecting->locks |= (uint64_t)1 << state_lock(hit.state);
 }
 
-static _Atomic uint64_t *word_of(unsigned lock)
-{
-	return &process_state->lock[lock].word;
-}
-
 static void read_versions(struct protecting *protecting)
 {
 	for (uint64_t left = protecting->locks; left; left &= left - 1) {
 		unsigned lock = (unsigned)__builtin_ctzll(left);
-		uint64_t version = atomic_load(word_of(lock));
 
-		if (version & 1) {
-			repair_wait(lock);
-			version++;
-		}
-		protecting->version[lock] = version;
+		protecting->version[lock] = free_version(lock);
 	}
 }
 

@@ -97,11 +97,16 @@ static uint64_t flags_for(int signo, const struct disposition *disposition)
 	return flags;
 }
 
+/*
+ * The kernel blocks the shadow for our handler as it blocks SIGBUS for one of the program's: what is
+ * sent meanwhile waits, and as a rule the mask is that of the program's handler already.
+ */
 static long install(int signo, uint64_t flags)
 {
 	struct kernel_sigaction action = {.handler = entry,
 		.flags = flags,
-		.restorer = restorer};
+		.restorer = restorer,
+		.mask = SIGNAL_BIT(shadow_signal)};
 
 	return kernel_action(signo, &action, NULL);
 }
@@ -134,7 +139,7 @@ static bool is_our_doing(const struct kernel_sigaction *found)
 		disposition_now(SIGBUS)->handler == SIG_IGN)
 		return true;
 	return found->handler == SIG_DFL && atomic_load(&dying) &&
-	       atomic_load(&dying) == (int)SYS_0(SYS_getpid);
+	       atomic_load(&dying) == process_pid();
 }
 
 /* dlmopen(), RTLD_DEEPBIND and raw system calls go past us: take what they put in our place. */
@@ -240,7 +245,7 @@ static void die_of_queued(int signo, siginfo_t *info, ucontext_t *uc, int pid)
  */
 void disposition_die(int signo, siginfo_t *info, ucontext_t *uc)
 {
-	int pid = (int)SYS_0(SYS_getpid);
+	int pid = process_pid();
 
 	if (pid == 1 && signo == SIGBUS && info->si_code > 0)
 		mask_set_word(&uc->uc_sigmask, mask_word(&uc->uc_sigmask) | SIGNAL_BIT(SIGBUS));

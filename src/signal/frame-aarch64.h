@@ -156,6 +156,17 @@ static inline bool frame_is_after_syscall(const ucontext_t *uc)
 	return instruction == SYSCALL_INSTRUCTION;
 }
 
+/* The thread was in a system call that waited, with a mask of its own, and was ended by this signal. */
+static inline bool frame_has_ended_wait(const ucontext_t *uc)
+{
+	const unsigned long long *value = uc->uc_mcontext.regs;
+	uint64_t number = value[NUMBER_REGISTER];
+
+	return (number == SYS_rt_sigsuspend || number == SYS_ppoll || number == SYS_pselect6 ||
+		       number == SYS_epoll_pwait || number == SYS_epoll_pwait2) &&
+	       (long)value[0] == -EINTR;
+}
+
 /* The thread was in a system call that sent this signal to thread tid (0: any), or to the process. */
 static inline bool frame_is_sender(const ucontext_t *uc, int signo, int tid)
 {

@@ -85,34 +85,51 @@ static inline bool frame_is_write(const ucontext_t *uc)
 }
 
 #if defined(__x86_64__)
+#define REGISTER_RESULT REG_RAX
 #define SYSCALL_INSTRUCTION 0x050f /* 0f 05 */
 
-/* The syscall instruction leaves its return address in rcx: the thread was in a system call. */
-static inline bool frame_may_be_after_syscall(const ucontext_t *uc)
+/* The syscall instruction leaves its return address in rcx. */
+static inline bool may_be_behind_syscall(const ucontext_t *uc)
 {
 	return (uintptr_t)uc->uc_mcontext.gregs[REG_RCX] == frame_pc(uc);
 }
 #else
+#define REGISTER_RESULT REG_EAX
 #define SYSCALL_INSTRUCTION 0x80cd /* cd 80, in the vDSO too, whatever the processor has */
 
-/* No such trace here: the call succeeded, and the instruction can be looked at. */
-static inline bool frame_may_be_after_syscall(const ucontext_t *uc)
+/* No such trace here, but the instruction can be looked at. */
+static inline bool may_be_behind_syscall(const ucontext_t *uc)
 {
 	uintptr_t code = frame_pc(uc) - 2;
 
-	return uc->uc_mcontext.gregs[REG_EAX] == 0 && ((code + 1) & ~PAGE_MASK) &&
-	       probe(code & PAGE_MASK, false) == 0;
+	return ((code + 1) & ~PAGE_MASK) && probe(code & PAGE_MASK, false) == 0;
 }
 #endif
 
-static inline bool frame_is_after_syscall(const ucontext_t *uc)
+static inline bool is_behind_syscall(const ucontext_t *uc)
 {
 	uint16_t instruction;
 
-	if (!frame_may_be_after_syscall(uc))
+	if (!may_be_behind_syscall(uc))
 		return false;
 	memcpy(&instruction, (const void *)(frame_pc(uc) - 2), sizeof(instruction));
 	return instruction == SYSCALL_INSTRUCTION;
+}
+
+/* The thread was in a system call; on i386: in one that has succeeded, for the look costs one, too. */
+static inline bool frame_is_after_syscall(const ucontext_t *uc)
+{
+#if defined(__i386__)
+	if (uc->uc_mcontext.gregs[REGISTER_RESULT] != 0)
+		return false;
+#endif
+	return is_behind_syscall(uc);
+}
+
+/* The thread was in a system call that waited, and was ended by this signal. */
+static inline bool frame_has_ended_wait(const ucontext_t *uc)
+{
+	return uc->uc_mcontext.gregs[REGISTER_RESULT] == -EINTR && is_behind_syscall(uc);
 }
 
 /* A system call that sends: kill() and its kin have the signal second, tgkill() and its kin third. */

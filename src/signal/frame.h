@@ -9,6 +9,7 @@
 #ifndef SIGBUS_FRAME_H
 #define SIGBUS_FRAME_H
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ucontext.h>

@@ -12,14 +12,9 @@
 #include "signal/frame.h"
 #include "signal/pending.h"
 
+#define UNQUEUE_MAX 1024 /* signals */
+
 static _Atomic bool keep_real; /* a signalfd reads SIGBUS: it has to be pending as such */
-
-enum { STASH_FREE, STASH_FILLING, STASH_QUEUED };
-
-static bool is_thread(int tid)
-{
-	return SYS_3(SYS_tgkill, own_pid(), tid, 0) == 0;
-}
 
 static uint64_t pending_signals(void)
 {
@@ -39,7 +34,7 @@ static uint64_t pending_signals(void)
 static long queue_to(int target, int signo, siginfo_t *info)
 {
 	if (target)
-		return SYS_4(SYS_rt_tgsigqueueinfo, own_pid(), target, signo, info);
+		return SYS_4(SYS_rt_tgsigqueueinfo, process_pid(), target, signo, info);
 	/* By thread id: with the process id the kernel refuses other threads than the first. */
 	return SYS_3(SYS_rt_sigqueueinfo, own_tid(), signo, info);
 }
@@ -50,59 +45,41 @@ void pending_send_again(int target, int signo, siginfo_t *info)
 	if (queue_to(target, signo, info) == 0)
 		return;
 	if (target)
-		SYS_3(SYS_tgkill, own_pid(), target, signo);
+		SYS_3(SYS_tgkill, process_pid(), target, signo);
 	else
-		SYS_2(SYS_kill, own_pid(), signo);
+		SYS_2(SYS_kill, process_pid(), signo);
 }
 
-/* What a slot says counts while the kernel has it too: thread ids come again. */
+/* One is pending for that thread, or for the process: as a standard signal it is not so twice. */
+static _Atomic bool *is_pending_for(int target)
+{
+	static __thread _Atomic bool here __attribute__((tls_model("initial-exec")));
+
+	return target ? &here : &process_state->is_pending;
+}
+
+/* A fork child, and who has missed that it was taken, have what is noted, but nothing pending. */
 static bool is_queued_already(int target)
 {
-	if (!(pending_signals() & SIGNAL_BIT(shadow_signal)))
-		return false;
-	for (int i = 0; i < STASH_SLOTS; i++)
-		if (atomic_load(&process_state->stash[i].state) == STASH_QUEUED &&
-			atomic_load(&process_state->stash[i].target) == target)
-			return true;
-	return false;
+	return atomic_load(is_pending_for(target)) && pending_signals() & SIGNAL_BIT(shadow_signal);
 }
 
-/* A thread that ended takes what was pending for it along, and leaves its slot. */
-static bool try_take(struct stash *stash)
+/*
+ * The siginfo is queued as it is, but for a mark in the upper half of si_errno, which the kernel keeps
+ * and nobody else uses.
+ */
+#define MARK 0x51b50000
+
+static bool queue_as_shadow(const siginfo_t *info, int target)
 {
-	int state = atomic_load(&stash->state), target = atomic_load(&stash->target);
+	siginfo_t marked = *info;
 
-	if (state == STASH_FILLING || (state == STASH_QUEUED && (!target || is_thread(target))))
-		return false;
-	return atomic_compare_exchange_strong(&stash->state, &state, STASH_FILLING);
-}
-
-static struct stash *stash_take(void)
-{
-	for (int i = 0; i < STASH_SLOTS; i++)
-		if (try_take(&process_state->stash[i]))
-			return &process_state->stash[i];
-	return NULL;
-}
-
-static bool stash_and_queue(const siginfo_t *info, int target)
-{
-	struct stash *stash = stash_take();
-	siginfo_t wrapper;
-
-	if (!stash)
-		return false;
-	stash->info = *info;
-	atomic_store(&stash->target, target);
-	atomic_store(&stash->state, STASH_QUEUED);
-	memset(&wrapper, 0, sizeof(wrapper));
-	wrapper.si_signo = shadow_signal;
-	wrapper.si_code = SI_QUEUE;
-	wrapper.si_pid = own_pid();
-	wrapper.si_value.sival_ptr = stash;
-	if (queue_to(target, shadow_signal, &wrapper) == 0)
+	marked.si_signo = shadow_signal;
+	marked.si_errno = MARK | (info->si_errno & 0xffff);
+	atomic_store(is_pending_for(target), true);
+	if (queue_to(target, shadow_signal, &marked) == 0)
 		return true;
-	atomic_store(&stash->state, STASH_FREE);
+	atomic_store(is_pending_for(target), false);
 	return false;
 }
 
@@ -111,19 +88,16 @@ bool pending_add(const siginfo_t *info, uint64_t mask)
 	int target = pending_target(info);
 	bool as_shadow = !atomic_load(&keep_real) && !(mask & SIGNAL_BIT(SIGBUS));
 
-	return is_queued_already(target) || (as_shadow && stash_and_queue(info, target));
+	return is_queued_already(target) || (as_shadow && queue_as_shadow(info, target));
 }
 
 bool pending_unwrap(siginfo_t *info)
 {
-	struct stash *stash = info->si_value.sival_ptr;
-
-	if (info->si_code != SI_QUEUE || info->si_pid != own_pid() ||
-		stash < process_state->stash || stash >= process_state->stash + STASH_SLOTS ||
-		atomic_load(&stash->state) != STASH_QUEUED)
+	if ((info->si_errno & ~0xffff) != MARK)
 		return false;
-	memcpy(info, &stash->info, KERNEL_SIGINFO_SIZE);
-	atomic_store(&stash->state, STASH_FREE);
+	info->si_signo = SIGBUS;
+	info->si_errno &= 0xffff;
+	atomic_store(is_pending_for(pending_target(info)), false);
 	return true;
 }
 
@@ -140,7 +114,8 @@ void pending_unqueue(void)
 {
 	siginfo_t info;
 
-	for (int i = 0; i < STASH_SLOTS && pending_signals() & SIGNAL_BIT(shadow_signal); i++) {
+	/* At most two of them, but perhaps behind others that are the program's own. */
+	for (int i = 0; i < UNQUEUE_MAX && (is_queued_already(own_tid()) || is_queued_already(0)); i++) {
 		int signo = shadow_signal, target = 0;
 
 		if (!take_pending(SIGNAL_BIT(shadow_signal), &info))

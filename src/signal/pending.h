@@ -6,11 +6,7 @@
 #include <signal.h>
 #include "base/base.h"
 #include "base/syscall.h"
-
-static inline int own_pid(void)
-{
-	return (int)SYS_0(SYS_getpid);
-}
+#include "kernel/process.h"
 
 static inline int own_tid(void)
 {

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -16,7 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <ucontext.h>
@@ -484,6 +487,108 @@ static void pending_before(void)
 	SAY("end\n");
 }
 
+/*
+ * The handler raises SIGBUS, which is blocked in it, and waits by HOW. "default:HOW": with the default
+ * action in force.
+ */
+static const char *wait_how;
+
+static int waits(const char *name)
+{
+	return strcmp(wait_how, name) == 0;
+}
+
+static void wait_with_raise(int signo, siginfo_t *info, void *uc)
+{
+	struct timespec time = {.tv_sec = 1000};
+	int result = -2, caught = 0, epoll = epoll_create1(0);
+	struct epoll_event event;
+	sigset_t none, bus;
+
+	(void)signo, (void)uc;
+	if (calls++) {
+		SAY("called again\n");
+		repair(info);
+		return;
+	}
+	if (!strncmp(how, "default:", 8))
+		signal(SIGBUS, SIG_DFL);
+	sigemptyset(&none);
+	sigemptyset(&bus);
+	sigaddset(&bus, SIGBUS);
+	raise(SIGBUS);
+	if (waits("sigsuspend"))
+		result = sigsuspend(&none);
+	else if (waits("ppoll"))
+		result = ppoll(NULL, 0, &time, &none);
+	else if (waits("pselect"))
+		result = pselect(0, NULL, NULL, NULL, &time, &none);
+	else if (waits("epoll_pwait"))
+		result = epoll_pwait(epoll, &event, 1, 1000000, &none);
+	else if (waits("sigwait"))
+		result = sigwait(&bus, &caught);
+	else if (waits("sigwaitinfo"))
+		result = sigwaitinfo(&bus, NULL);
+	else if (waits("sigtimedwait"))
+		result = sigtimedwait(&bus, NULL, &time);
+	else if (waits("sigpending"))
+		result = sigpending(&bus) + sigismember(&bus, SIGBUS);
+	printf("%s: %d %d %s\n", wait_how, result, caught, result < 0 ? strerror(errno) : "");
+	sigpending(&bus);
+	printf("pending: %d\n", sigismember(&bus, SIGBUS));
+	repair(info);
+}
+
+static void waiting_with_raise(void)
+{
+	wait_how = strncmp(how, "default:", 8) ? how : how + 8;
+	install(wait_with_raise, 0);
+	touch(lose(1));
+	printf("end, %d calls\n", calls);
+}
+
+/* As many threads as HOW says block SIGBUS, get one, lose a page, and unblock it then. */
+static _Atomic int delivered, protected;
+static pthread_barrier_t all_sent;
+
+static void count_delivered(int signo, siginfo_t *info, void *uc)
+{
+	(void)signo, (void)uc;
+	delivered += info->si_code == SI_TKILL && info->si_pid == getpid();
+}
+
+static void *be_one_of_many(void *memory)
+{
+	sigset_t bus;
+
+	sigemptyset(&bus);
+	sigaddset(&bus, SIGBUS);
+	pthread_sigmask(SIG_BLOCK, &bus, NULL);
+	pthread_kill(pthread_self(), SIGBUS);
+	pthread_kill(pthread_self(), SIGBUS); /* one is pending already */
+	pthread_barrier_wait(&all_sent);
+	touch(memory);
+	protected++;
+	pthread_barrier_wait(&all_sent);
+	pthread_sigmask(SIG_UNBLOCK, &bus, NULL);
+	return NULL;
+}
+
+static void crowd(void)
+{
+	int count = atoi(how);
+	pthread_t thread[1000];
+
+	install(count_delivered, 0);
+	pthread_barrier_init(&all_sent, NULL, (unsigned)count);
+	for (int i = 0; i < count; i++)
+		if (pthread_create(&thread[i], NULL, be_one_of_many, lose(1)) != 0)
+			exit(77);
+	for (int i = 0; i < count; i++)
+		pthread_join(thread[i], NULL);
+	printf("protected %d, delivered %d\n", protected, delivered);
+}
+
 /* ---- how often, and where ---- */
 
 static volatile int patience;
@@ -614,6 +719,10 @@ int main(int argc, char **argv)
 		declines();
 	else if (!strcmp(name, "pending"))
 		pending_before();
+	else if (!strcmp(name, "waits"))
+		waiting_with_raise();
+	else if (!strcmp(name, "crowd"))
+		crowd();
 	else if (!strcmp(name, "patient"))
 		patient();
 	else if (!strcmp(name, "small"))

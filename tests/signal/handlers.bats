@@ -132,6 +132,43 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
     assert_lines fault sent unblocked end
 }
 
+@test "handlers: a raise() that is blocked in the handler acts in a wait that unblocks it" {
+    local wait
+
+    for wait in sigsuspend ppoll pselect epoll_pwait; do
+        policy='*=chain' same_as_bare handlers waits "$wait"
+        policy='*=chain' same_as_bare handlers waits "default:$wait"
+        policy='*=owner|zero' us handlers waits "default:$wait"
+        assert_success
+        assert_output 'end, 1 calls' # nothing of the handler behind the wait: bare it dies there
+        policy='*=owner|zero' us handlers waits "$wait"
+        assert_success
+        assert_line "$wait: -1 0 Interrupted system call"
+        assert_line 'pending: 0'
+    done
+}
+
+@test "handlers: a raise() that is blocked in the handler is pending, and can be waited for" {
+    local wait
+
+    for wait in sigwait sigwaitinfo sigtimedwait sigpending; do
+        for policy in '*=chain' '*=owner|chain'; do
+            same_as_bare handlers waits "$wait"
+        done
+    done
+    for wait in sigwait sigwaitinfo sigtimedwait; do
+        policy='*=owner|zero' same_as_bare handlers waits "$wait"
+    done
+    policy='*=owner|zero' us handlers waits sigpending
+    assert_line 'sigpending: 1 0 '
+}
+
+@test "handlers: each of 200 threads with a SIGBUS pending is protected, and gets it once" {
+    policy='*=zero' us handlers crowd 200
+    assert_success
+    assert_output 'protected 200, delivered 200'
+}
+
 @test "handlers: no count ends the program's own" {
     SIGBUS_LOG=stderr+all same_as_bare handlers patient 300
     assert_told 300
