@@ -2,9 +2,12 @@
 #include "fault/refusal.h"
 
 #include <errno.h>
+#include "base/syscall.h"
+#include "base/text.h"
 #include "kernel/mask.h"
 #include "kernel/process.h"
 #include "kernel/scratch.h"
+#include "owner/owner.h"
 #include "policy/policy.h"
 #include "report/report.h"
 #include "rules/fault.h"
@@ -104,4 +107,27 @@ static bool view_old(const void *request, struct vma *vma, char *path, size_t si
 void refusal_tell_growth(const struct remapping *move, const struct refusal *refusal)
 {
 	look_and_tell(view_old, move, refusal);
+}
+
+/* Populating them would take the permission that the program did not ask for. */
+void refusal_tell_unpopulated(const struct mapping *mapping, const struct refusal *refusal)
+{
+	uint64_t count = 1 + atomic_fetch_add(&counters()->unpopulated, 1);
+	int saved_errno = errno;
+	char line[512];
+	struct text text = {line, sizeof(line), 0, false};
+
+	if (!is_due(count) || !out_wanted() || (refusal->rule && refusal->rule->quiet))
+		return;
+	text_add(&text, "reserve: ");
+	text_decimal(&text, (int64_t)mapping->length);
+	text_add(&text, " bytes of huge pages were mapped without write permission in ");
+	text_escaped(&text, program_name);
+	text_add(&text, "[");
+	text_decimal(&text, SYS_0(SYS_getpid));
+	text_add(&text, "] by ");
+	text_escaped(&text, owner_name(refusal->owner));
+	text_add(&text, ": they were not populated, and may be missing later");
+	report_event("unpopulated", line);
+	errno = saved_errno;
 }

@@ -39,6 +39,14 @@ static inline bool is_usual(int flags)
 	return !(flags & MAP_FIXED) && !(policy.actions & 1u << ACTION_RESERVE);
 }
 
+static void tell_if_due(const void *at, const struct mapping *mapping, const struct refusal *refusal)
+{
+	if (unlikely(at == MAP_FAILED && refusal->wanted))
+		refusal_tell(mapping, refusal);
+	if (unlikely(at != MAP_FAILED && refusal->is_unpopulated))
+		refusal_tell_unpopulated(mapping, refusal);
+}
+
 /* Something may be replaced, or refused. */
 static APART void *map_tracked(void *(*next)(void *, size_t, int, int, int, off_t),
 	const struct mapping *mapping, uintptr_t caller)
@@ -46,8 +54,7 @@ static APART void *map_tracked(void *(*next)(void *, size_t, int, int, int, off_
 	struct refusal refusal = {0};
 	void *at = track_mmap(next, mapping, caller, &refusal);
 
-	if (unlikely(at == MAP_FAILED && refusal.wanted))
-		refusal_tell(mapping, &refusal);
+	tell_if_due(at, mapping, &refusal);
 	return at;
 }
 
@@ -71,7 +78,9 @@ EXPORT void *mmap(void *address, size_t length, int prot, int flags, int fd, lon
 		return real.mmap(address, length, prot, flags, fd, offset);
 	if (!is_usual(flags))
 		return map_tracked(NEXT_MMAP,
-			&(struct mapping){address, length, prot, flags, fd, place}, CALLER);
+			&(struct mapping){.address = address, .length = length, .prot = prot,
+				.flags = flags, .fd = fd, .offset = place},
+			CALLER);
 	at = real.mmap(address, length, prot, flags, fd, offset);
 	if (at != MAP_FAILED)
 		track_mapped((uintptr_t)at, length, prot, flags, fd, CALLER);
@@ -86,7 +95,9 @@ EXPORT void *mmap64(void *address, size_t length, int prot, int flags, int fd, o
 		return real.mmap64(address, length, prot, flags, fd, offset);
 	if (!is_usual(flags))
 		return map_tracked(real.mmap64,
-			&(struct mapping){address, length, prot, flags, fd, offset}, CALLER);
+			&(struct mapping){.address = address, .length = length, .prot = prot,
+				.flags = flags, .fd = fd, .offset = offset},
+			CALLER);
 	at = real.mmap64(address, length, prot, flags, fd, offset);
 	if (at != MAP_FAILED)
 		track_mapped((uintptr_t)at, length, prot, flags, fd, CALLER);
@@ -155,7 +166,15 @@ EXPORT int remap_file_pages(void *address, size_t length, int prot, size_t offse
 
 EXPORT void *shmat(int id, const void *address, int flags)
 {
-	return active ? track_shmat(id, address, flags, CALLER) : next()->shmat(id, address, flags);
+	struct mapping mapping;
+	struct refusal refusal = {0};
+	void *at;
+
+	if (!active)
+		return next()->shmat(id, address, flags);
+	at = track_shmat(id, address, flags, CALLER, &mapping, &refusal);
+	tell_if_due(at, &mapping, &refusal);
+	return at;
 }
 
 EXPORT int shmdt(const void *address)

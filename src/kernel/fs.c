@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,6 +21,9 @@
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8
+#endif
+#ifndef MFD_HUGE_SHIFT
+#define MFD_HUGE_SHIFT 26
 #endif
 
 /* ---- one line of mountinfo: ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [TAG...] - TYPE ... ---- */
@@ -174,35 +178,77 @@ static bool visit_mounts(
 /* ---- type ---- */
 
 /* Some systems want to be told that it is no program; Linux before 6.3 does not understand that. */
-static long create_file(void)
+static long create_file(unsigned flags)
 {
-	long fd = SYS_2(SYS_memfd_create, "", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	long fd = SYS_2(SYS_memfd_create, "", flags | MFD_CLOEXEC | MFD_NOEXEC_SEAL);
 
-	return fd == -EINVAL ? SYS_2(SYS_memfd_create, "", MFD_CLOEXEC) : fd;
+	return fd == -EINVAL ? SYS_2(SYS_memfd_create, "", flags | MFD_CLOEXEC) : fd;
 }
 
+#define NO_DEVICE UINT64_MAX
+
 /*
- * The device of the kernel's own tmpfs, which is mounted nowhere: that of each memfd. It is the
- * same in all processes until the system is shut down.
+ * The device of one of the kernel's own file systems, which are mounted nowhere: that of each memfd
+ * made with the flags. It is the same in all processes until the system is shut down, so *known, 0 at
+ * first, remembers it; NO_DEVICE: this kernel has no such file system.
  */
-static uint64_t internal_device(void)
+static uint64_t device_of_memfds(_Atomic uint64_t *known, unsigned flags)
 {
-	static _Atomic uint64_t device;
+	uint64_t device = atomic_load(known);
 	struct statx status;
 	long fd, error;
 
-	if (atomic_load(&device) || (fd = create_file()) < 0)
-		return atomic_load(&device);
+	if (device)
+		return device;
+	fd = create_file(flags);
+	if (fd < 0) {
+		if (fd == -EINVAL || fd == -ENODEV)
+			atomic_store(known, NO_DEVICE);
+		return NO_DEVICE;
+	}
 	error = SYS_5(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_INO, &status);
 	SYS_1(SYS_close, fd);
-	if (error == 0)
-		atomic_store(&device, (uint64_t)status.stx_dev_major << 32 | status.stx_dev_minor);
-	return atomic_load(&device);
+	if (error != 0)
+		return NO_DEVICE;
+	device = (uint64_t)status.stx_dev_major << 32 | status.stx_dev_minor;
+	atomic_store(known, device);
+	return device;
+}
+
+static uint64_t device_of(const struct vma *vma)
+{
+	return (uint64_t)vma->dev_major << 32 | vma->dev_minor;
 }
 
 bool fs_is_internal(const struct vma *vma)
 {
-	return vma->inode && ((uint64_t)vma->dev_major << 32 | vma->dev_minor) == internal_device();
+	static _Atomic uint64_t device;
+
+	return vma->inode && device_of(vma) == device_of_memfds(&device, 0);
+}
+
+uint32_t fs_huge_page_size(const struct vma *vma)
+{
+	static _Atomic uint64_t devices[2];
+	static const unsigned shifts[] = {21, 30};
+
+	/* File systems on disks, and those that are mounted, have other numbers. */
+	if (!vma->inode || vma->dev_major || fs_is_internal(vma))
+		return 0;
+	for (int i = 0; i < 2; i++)
+		if (device_of(vma) ==
+			device_of_memfds(&devices[i], MFD_HUGETLB | shifts[i] << MFD_HUGE_SHIFT))
+			return (uint32_t)1 << shifts[i];
+	return 0;
+}
+
+uint32_t fs_page_size(int fd)
+{
+	struct statfs status;
+
+	if (sys_fstatfs(fd, &status, sizeof(status)) < 0 || status.f_type != HUGETLBFS_MAGIC)
+		return PAGE_SIZE;
+	return (uint32_t)status.f_bsize;
 }
 
 static bool take_type(const struct mount_scan *mount, void *data)

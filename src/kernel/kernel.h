@@ -62,6 +62,8 @@ struct mapping {
 	size_t length;
 	int prot, flags, fd;
 	off_t offset;
+	bool is_segment; /* shmat(): a System V segment of huge pages, of this key */
+	uint32_t key;
 };
 /* What such a mapping will look like once it is there; path is storage. False: the descriptor is
  * none. [H] */
@@ -99,6 +101,10 @@ const char *fs_type(
 	const struct vma *vma, struct mount_reader *reader, char *buffer, size_t size);
 /* A file in memory on the kernel's own mount: a memfd, or shared anonymous memory. [H] */
 bool fs_is_internal(const struct vma *vma);
+/* The same in huge pages: their size, or 0: it is none, or it cannot be told. [H] */
+uint32_t fs_huge_page_size(const struct vma *vma);
+/* Bytes of the pages of a file that is open, more than PAGE_SIZE for hugetlbfs only. */
+uint32_t fs_page_size(int fd);
 bool fs_is_served(const char *type); /* [H] who looks at a page there may wait for a server */
 /* The i-th name by which rules know the type, or NULL when there are no more. [H] */
 const char *fs_alias(const char *type, unsigned i);

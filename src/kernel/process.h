@@ -34,6 +34,7 @@ struct lock_word {
 	X(fatal, "left to the default action")                                                     \
 	X(untracked, "in memory that no hook had seen")                                            \
 	X(refused, "mappings refused by reserve")                                                  \
+	X(unpopulated, "mappings that reserve did not populate: read-only huge pages")              \
 	X(refused_untold, "refusals not reported: too many")                                       \
 	X(failed_open, "mappings that could not be tracked")                                       \
 	X(senders_lost, "files of which the sender could not be kept") \

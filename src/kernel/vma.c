@@ -198,6 +198,7 @@ static APART int read_text(int fd, uintptr_t address, struct vma *vma, char *pat
 			break;
 	}
 	maps_scan_result(&scan, vma);
+	vma->page_size = fs_huge_page_size(vma);
 	return 0;
 }
 
@@ -329,10 +330,14 @@ static bool view_anonymous(
 	bool is_huge = mapping->flags & MAP_HUGETLB;
 	struct text name = {.buffer = path, .size = path_size};
 
-	text_add(&name, is_huge ? "/anon_hugepage" : ""); /* as the kernel names it */
+	/* As the kernel names it. */
+	text_add(&name, mapping->is_segment ? "/SYSV" : is_huge ? "/anon_hugepage" : "");
+	for (int shift = 28; mapping->is_segment && shift >= 0; shift -= 4)
+		text_bytes(&name, &"0123456789abcdef"[mapping->key >> shift & 15], 1);
 	*vma = (struct vma){.prot = (uint8_t)(mapping->prot & 7),
 		.shared = (mapping->flags & MAP_TYPE) != MAP_PRIVATE,
 		.page_size = is_huge ? 2 << 20 : PAGE_SIZE,
+		.deleted = is_huge,
 		.path = path};
 	return true;
 }
@@ -349,8 +354,9 @@ bool vma_of_mapping(const struct mapping *mapping, struct vma *vma, char *path, 
 		.inode = file.st_ino,
 		.dev_major = major(file.st_dev),
 		.dev_minor = minor(file.st_dev),
+		.page_size = fs_page_size(mapping->fd),
 		.prot = (uint8_t)(mapping->prot & 7),
-		.shared = true};
+		.shared = (mapping->flags & MAP_TYPE) != MAP_PRIVATE};
 	name_file(mapping->fd, vma, path, path_size);
 	return true;
 }

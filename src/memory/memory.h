@@ -36,6 +36,8 @@ struct refusal {
 	bool free_known;
 	uint64_t free_bytes;
 	const char *why; /* NULL: there is no space */
+	/* There was none: the rule asks for pages that may not be written, so they were not populated. */
+	bool is_unpopulated;
 };
 void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const struct mapping *mapping,
 	uintptr_t caller, struct refusal *refusal);
@@ -53,6 +55,8 @@ void track_leave(void);
 int reserve(const struct mapping *mapping, struct refusal *refusal);
 /* The same for anonymous huge pages, which can be had only once they are mapped. */
 bool reserve_pages(uintptr_t start, const struct mapping *mapping, struct refusal *refusal);
+/* The same for a segment that was attached, if its pages are huge: *mapping then says so. */
+bool reserve_segment(uintptr_t start, struct mapping *mapping, struct refusal *refusal);
 bool reserve_tail(uintptr_t start, size_t size);
 struct remapping {
 	void *old;
@@ -68,7 +72,9 @@ struct protecting {
 void track_protect(struct protecting *protecting, void *address, size_t length, int prot);
 /* After the system call: a repair came in between, which knew the old protection. */
 bool track_must_repeat(struct protecting *protecting);
-void *track_shmat(int id, const void *address, int flags, uintptr_t caller);
+/* mapping says afterwards what refusal is about. */
+void *track_shmat(int id, const void *address, int flags, uintptr_t caller,
+	struct mapping *mapping, struct refusal *refusal);
 int track_shmdt(const void *address);
 /*
  * mremap() of a range of which pages were replaced: the kernel sees several mappings there. range: what

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The action "reserve": the blocks of a shared file mapping exist before it is used, or mmap()
- * fails.
+ * fails; so do anonymous huge pages and those of a System V segment.
  *
- * A sparse file on a full file system is mapped without complaint and kills at the first write.
- * What is asked for is compared with the free space first: a request that cannot be met must not
- * fill the file system for others while it fails.
+ * A sparse file on a full file system is mapped without complaint and kills at the first write. Huge
+ * pages are promised when they are mapped, but the limit of a control group counts when one is first
+ * touched, and with MAP_NORESERVE nothing is promised. What is asked for is compared with the free
+ * space first: a request that cannot be met must not fill the file system for others while it fails.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -26,7 +28,6 @@
 #include "table/table.h"
 
 #define SECTOR 512
-#define MADV_POPULATE_WRITE_ 23 /* Linux 5.14; missing in older headers */
 
 static bool is_writable(int fd)
 {
@@ -35,18 +36,29 @@ static bool is_writable(int fd)
 	return flags >= 0 && (flags & O_ACCMODE) == O_RDWR;
 }
 
-/* No free space is known of a file system without a limit (the kernel's own tmpfs of memfds). */
+/*
+ * No free space is known of a file system without a limit (the kernel's own tmpfs of memfds), but huge
+ * pages come from a pool.
+ */
 static bool has_room(int fd, const struct stat *file, uint64_t length, struct refusal *refusal)
 {
-	uint64_t allocated = (uint64_t)file->st_blocks * SECTOR;
+	uint64_t allocated = (uint64_t)file->st_blocks * SECTOR, free_blocks, pool;
+	uint64_t missing = length > allocated ? length - allocated : 0;
 	struct statfs space;
 
-	if (sys_fstatfs(fd, &space, sizeof(space)) < 0 || !space.f_blocks)
+	if (sys_fstatfs(fd, &space, sizeof(space)) < 0)
+		return true;
+	free_blocks = space.f_blocks ? (uint64_t)space.f_bavail : UINT64_MAX;
+	if (space.f_type == HUGETLBFS_MAGIC) {
+		missing = (missing + (uint64_t)space.f_bsize - 1) & ~((uint64_t)space.f_bsize - 1);
+		if (huge_pages_left((uint32_t)space.f_bsize, &pool) && pool < free_blocks)
+			free_blocks = pool;
+	}
+	if (free_blocks == UINT64_MAX)
 		return true;
 	refusal->free_known = true;
-	refusal->free_bytes = (uint64_t)space.f_bavail * (uint64_t)space.f_bsize;
-	return length <= allocated ||
-	       (length - allocated) / (uint64_t)space.f_bsize <= (uint64_t)space.f_bavail;
+	refusal->free_bytes = free_blocks * (uint64_t)space.f_bsize;
+	return missing / (uint64_t)space.f_bsize <= free_blocks;
 }
 
 /* The file keeps its size. A file system that cannot do this at all: as without us. */
@@ -68,7 +80,7 @@ static const struct rule *reserving_rule(const struct mapping *mapping, unsigned
 
 static bool can_be_reserved(const struct mapping *mapping, struct stat *file)
 {
-	if (mapping->flags & MAP_ANONYMOUS)
+	if (mapping->flags & MAP_ANONYMOUS) /* and segments */
 		return mapping->flags & MAP_HUGETLB;
 	return (mapping->flags & MAP_TYPE) != MAP_PRIVATE && is_writable(mapping->fd) &&
 	       SYS_2(SYS_fstat, mapping->fd, file) == 0 && S_ISREG(file->st_mode);
@@ -97,28 +109,40 @@ int reserve(const struct mapping *mapping, struct refusal *refusal)
 	return -ENOMEM;
 }
 
-/* 0 or -errno. */
-static long take_pages(uintptr_t start, size_t size)
+/* False: the pages cannot be had. */
+static bool take_pages(uintptr_t start, size_t size)
 {
 	if (probe_may_populate())
-		return SYS_3(SYS_madvise, start, size, MADV_POPULATE_WRITE_);
+		return !says_lost((int)SYS_3(SYS_madvise, start, size, MADV_POPULATE_WRITE));
 	for (uintptr_t page = start; page < start + size; page += PAGE_SIZE)
 		if (probe(page, true) == -EFAULT)
-			return -EFAULT;
-	return 0;
+			return false;
+	return true;
 }
 
-/*
- * The pool has the pages (mmap() would have failed), but the limit of a control group counts when a
- * page is first touched, and with MAP_NORESERVE nothing is promised.
- */
 bool reserve_pages(uintptr_t start, const struct mapping *mapping, struct refusal *refusal)
 {
-	if (!(mapping->flags & MAP_ANONYMOUS) || !(mapping->prot & PROT_WRITE) ||
-		take_pages(start, mapping->length) != -EFAULT)
+	if (!(mapping->flags & MAP_ANONYMOUS))
+		return true;
+	if (!(mapping->prot & PROT_WRITE)) {
+		refusal->is_unpopulated = true;
+		return true;
+	}
+	if (take_pages(start, mapping->length))
 		return true;
 	refusal->wanted = mapping->length;
 	return false;
+}
+
+bool reserve_segment(uintptr_t start, struct mapping *mapping, struct refusal *refusal)
+{
+	struct vma vma;
+
+	if (vma_query(start, &vma, NULL, 0) != 0 || vma.page_size <= PAGE_SIZE)
+		return true;
+	mapping->flags = MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB;
+	mapping->is_segment = true;
+	return reserve(mapping, refusal) != RANGE_RESERVED || reserve_pages(start, mapping, refusal);
 }
 
 /*
@@ -133,7 +157,7 @@ static bool populate(
 
 	if (fs_space(vma, reader, &bytes, &inodes) && bytes < size)
 		return false;
-	if (take_pages(start, size) != -EFAULT)
+	if (take_pages(start, size))
 		return true;
 	return cause_find(&lost, vma, true, reader).cause != CAUSE_NOSPACE;
 }

@@ -526,7 +526,24 @@ bool track_must_repeat(struct protecting *protecting)
 
 /* ---- System V shared memory ---- */
 
-void *track_shmat(int id, const void *address, int flags, uintptr_t caller)
+/* Who attached it, and whether its pages can be had; false: it is detached again, and errno is set. */
+static bool admit_segment(void *at, uintptr_t caller, struct range_attributes *attributes,
+	struct mapping *mapping, struct refusal *refusal)
+{
+	attributes->owner = owner_of_caller(caller, &attributes->caller);
+	if (likely(!(policy.actions & 1u << ACTION_RESERVE)))
+		return true;
+	refusal->owner = attributes->owner;
+	refusal->caller = attributes->caller;
+	if (reserve_segment((uintptr_t)at, mapping, refusal))
+		return true;
+	real.shmdt(at);
+	errno = ENOMEM;
+	return false;
+}
+
+void *track_shmat(int id, const void *address, int flags, uintptr_t caller,
+	struct mapping *mapping, struct refusal *refusal)
 {
 	struct range_attributes attributes = {.lock = -1};
 	struct shmid_ds segment = {0};
@@ -537,22 +554,29 @@ void *track_shmat(int id, const void *address, int flags, uintptr_t caller)
 	void *result;
 
 	errno = saved_errno;
+	*mapping = (struct mapping){.length = segment.shm_segsz,
+		.prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) |
+			(flags & SHM_EXEC ? PROT_EXEC : 0),
+		.flags = MAP_SHARED,
+		.fd = -1,
+		.key = (uint32_t)segment.shm_perm.__key};
 	track_enter();
 	if (flags & SHM_REMAP)
 		cut = begin(start, segment.shm_segsz);
 	result = real.shmat(id, address, flags);
-	saved_errno = errno;
 	if (result == MAP_FAILED)
 		undo(cut, start, segment.shm_segsz);
 	else
 		range_cut_release(cut);
 	if (result != MAP_FAILED && is_known) {
-		attributes.owner = owner_of_caller(caller, &attributes.caller);
-		attributes.flags = RANGE_READ | RANGE_SHARED | RANGE_MAPPED |
-				   (flags & SHM_RDONLY ? 0 : RANGE_WRITE) |
-				   (flags & SHM_EXEC ? RANGE_EXEC : 0);
-		insert((uintptr_t)result, segment.shm_segsz, &attributes);
+		if (admit_segment(result, caller, &attributes, mapping, refusal)) {
+			attributes.flags = flags_of(mapping->prot, mapping->flags);
+			insert((uintptr_t)result, segment.shm_segsz, &attributes);
+		} else {
+			result = MAP_FAILED;
+		}
 	}
+	saved_errno = errno;
 	track_leave();
 	errno = saved_errno;
 	return result;

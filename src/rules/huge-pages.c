@@ -57,6 +57,18 @@ static APART bool pool_is_empty(uint32_t page_size)
 	       pool_number(page_size, "resv_hugepages", &reserved) && free_pages <= reserved;
 }
 
+bool huge_pages_left(uint32_t page_size, uint64_t *pages)
+{
+	uint64_t unused, more, surplus;
+
+	if (!pool_number(page_size, "free_hugepages", &unused) ||
+		!pool_number(page_size, "nr_overcommit_hugepages", &more) ||
+		!pool_number(page_size, "surplus_hugepages", &surplus))
+		return false;
+	*pages = unused + (more > surplus ? more - surplus : 0);
+	return true;
+}
+
 /* ---- the control group ---- */
 
 /* "hugetlb.2MB.max" in a group's directory; a limit that is none ("max") is no number. */

@@ -214,6 +214,32 @@ static void test_query(void)
 	munmap(address, 4096);
 }
 
+/* Where the kernel has huge pages: their kind is known by the page size, or by the device. */
+static void test_huge(void)
+{
+	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
+	size_t size = 2 << 20;
+	struct mapping mapping = {.length = size, .prot = PROT_READ, .flags = MAP_SHARED, .fd = fd};
+	struct vma vma;
+	void *memory;
+
+	if (fd < 0)
+		return;
+	if (ftruncate(fd, (off_t)size))
+		perror("ftruncate");
+	memory = mmap(NULL, size, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	ok(vma_of_mapping(&mapping, &vma, path, sizeof(path)) && !strcmp(vma_kind(&vma), "hugetlb") &&
+			vma.page_size == size,
+		"a memfd of huge pages is hugetlb when it is mapped");
+	if (memory != MAP_FAILED) {
+		ok(vma_query((uintptr_t)memory, &vma, path, sizeof(path)) == 0 &&
+				!strcmp(vma_kind(&vma), "hugetlb") && vma.page_size == size,
+			"and afterwards");
+		munmap(memory, size);
+	}
+	close(fd);
+}
+
 /* As before Linux 6.11. */
 static bool forbid_question(void)
 {
@@ -281,9 +307,11 @@ int main(void)
 	test_damaged();
 	test_kind();
 	test_query();
+	test_huge();
 	if (forbid_question()) {
 		ok(true, "the same with the text of maps:");
 		test_query();
+		test_huge();
 	} else {
 		printf("ok %d # SKIP no seccomp: the text of maps is not tested\n", ++tap_count);
 	}

@@ -113,36 +113,87 @@ END
     assert_equal "$stderr" ""
 }
 
-@test "reserve: anonymous huge pages that cannot be had" {
-    skip_unless_root
-    policy=kind:hugetlb=reserve
+# huge-pages KIND [ro]: maps 4 MiB of huge pages, and writes to them.
+compile_huge_pages() {
     cat >huge.c <<'END'
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-int main(void)
+#include <sys/shm.h>
+#include <unistd.h>
+#define SIZE (4 << 20)
+static char *map(const char *kind, int prot)
 {
-	char *at = mmap(NULL, 4 << 20, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1, 0);
+	int fd, id;
+	char *at;
+
+	if (!strcmp(kind, "anonymous"))
+		return mmap(NULL, SIZE, prot,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1, 0);
+	if (!strcmp(kind, "segment")) {
+		id = shmget(IPC_PRIVATE, SIZE, IPC_CREAT | 0600 | SHM_HUGETLB | SHM_NORESERVE);
+		at = id < 0 ? MAP_FAILED : shmat(id, NULL, prot & PROT_WRITE ? 0 : SHM_RDONLY);
+		shmctl(id, IPC_RMID, NULL);
+		return at;
+	}
+	fd = memfd_create("huge", MFD_HUGETLB);
+	return ftruncate(fd, SIZE) < 0 ? MAP_FAILED
+				       : mmap(NULL, SIZE, prot, MAP_SHARED | MAP_NORESERVE, fd, 0);
+}
+int main(int argc, char **argv)
+{
+	char *at = map(argv[1], argc > 2 ? PROT_READ : PROT_READ | PROT_WRITE);
 
 	if (at == MAP_FAILED)
 		return printf("%s\n", strerror(errno)) < 0;
-	at[0] = at[2 << 20] = 1;
-	return printf("used\n") < 0;
+	if (argc == 2)
+		at[0] = at[2 << 20] = 1;
+	return printf("mapped\n") < 0;
 }
 END
-    $CC -o huge huge.c
+    $CC -o huge-pages huge.c
+}
+
+no_huge_pages() {
     [ "$(cat /sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages 2>/dev/null)" = 0 ] ||
         skip "the pool of huge pages is not empty, or there is none"
     [ "$(cat /proc/sys/vm/nr_overcommit_hugepages)" = 0 ] || skip "huge pages may be overcommitted"
-    without_us "$PWD/huge"
-    assert_equal "$status" "$bus_error"
-    us "$PWD/huge"
-    assert_output "Cannot allocate memory"
-    [[ $stderr == *'4194304 bytes of "/anon_hugepage" (deleted) cannot be had'* ||
-        $stderr == *'4194304 bytes of "/anon_hugepage" cannot be had'* ]]
+}
+
+@test "reserve: huge pages that cannot be had: anonymous ones, of a memfd, of a segment" {
+    local kind
+    local -A name=([anonymous]=/anon_hugepage [memfd]=/memfd:huge [segment]=/SYSV00000000)
+
+    skip_unless_root
+    no_huge_pages
+    compile_huge_pages
+    policy=kind:hugetlb=reserve
+    for kind in anonymous memfd segment; do
+        without_us "$PWD/huge-pages" "$kind"
+        assert_equal "$status" "$bus_error"
+        us "$PWD/huge-pages" "$kind"
+        assert_output "Cannot allocate memory"
+        [[ $stderr == *"4194304 bytes of \"${name[$kind]}\" (deleted) cannot be had"* ]]
+        assert_equal "$(grep -c 'mapping refused' <<<"$stderr")" 1
+    done
+}
+
+@test "reserve: huge pages that may not be written are not populated, and that is told" {
+    local kind
+
+    skip_unless_root
+    no_huge_pages
+    compile_huge_pages
+    policy=kind:hugetlb=reserve
+    for kind in anonymous segment; do
+        us "$PWD/huge-pages" "$kind" ro
+        assert_output "mapped"
+        [[ $stderr == "libsigbus: reserve: 4194304 bytes of huge pages were mapped without write permission in huge-pages["*"] by huge-pages: they were not populated"* ]]
+    done
+    policy=kind:hugetlb=reserve+quiet us "$PWD/huge-pages" anonymous ro
+    assert_equal "$stderr" ""
 }
 
 @test "reserve: what fits is there, and the size of the file is kept" {
