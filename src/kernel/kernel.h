@@ -103,7 +103,7 @@ const char *fs_type(
 bool fs_is_internal(const struct vma *vma);
 /* The same in huge pages: their size, or 0: it is none, or it cannot be told. [H] */
 uint32_t fs_huge_page_size(const struct vma *vma);
-/* Bytes of the pages of a file that is open, more than PAGE_SIZE for hugetlbfs only. */
+/* Bytes of the pages of a file that is open, more than PAGE_SIZE for hugetlbfs only. [H] */
 uint32_t fs_page_size(int fd);
 bool fs_is_served(const char *type); /* [H] who looks at a page there may wait for a server */
 /* The i-th name by which rules know the type, or NULL when there are no more. [H] */
