@@ -56,11 +56,26 @@ static APART void match_rule(struct fault *fault)
 	atomic_fetch_add(&((struct rule *)fault->rule)->hits, 1);
 }
 
-/* A writer that was left by siglongjmp() is waited for once. */
+static uint32_t writers_inside(void)
+{
+	uint32_t in = atomic_load(&process_state->writers_in);
+
+	return in - atomic_load(&process_state->writers_out);
+}
+
+/*
+ * Writers who came and have not left, but for those who were waited for in vain: a handler left them by
+ * siglongjmp(), so they never leave, and are waited for once. One who left late after all lowers their
+ * number.
+ */
 static bool is_being_written(uint32_t in)
 {
-	return in != atomic_load(&process_state->writers_out) &&
-	       in != atomic_load(&process_state->writers_lost);
+	uint32_t inside = in - atomic_load(&process_state->writers_out);
+	uint32_t lost = atomic_load(&process_state->writers_lost);
+
+	if (inside < lost)
+		atomic_compare_exchange_strong(&process_state->writers_lost, &lost, inside);
+	return inside > lost;
 }
 
 /* "Nothing there" counts if there was no writer from before the look to its end. */
@@ -81,13 +96,15 @@ static bool find_now(struct fault *fault)
  */
 static void find_range(struct fault *fault)
 {
-	uint32_t in = atomic_load(&process_state->writers_in);
+	uint32_t inside = writers_inside(), now;
 	int naps;
 
 	for (naps = 0; naps < NAPS_MAX && !find_now(fault); naps++)
 		sys_nap(naps < NAPS_SHORT ? NAP_NANOSECONDS : LONG_NAP_NANOSECONDS);
-	if (naps == NAPS_MAX)
-		atomic_store(&process_state->writers_lost, in);
+	if (naps == NAPS_MAX) {
+		now = writers_inside();
+		atomic_store(&process_state->writers_lost, now < inside ? now : inside);
+	}
 	if (fault->range.range) {
 		fault->caller = atomic_load(&fault->range.range->caller);
 		if (!(state_flags(fault->range.state) & RANGE_REGISTERED))

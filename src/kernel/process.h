@@ -75,7 +75,7 @@ struct process_state {
 	_Atomic int pid;                              /* of the process that uses it; 0 in a new child */
 	/* Writers come between cutting a range and its new state: how many came, and how many left. */
 	_Atomic uint32_t writers_in, writers_out;
-	_Atomic uint32_t writers_lost; /* writers_in when those who are in did not leave in time */
+	_Atomic uint32_t writers_lost; /* of those who are in: how many were waited for in vain */
 	_Atomic uint32_t scratch_busy[SCRATCH_SLOTS]; /* see scratch_get() */
 	_Atomic uint32_t stack_busy[STACKS];
 	_Atomic int showing_ignored; /* threads that execute something: see disposition_show_ignored() */

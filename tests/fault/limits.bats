@@ -185,3 +185,77 @@ assert_dies() {
     assert_success
     assert_lines "read 5 00"
 }
+
+# leave COUNT: leaves our mremap() by siglongjmp(), then touches a lost page that no hook has seen COUNT
+# times, with a mapping replaced before each.
+compile_leave() {
+    cat >leave-mremap.c <<'END'
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <sys/mman.h>
+extern sigjmp_buf leave_to;
+void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
+{
+	(void)old, (void)old_size, (void)size, (void)flags;
+	siglongjmp(leave_to, 1);
+}
+END
+    cat >leave.c <<'END'
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+sigjmp_buf leave_to;
+static sigjmp_buf env;
+static void handler(int signo)
+{
+	(void)signo;
+	siglongjmp(env, 1);
+}
+int main(int argc, char **argv)
+{
+	int fd = memfd_create("left", 0);
+	char *page = (char *)syscall(SYS_mmap, NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	char *other = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	volatile int caught = 0;
+
+	(void)argc;
+	signal(SIGBUS, handler);
+	if (!sigsetjmp(leave_to, 1))
+		mremap(other, 4096, 8192, MREMAP_MAYMOVE);
+	for (volatile int i = 0; i < atoi(argv[1]); i++) {
+		mmap(other, 4096, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
+		if (sigsetjmp(env, 1))
+			caught++;
+		else
+			(void)*(volatile char *)page;
+	}
+	return printf("caught %d\n", caught) < 0;
+}
+END
+    $CC -shared -fPIC -o leave-mremap.so leave-mremap.c && $CC -rdynamic -o leave leave.c
+}
+
+naps() { # COUNT
+    run strace -f -o trace -e trace=nanosleep,clock_nanosleep env SIGBUS_LOG=off \
+        LD_PRELOAD="$SIGBUS_LIB $PWD/leave-mremap.so" "$PWD/leave" "$1"
+    assert_output "caught $1"
+    naps=$(grep -c nanosleep trace) || :
+}
+
+@test "limits: a call of ours that a handler left by siglongjmp() is waited for once" {
+    local once
+
+    skip_without strace
+    cd "$BATS_TEST_TMPDIR" || return
+    compile_leave
+    naps 1
+    once=$naps
+    [ "$once" -gt 1 ]
+    naps 5
+    assert_equal "$naps" "$once"
+}
