@@ -28,7 +28,7 @@ struct kernel_sigaction {
 	uint64_t mask;
 };
 
-#define INTERN_BUCKETS 64
+#define INTERN_BUCKETS 4096 /* JIT compilers install thousands of handlers */
 
 static _Atomic(const struct disposition *) interned[INTERN_BUCKETS];
 static _Atomic(const struct disposition *) current[2]; /* SIGBUS, shadow */
@@ -49,8 +49,8 @@ static const struct disposition *find(const struct disposition *head, const stru
 const struct disposition *disposition_intern(void *handler, uint64_t flags, uint64_t mask)
 {
 	struct disposition wanted = {.handler = handler, .flags = flags, .mask = mask};
-	uintptr_t hash = ((uintptr_t)handler >> 4) ^ flags ^ (flags >> 26) ^ mask;
-	_Atomic(const struct disposition *) *bucket = &interned[hash % INTERN_BUCKETS];
+	uint64_t hash = ((uint64_t)(uintptr_t)handler ^ flags ^ mask << 1) * 0x9e3779b97f4a7c15;
+	_Atomic(const struct disposition *) *bucket = &interned[(hash >> 40) % INTERN_BUCKETS];
 	const struct disposition *head = atomic_load(bucket);
 	const struct disposition *known = find(head, &wanted);
 	struct disposition *fresh;
@@ -111,14 +111,21 @@ static long install(int signo, uint64_t flags)
 	return kernel_action(signo, &action, NULL);
 }
 
-static void follow_restart(int signo, const struct disposition *disposition)
+/*
+ * The kernel gets the flags of what is current. Two threads may come here at once, and the later of
+ * their system calls decides: so whoever has made one looks again whether it was for what is current
+ * now. current is stored before, and real_flags between the call and that look.
+ */
+static void follow_restart(int signo)
 {
-	uint64_t flags = flags_for(SIGBUS, disposition);
+	uint64_t flags;
 
-	if (signo != SIGBUS || flags == atomic_load(&real_flags))
-		return;
-	atomic_store(&real_flags, flags);
-	install(SIGBUS, flags);
+	while (signo == SIGBUS && (flags = flags_for(SIGBUS, disposition_now(SIGBUS))) !=
+					  atomic_load(&real_flags)) {
+		if (install(SIGBUS, flags) < 0)
+			return;
+		atomic_store(&real_flags, flags);
+	}
 }
 
 static bool is_ours(const struct kernel_sigaction *action)
@@ -161,7 +168,7 @@ void disposition_adopt(int signo)
 	}
 	install(signo, signo == SIGBUS ? atomic_load(&real_flags)
 				       : flags_for(signo, disposition_now(signo)));
-	follow_restart(signo, disposition_now(signo));
+	follow_restart(signo);
 }
 
 _Atomic(const struct disposition *) const *disposition_inspect(void)
@@ -178,7 +185,7 @@ bool disposition_replace(int signo, const struct disposition *old, const struct 
 {
 	if (!atomic_compare_exchange_strong(&current[signo != SIGBUS], &old, new))
 		return false;
-	follow_restart(signo, new);
+	follow_restart(signo);
 	return true;
 }
 
@@ -200,7 +207,7 @@ const struct disposition *disposition_exchange(int signo, const struct dispositi
 	const struct disposition *old = atomic_exchange(&current[signo != SIGBUS], new);
 
 	disposition_count(new);
-	follow_restart(signo, new);
+	follow_restart(signo);
 	return old;
 }
 
@@ -328,7 +335,7 @@ int disposition_init(void *our_handler, void (*our_restorer)(void))
 		return -EBUSY;
 	atomic_store(&real_flags, library.flags | SA_RESTORER_);
 	found = disposition_now(SIGBUS);
-	follow_restart(SIGBUS, found);
+	follow_restart(SIGBUS);
 	handlers_update(found, NULL, (uintptr_t)found->handler);
 	return 0;
 }

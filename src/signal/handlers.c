@@ -14,7 +14,7 @@
 #include "signal/disposition.h"
 #include "signal/handlers.h"
 
-#define CELL_BUCKETS 256
+#define CELL_BUCKETS 4096
 static _Atomic(struct handler_cell *) cells[CELL_BUCKETS];
 
 static struct handler_cell *find_cell(struct handler_cell *cell,
@@ -28,8 +28,8 @@ static struct handler_cell *find_cell(struct handler_cell *cell,
 static struct handler_cell *intern_cell(const struct disposition *disposition,
 	struct handler_cell *rest)
 {
-	uintptr_t hash = ((uintptr_t)disposition >> 6) ^ ((uintptr_t)rest >> 5);
-	_Atomic(struct handler_cell *) *bucket = &cells[hash % CELL_BUCKETS];
+	uint64_t hash = ((uintptr_t)disposition ^ (uint64_t)(uintptr_t)rest << 1) * 0x9e3779b97f4a7c15;
+	_Atomic(struct handler_cell *) *bucket = &cells[(hash >> 40) % CELL_BUCKETS];
 	struct handler_cell *head = atomic_load(bucket);
 	struct handler_cell *cell = find_cell(head, disposition, rest);
 
