@@ -27,6 +27,7 @@
 
 #define TRIES 3
 #define COPIES_MAX 100 /* looks at a page that changes meanwhile, or that a probe can read and a copy cannot */
+#define PROOFS_MAX 10 /* looks at a page that is not proved lost: each may read all of smaps */
 #define SPINS 200
 #define NAP_NANOSECONDS 20000
 
@@ -343,7 +344,7 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 	if (!prove_lost(&extent, fault->address & PAGE_MASK, &hit)) { /* PROVE */
 		/* Or the file has grown between two looks, as a client can have it: looked at again. */
 		fault->refused = "userfaultfd watches this memory: the page is not lost";
-		order->page_changed = true;
+		order->unproved++;
 		return ANSWER_RETRY;
 	}
 	if (!atomic_compare_exchange_strong(word, &version, version + 1)) /* TAKE */
@@ -367,14 +368,18 @@ static enum answer repair_at(struct fault *fault, struct repair_order *order)
 	enum answer answer = ANSWER_RETRY;
 	int races = 0, copies = 0;
 
-	while (answer == ANSWER_RETRY && races < TRIES && copies < COPIES_MAX) {
+	while (answer == ANSWER_RETRY && races < TRIES && copies < COPIES_MAX &&
+		order->unproved < PROOFS_MAX) {
+		int unproved = order->unproved;
+
 		answer = try_repair(fault, order);
-		races += answer == ANSWER_RETRY && !order->page_changed;
+		if (answer == ANSWER_RETRY && !order->page_changed && order->unproved == unproved)
+			races++;
 		copies += order->page_changed;
-		if (order->page_changed)
+		if (order->page_changed || order->unproved > unproved)
 			order->limit = PAGE_SIZE; /* one page holds still longer than several */
 	}
-	return copies == COPIES_MAX ? ANSWER_DECLINED : answer;
+	return copies == COPIES_MAX || order->unproved == PROOFS_MAX ? ANSWER_DECLINED : answer;
 }
 
 /* What lies between the records around an address. */

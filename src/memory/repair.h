@@ -16,6 +16,7 @@ struct repair_order {
 	bool whole;	      /* all that lies behind that end at once */
 	uintptr_t start, end; /* what was replaced last, for it */
 	bool page_changed;    /* the last try ended so: what was asked of the page did not agree */
+	int unproved;	      /* tries that ended because nothing proved that the page is lost */
 };
 
 /* What is going to be replaced. */

@@ -182,7 +182,7 @@ static void keep_cause(struct fault *fault)
 	if (!fault->page->asked)
 		return;
 	fault->cause = loss->cause;
-	memcpy(fault->fs, loss->fs, sizeof(fault->fs));
+	memcpy(fault->fs, loss->fs, sizeof(fault->fs) - 1);
 }
 
 /* Once a fault, with what is known of it then. */

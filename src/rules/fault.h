@@ -85,7 +85,7 @@ struct fault {
 	const struct page_facts *page; /* never NULL; see report_look() */
 	enum { DUE_UNDECIDED, DUE, NOT_DUE } due; /* is it told in a line? see report_is_due() */
 	uint8_t cause;		 /* enum cause, and the file system: what was found first */
-	char fs[sizeof(((struct loss *)0)->fs)];
+	char fs[16];		 /* its beginning, which is enough for tally_add() */
 	int64_t waited; /* milliseconds in vain, or until it could be had; 0: not at all */
 #define WAITED_BEFORE (-1) /* an earlier fault's time ran out */
 	bool counted, noted, tallied;

@@ -46,7 +46,7 @@ struct loss {
 	bool size_is_bound; /* the file may be smaller: only the first lost page is known */
 	bool free_known;    /* the file system's free space was asked for */
 	uint64_t free_bytes, free_inodes;
-	char fs[16]; /* file system type, "" where not known */
+	char fs[FS_TYPE_MAX]; /* file system type, "" where not known */
 	enum huge_lack huge; /* CAUSE_NOSPACE, of huge pages: why there are none */
 };
 /* vma: NULL: not known. write: what the access was. [H] */
