@@ -273,14 +273,39 @@ static bool is_mappable(const struct identity *identity)
 	return identity->type == S_IFREG || identity->type == S_IFCHR || identity->type == S_IFMT;
 }
 
-static void remember(int fd, const struct sender *sender)
+static atomic_bool asks_no_more;
+
+void sender_ask_no_more(void)
 {
-	struct identity identity = sender ? identify(fd) : (struct identity){0};
+	atomic_store(&asks_no_more, true);
+}
+
+/* A message that came: who has sent it is asked about for the first of its files that may be mapped. */
+struct arrival {
+	int socket;
+	bool asked, known;
+	struct sender sender;
+};
+
+static bool has_sender(struct arrival *arrival)
+{
+	if (!arrival->asked)
+		arrival->known = find_sender(arrival->socket, &arrival->sender);
+	arrival->asked = true;
+	return arrival->known;
+}
+
+static void remember(int fd, struct arrival *arrival)
+{
+	struct identity identity;
 	struct sender_file *file;
 	uint32_t index;
 
 	set_slot(fd, UINT64_MAX);
-	if (!is_mappable(&identity))
+	if (atomic_load(&asks_no_more))
+		return;
+	identity = identify(fd);
+	if (!is_mappable(&identity) || !has_sender(arrival))
 		return;
 	file = take(&index);
 	if (!file) {
@@ -289,16 +314,9 @@ static void remember(int fd, const struct sender *sender)
 	}
 	file->device = identity.device;
 	file->inode = identity.inode;
-	file->sender = *sender;
+	file->sender = arrival->sender;
 	finish(file);
 	set_slot(fd, index);
-}
-
-static atomic_bool asks_no_more;
-
-void sender_ask_no_more(void)
-{
-	atomic_store(&asks_no_more, true);
 }
 
 static bool holds_descriptors(const struct cmsghdr *part)
@@ -309,8 +327,7 @@ static bool holds_descriptors(const struct cmsghdr *part)
 
 void sender_receive(int socket, const struct msghdr *message)
 {
-	struct sender sender;
-	bool asked = false, known = false;
+	struct arrival arrival = {.socket = socket};
 
 	if (!message->msg_control || message->msg_controllen < sizeof(struct cmsghdr))
 		return;
@@ -320,16 +337,13 @@ void sender_receive(int socket, const struct msghdr *message)
 
 		if (!holds_descriptors(part))
 			continue;
-		if (!asked && !atomic_load(&asks_no_more))
-			known = find_sender(socket, &sender);
-		asked = true;
 		count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		for (size_t i = 0; i < count; i++) {
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(part) + i * sizeof(fd), sizeof(fd));
 			if (fd >= 0)
-				remember(fd, known ? &sender : NULL);
+				remember(fd, &arrival);
 		}
 	}
 }
