@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "limit.h"
+#include "wl-outputs.h"
 #include "wl-virtual.h"
 
 /* As many answers of the compositor before the time of a frame mean that none will come: it is not
@@ -218,6 +219,11 @@ static void registry_global(void *data, struct wl_registry *registry, uint32_t n
 		{&virtual_keyboard_manager_interface, 1, &client->virtual_keyboard_manager},
 		{&virtual_pointer_manager_interface, 1, &client->virtual_pointer_manager},
 		{&screencopy_manager_interface, 1, &client->screencopy_manager},
+		{&capture_source_manager_interface, 1, &client->capture_source_manager},
+		{&image_copy_manager_interface, 1, &client->image_copy_manager},
+		{&weston_capture_interface, 1, &client->weston_capture},
+		{&gamma_manager_interface, 1, &client->gamma_manager},
+		{&color_manager_interface, 1, &client->color_manager},
 		{&toplevel_icon_manager_interface, 1, &client->toplevel_icon_manager},
 		{&wl_data_device_manager_interface, 1, &client->data_device_manager},
 	};

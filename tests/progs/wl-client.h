@@ -29,6 +29,10 @@ struct client {
 	struct wl_proxy *virtual_keyboard_manager;
 	struct wl_proxy *virtual_pointer_manager;
 	struct wl_proxy *screencopy_manager;
+	struct wl_proxy *capture_source_manager, *image_copy_manager;
+	struct wl_proxy *weston_capture;
+	struct wl_proxy *gamma_manager;
+	struct wl_proxy *color_manager;
 	struct wl_proxy *toplevel_icon_manager;
 	struct wl_data_device_manager *data_device_manager;
 	bool entered;	       /* the pointer is over one of our surfaces */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "wl-client.h"
+#include "wl-outputs.h"
 #include "wl-virtual.h"
 
 #define WIDTH 256
@@ -284,29 +285,102 @@ static void toplevel_icon(void)
 }
 
 /* The compositor is to write the screen into a pool that is no more. */
+static void copy_screen(
+	struct screencopy *copy, void (*copy_into)(struct screencopy *, struct wl_buffer *))
+{
+	struct pool target;
+	int size;
+
+	if (!wait_rounds(&copy->told))
+		finish(SKIPPED, "no copy of the screen is offered");
+	size = (int)(copy->stride * copy->height);
+	pool_create(&client, &target, file_create(FILE_MEMFD, NULL, (size_t)size), size);
+	target.buffer = wl_shm_pool_create_buffer(target.proxy, 0, (int)copy->width,
+		(int)copy->height, (int)copy->stride, copy->format);
+	truncate_pool(&target);
+	copy_into(copy, target.buffer);
+}
+
 static void screencopy(void)
 {
 	struct screencopy copy;
-	struct wl_proxy *frame;
-	struct pool pool, target;
 	struct window window;
-	int size;
+	struct pool pool;
 
 	if (!client.screencopy_manager || !client.output)
 		finish(SKIPPED, "no copies of the screen here");
 	show_window(&window, &pool);
-	frame = screencopy_start(client.screencopy_manager, client.output, &copy);
-	if (!wait_rounds(&copy.told))
-		finish(SKIPPED, "no copy of the screen is offered");
-	size = (int)(copy.stride * copy.height);
-	pool_create(&client, &target, file_create(FILE_MEMFD, NULL, (size_t)size), size);
-	target.buffer = wl_shm_pool_create_buffer(target.proxy, 0, (int)copy.width,
-		(int)copy.height, (int)copy.stride, copy.format);
-	truncate_pool(&target);
-	screencopy_copy(frame, target.buffer);
+	screencopy_start(client.screencopy_manager, client.output, &copy);
+	copy_screen(&copy, screencopy_copy);
 	surface_show(&client, window.surface, pool.buffer);
 	repaint(window.surface);
 	wait_rounds(&copy.done);
+}
+
+static void image_copy(void)
+{
+	struct screencopy copy;
+	struct window window;
+	struct pool pool;
+
+	if (!client.image_copy_manager || !client.capture_source_manager || !client.output)
+		finish(SKIPPED, "no ext-image-copy-capture here");
+	show_window(&window, &pool);
+	image_copy_start(client.capture_source_manager, client.image_copy_manager, client.output, &copy);
+	copy_screen(&copy, image_copy_copy);
+	surface_show(&client, window.surface, pool.buffer);
+	repaint(window.surface);
+	wait_rounds(&copy.done);
+}
+
+static void weston_capture(void)
+{
+	struct screencopy copy;
+	struct window window;
+	struct pool pool;
+
+	if (!client.weston_capture || !client.output)
+		finish(SKIPPED, "no weston-output-capture here");
+	show_window(&window, &pool);
+	weston_capture_start(client.weston_capture, client.output, &copy);
+	copy_screen(&copy, weston_capture_copy);
+	surface_show(&client, window.surface, pool.buffer);
+	repaint(window.surface);
+	wait_rounds(&copy.done);
+}
+
+/* The curves are in a file that has nothing of them. */
+static void gamma_curves(void)
+{
+	struct gamma gamma;
+	struct window window;
+	struct pool pool;
+
+	if (!client.gamma_manager || !client.output)
+		finish(SKIPPED, "no gamma control here");
+	gamma_start(client.gamma_manager, client.output, &gamma);
+	if (!wait_rounds(&gamma.told) || !gamma.size)
+		finish(SKIPPED, "a screen without gamma curves");
+	gamma_set(&gamma, file_create(file_kind, file_directory, 0));
+	show_window(&window, &pool);
+	repaint(window.surface);
+}
+
+/* A profile of four pages, in a file that is cut behind the first one. */
+static void icc_profile(void)
+{
+	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
+	struct color_manager manager;
+	int fd;
+
+	if (!client.color_manager)
+		finish(SKIPPED, "no colour management here");
+	color_manager_start(client.color_manager, &manager);
+	if (!wait_rounds(&manager.told) || !manager.icc)
+		finish(SKIPPED, "no ICC profiles here");
+	fd = file_create(file_kind, file_directory, page);
+	fill(fd, page, 0x20);
+	color_manager_set_profile(client.color_manager, fd, 4 * page);
 }
 
 static void cursor(void)
@@ -405,6 +479,10 @@ static const struct attack {
 	{"drag-icon", drag_icon},
 	{"toplevel-icon", toplevel_icon},
 	{"screencopy", screencopy},
+	{"image-copy", image_copy},
+	{"weston-capture", weston_capture},
+	{"gamma", gamma_curves},
+	{"icc-profile", icc_profile},
 	{"full-tmpfs", full_tmpfs},
 };
 

@@ -67,61 +67,6 @@ void virtual_pointer_press(struct wl_proxy *pointer, bool down)
 	wl_proxy_marshal(pointer, 4);
 }
 
-static const struct wl_interface *copy_types[] = {&wl_buffer_interface};
-static const struct wl_message frame_requests[] = {
-	{"copy", "o", copy_types},
-	{"destroy", "", no_types},
-};
-static const struct wl_message frame_events[] = {
-	{"buffer", "uuuu", no_types},
-	{"flags", "u", no_types},
-	{"ready", "uuu", no_types},
-	{"failed", "", no_types},
-};
-static const struct wl_interface screencopy_frame_interface = {
-	"zwlr_screencopy_frame_v1", 1, 2, frame_requests, 4, frame_events};
-static const struct wl_interface *capture_types[] = {
-	&screencopy_frame_interface, NULL, &wl_output_interface};
-static const struct wl_message screencopy_manager_requests[] = {
-	{"capture_output", "nio", capture_types},
-};
-const struct wl_interface screencopy_manager_interface = {
-	"zwlr_screencopy_manager_v1", 1, 1, screencopy_manager_requests, 0, NULL};
-
-static int handle_frame_event(const void *unused, void *frame, uint32_t opcode,
-	const struct wl_message *message, union wl_argument *arguments)
-{
-	struct screencopy *copy = wl_proxy_get_user_data(frame);
-
-	(void)unused, (void)message;
-	if (opcode == 0) {
-		copy->format = arguments[0].u;
-		copy->width = arguments[1].u;
-		copy->height = arguments[2].u;
-		copy->stride = arguments[3].u;
-		copy->told = true;
-	}
-	if (opcode >= 2)
-		copy->done = true;
-	return 0;
-}
-
-struct wl_proxy *screencopy_start(
-	struct wl_proxy *manager, struct wl_output *output, struct screencopy *copy)
-{
-	struct wl_proxy *frame = wl_proxy_marshal_constructor(
-		manager, 0, &screencopy_frame_interface, NULL, 0, output);
-
-	*copy = (struct screencopy){0};
-	wl_proxy_add_dispatcher(frame, handle_frame_event, NULL, copy);
-	return frame;
-}
-
-void screencopy_copy(struct wl_proxy *frame, struct wl_buffer *buffer)
-{
-	wl_proxy_marshal(frame, 0, buffer);
-}
-
 static const struct wl_interface *add_buffer_types[] = {&wl_buffer_interface, NULL};
 static const struct wl_message icon_requests[] = {
 	{"destroy", "", no_types},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Protocols that no Debian package describes (or not each release's), of which only a few requests are
- * needed here: input that comes from a client, a copy of the screen, the icon of a window.
+ * needed here: input that comes from a client, the icon of a window.
  */
 #ifndef WL_VIRTUAL_H
 #define WL_VIRTUAL_H
@@ -21,19 +21,7 @@ struct wl_proxy *virtual_pointer_create(struct wl_proxy *manager, struct wl_seat
 void virtual_pointer_move(struct wl_proxy *pointer, uint32_t x, uint32_t y, uint32_t extent);
 void virtual_pointer_press(struct wl_proxy *pointer, bool down);
 
-extern const struct wl_interface screencopy_manager_interface;
 extern const struct wl_interface toplevel_icon_manager_interface;
-
-/* The buffer that a copy of the screen has to go to. */
-struct screencopy {
-	uint32_t format, width, height, stride;
-	bool told; /* these four */
-	bool done; /* copied, or failed */
-};
-
-struct wl_proxy *screencopy_start(
-	struct wl_proxy *manager, struct wl_output *output, struct screencopy *copy);
-void screencopy_copy(struct wl_proxy *frame, struct wl_buffer *buffer);
 
 void toplevel_icon_set(struct wl_proxy *manager, void *toplevel, struct wl_buffer *buffer);
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xshm-truncate: shares a memfd with the X server of $DISPLAY, takes its pages away, and lets the
- * server read (put) and write (get) it, until it complains. Prints the outcome of each before and
- * after: "ok" or the error's name.
+ * xshm-truncate [good | put | get]: shares a memfd with the X server of $DISPLAY, takes its pages away,
+ * and lets the server read (put) and write (get) it, until it complains. Prints the outcome of each
+ * before and after: "ok" or the error's name. With "put" or "get" only this one, and only the outcome
+ * after; with "good" nothing is taken away, and "alive" is printed.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <xcb/shm.h>
@@ -26,19 +28,15 @@ static _Noreturn void fail(const char *what)
 	exit(1);
 }
 
-static void print_outcome(const char *request, xcb_generic_error_t *error)
+static const char *outcome(const xcb_generic_error_t *error)
 {
 	const xcb_query_extension_reply_t *shm = xcb_get_extension_data(connection, &xcb_shm_id);
 
 	if (xcb_connection_has_error(connection))
-		printf("%s: connection closed\n", request);
-	else if (!error)
-		printf("%s: ok\n", request);
-	else if (error->error_code == shm->first_error + XCB_SHM_BAD_SEG)
-		printf("%s: BadShmSeg\n", request);
-	else
-		printf("%s: error %u\n", request, error->error_code);
-	free(error);
+		return "connection closed";
+	if (!error)
+		return "ok";
+	return error->error_code == shm->first_error + XCB_SHM_BAD_SEG ? "BadShmSeg" : "another error";
 }
 
 static xcb_shm_seg_t share(int fd)
@@ -71,27 +69,55 @@ static xcb_generic_error_t *get(xcb_shm_seg_t segment)
 	return error;
 }
 
-static void truncate_under(const char *name, xcb_generic_error_t *(*request)(xcb_shm_seg_t))
+typedef xcb_generic_error_t *request_function(xcb_shm_seg_t segment);
+
+static int share_file(xcb_shm_seg_t *segment)
 {
 	int fd = memfd_create("xshm-truncate", MFD_CLOEXEC);
-	xcb_generic_error_t *error;
-	xcb_shm_seg_t segment;
 
 	if (fd < 0 || ftruncate(fd, SIZE) < 0)
 		fail("no memory to share");
-	segment = share(fd);
-	print_outcome(name, request(segment));
+	*segment = share(fd);
+	return fd;
+}
+
+static void truncate_under(const char *name, request_function *request, int only_this)
+{
+	xcb_generic_error_t *error;
+	xcb_shm_seg_t segment;
+	int fd = share_file(&segment);
+
+	error = request(segment);
+	if (!only_this)
+		printf("%s: %s\n", name, outcome(error));
+	free(error);
 	if (ftruncate(fd, 0) < 0)
 		fail("cannot truncate the file");
 	/* The server takes a lost segment back when it has nothing else to do: not at once. */
-	while (!(error = request(segment)))
+	while (!(error = request(segment)) && !xcb_connection_has_error(connection))
 		usleep(10000);
-	print_outcome(name, error);
+	if (only_this)
+		puts(outcome(error));
+	else
+		printf("%s: %s\n", name, outcome(error));
+	free(error);
 	close(fd);
 }
 
-int main(void)
+static void be_good(void)
 {
+	xcb_shm_seg_t segment;
+	int fd = share_file(&segment);
+
+	if (put(segment) || get(segment))
+		fail("a good segment does not work");
+	puts("alive");
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	const char *attack = argc > 1 ? argv[1] : "";
 	const xcb_query_extension_reply_t *shm;
 
 	connection = xcb_connect(NULL, NULL);
@@ -105,8 +131,12 @@ int main(void)
 	xcb_create_pixmap(connection, screen->root_depth, pixmap, screen->root, WIDTH, HEIGHT);
 	gc = xcb_generate_id(connection);
 	xcb_create_gc(connection, gc, pixmap, 0, NULL);
-	truncate_under("put", put);
-	truncate_under("get", get);
+	if (strcmp(attack, "good") == 0)
+		be_good();
+	if (!*attack || strcmp(attack, "put") == 0)
+		truncate_under("put", put, *attack);
+	if (!*attack || strcmp(attack, "get") == 0)
+		truncate_under("get", get, *attack);
 	xcb_disconnect(connection);
 	return 0;
 }
