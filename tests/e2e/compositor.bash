@@ -13,12 +13,13 @@
 #   stop_compositor                      sets STATUS, its wait status
 #
 # After start_compositor: COMPOSITOR (its name), COMPOSITOR_PID, COMPOSITOR_LOG (its output), WAYLAND_DISPLAY.
-# The caller sets WL_HOSTILE (the client program), SIGBUS_LIB and SIGBUS_PRESETS. With root's rights
-# the compositor runs as nobody, since sway and cage refuse root.
+# The caller sets WL_HOSTILE (the client program), for X servers X_HOSTILE, SIGBUS_LIB and SIGBUS_PRESETS.
+# With root's rights the compositor runs as nobody, since sway and cage refuse root.
 
 # All that start without a screen and without a graphics card.
 # shellcheck disable=SC2034 # for the caller
 COMPOSITORS="sway cage phoc labwc weston mutter kwin mir"
+X_SERVERS="xvfb xwayland" # what is said of compositors here holds for these, too
 
 # shellcheck source=tests/harness/waiting.bash
 . "$(dirname "${BASH_SOURCE[0]}")/../harness/waiting.bash"
@@ -59,6 +60,8 @@ compositor_program() { # NAME
     case $1 in
     kwin) echo kwin_wayland ;;
     mir) echo mir_demo_server ;;
+    xvfb) echo Xvfb ;;
+    xwayland) echo Xwayland ;;
     *) echo "$1" ;;
     esac
 }
@@ -73,7 +76,12 @@ compositor_missing() { # NAME
     cage) command -v Xwayland >/dev/null || echo "cage does not start without Xwayland, which is not installed" ;;
     phoc | mutter | kwin) command -v dbus-daemon >/dev/null || echo "dbus-daemon is not installed" ;;
     mir) mir_has_virtual_outputs || command -v Xvfb >/dev/null || echo "Xvfb is not installed" ;;
+    xwayland) command -v weston >/dev/null || echo "weston, whose window it is, is not installed" ;;
     esac
+}
+
+is_x_server() { # NAME
+    [[ " $X_SERVERS " = *" $1 "* ]]
 }
 
 # A copy for all users to read, of a library or of a directory of presets: the build tree may be
@@ -99,6 +107,7 @@ compositor_version() { # NAME
     cage) option=-v ;;
     kwin) package_version kwin kwin-wayland && return ;;
     mir) package_version mir mir-test-tools && return ;;
+    xvfb | xwayland) package_version "$1" "$1" && return ;;
     esac
     "$(compositor_program "$1")" $option 2>/dev/null </dev/null |
         sed -nE '1{s/^(Cage|sway) version /\L\1 /; s/^(Phoc) ([^ ]*) .*/\L\1 \2/; p}'
@@ -128,7 +137,7 @@ compositor_command() { # NAME
         ;;
     labwc) COMMAND=(labwc) ;;
     weston)
-        COMMAND=(weston --backend=headless-backend.so --use-pixman --no-config --idle-time=0
+        COMMAND=(weston --backend=headless-backend.so --use-pixman --no-config --idle-time=0 --debug
             --socket=wayland-1 --log="$XDG_RUNTIME_DIR/weston.log")
         ;;
     mutter)
@@ -155,6 +164,11 @@ compositor_command() { # NAME
             NEEDS=screen
         fi
         ;;
+    xvfb) COMMAND=(Xvfb -displayfd 7 -screen 0 640x480x24 -nolisten tcp) ;;
+    xwayland)
+        COMMAND=(Xwayland -displayfd 7 -shm -nolisten tcp)
+        NEEDS=window
+        ;;
     *) return 1 ;;
     esac
 }
@@ -176,6 +190,13 @@ start_surroundings() {
         SURROUNDINGS=$!
         wait_for test -s "$COMPOSITOR_BASE/display"
         SETTINGS+=(DISPLAY=":$(cat "$COMPOSITOR_BASE/display")")
+        ;;
+    window)
+        "${AS_NOBODY[@]}" weston --backend=headless-backend.so --use-pixman --no-config --idle-time=0 \
+            --socket=surroundings >/dev/null 2>&1 3>&- &
+        SURROUNDINGS=$!
+        wait_for test -S "$XDG_RUNTIME_DIR/surroundings"
+        SETTINGS+=(WAYLAND_DISPLAY=surroundings)
         ;;
     esac
 }
@@ -200,6 +221,7 @@ start_compositor() { # NAME [VAR=VALUE...]
     (
         ulimit -c 0
         cd "$directory" || exit # phoc looks for its configuration where it is started
+        exec 7>"$directory/display" # an X server's number
         exec "${AS_NOBODY[@]}" env WLR_BACKENDS=headless WLR_RENDERER=pixman \
             WLR_LIBINPUT_NO_DEVICES=1 "${SETTINGS[@]}" "$@" "${COMMAND[@]}"
     ) >>"$COMPOSITOR_LOG" 2>&1 </dev/null 3>&- &
@@ -217,6 +239,11 @@ compositor_listens_or_ended() {
             return 0
         fi
     done
+    if [ -s "$XDG_RUNTIME_DIR/display" ]; then
+        DISPLAY=:$(cat "$XDG_RUNTIME_DIR/display")
+        export DISPLAY
+        return 0
+    fi
     ! compositor_alive
 }
 
@@ -236,7 +263,7 @@ compositor_ended() {
 
 # A client can see its end before we do: either it has ended, or it serves the next client.
 compositor_settled() {
-    compositor_ended || [ "$(limited "$WL_HOSTILE" good 2>&1)" = alive ]
+    compositor_ended || [ "$(hostile_client good 2>&1)" = alive ]
 }
 
 compositor_status() {
@@ -284,11 +311,19 @@ stop_compositor() {
     compositor_status
 }
 
+hostile_client() { # [OPTION...] ATTACK
+    if is_x_server "$COMPOSITOR"; then
+        limited "$X_HOSTILE" "$@"
+    else
+        limited "$WL_HOSTILE" "$@"
+    fi
+}
+
 run_attack() { # ATTACK [OPTION...]
     local attack=$1 status=0
 
     shift
-    SEEN=$(limited "$WL_HOSTILE" "$@" "$attack" 2>&1) || status=$?
+    SEEN=$(hostile_client "$@" "$attack" 2>&1) || status=$?
     case $status in
     0) ;;
     77) SEEN="skipped: $SEEN" ;;
@@ -306,12 +341,12 @@ run_attack() { # ATTACK [OPTION...]
     fi
 }
 
-# Was the client told what it is told without us, or more? A protocol error that it gets without us it
-# gets with us. Where the bare compositor says nothing, or dies, its connection is kept, or it is told
+# Was the client told what it is told without us, or more? An error that it gets without us it gets
+# with us. Where the bare compositor says nothing, or dies, its connection is kept, or it is told
 # the reason why it was lost.
 client_content() { # BARE
     case $1 in
-    "protocol error "*) [ "$SEEN" = "$1" ] ;;
+    "protocol error "* | Bad*) [ "$SEEN" = "$1" ] ;;
     *) [[ $SEEN = alive || $SEEN = "protocol error "* ]] ;;
     esac
 }
