@@ -166,7 +166,7 @@ compositor_command() { # NAME
         ;;
     xvfb) COMMAND=(Xvfb -displayfd 7 -screen 0 640x480x24 -nolisten tcp) ;;
     xwayland)
-        COMMAND=(Xwayland -displayfd 7 -shm -nolisten tcp)
+        COMMAND=(Xwayland -displayfd 7 -shm -ac -nolisten tcp)
         NEEDS=window
         ;;
     *) return 1 ;;
@@ -347,6 +347,6 @@ run_attack() { # ATTACK [OPTION...]
 client_content() { # BARE
     case $1 in
     "protocol error "* | Bad*) [ "$SEEN" = "$1" ] ;;
-    *) [[ $SEEN = alive || $SEEN = "protocol error "* ]] ;;
+    *) [[ $SEEN = alive || $SEEN = "protocol error "* || $SEEN = Bad* ]] ;;
     esac
 }
