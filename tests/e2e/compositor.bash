@@ -297,8 +297,7 @@ remove_x_display() { # PID
     done
 }
 
-# Has late-handler.so installed its handler? It comes after the first one of somebody else, which both
-# libwayland and wlroots install when they read a pool.
+# Has late-handler.so installed its handler?
 late_handler_installed() {
     grep -q 'late-handler: installed' "$COMPOSITOR_LOG"
 }

@@ -231,7 +231,7 @@ full_tmpfs() { # COMPOSITOR
     done
 }
 
-# Another library takes SIGBUS whenever somebody else has. It comes first in LD_PRELOAD.
+# Another library takes SIGBUS whenever the event loop goes round. It comes first in LD_PRELOAD.
 late_handler() { # COMPOSITOR
     local late
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# The examples for systemd, which is not started here: its own check of the files, and compositors
-# that are started by hand with what a unit would give them.
+# The examples for systemd: its own check of the files, compositors that are started by hand with what a
+# unit would give them, and whole sessions with a systemd --user of their own.
 
 load ../harness/helper
 load compositor
@@ -149,3 +149,35 @@ stat_of() { # PID
     assert_line SIGBUS_ONLY=sway
     assert_line --regexp '^SIGBUS_POLICY=@.*compositor$'
 }
+
+# What the README tells to do, with a compositor that a unit of systemd --user starts: on, and back.
+in_session() { # COMPOSITOR UNIT PROGRAM
+    WL_HOSTILE=$PROGS/wl-hostile
+    [ -x "$WL_HOSTILE" ] || skip 'wl-hostile is not built: no wayland-client, wayland-protocols'
+    missing=$(compositor_missing "$1")
+    [ -z "$missing" ] || skip "$missing"
+    session=$(mktemp -d)
+    chmod 0755 "$session"
+    mkdir "$session/lib"
+    cp -L "$SIGBUS_LIB" "$session/lib/libsigbus.so.0"
+    chmod -R a+rX "$session/lib"
+    export top_srcdir top_builddir WL_HOSTILE
+    run env SIGBUS_LIB="$session/lib/libsigbus.so.0" \
+        "$top_srcdir/tests/e2e/user-session" "$session" "$top_srcdir/tests/e2e/desktop" "$@"
+    rm -rf "$session"
+    [ "$status" != 77 ] || skip "$output"
+    assert_success
+    assert_line "nothing of us is left in it"
+    refute_output --partial NOT
+}
+
+@test "GNOME's unit in systemd --user, with mutter as gnome-shell: the drop-in, and back" {
+    in_session mutter org.gnome.Shell@wayland.service gnome-shell
+}
+@test "KDE's unit in systemd --user, KWin without capabilities: the drop-in, and back" {
+    in_session kwin plasma-kwin_wayland.service kwin_wayland
+}
+@test "sway in systemd --user: the drop-in, and back" { in_session sway sway.service sway; }
+@test "labwc in systemd --user: the drop-in, and back" { in_session labwc labwc.service labwc; }
+@test "weston in systemd --user: the drop-in, and back" { in_session weston weston.service weston; }
+@test "phoc in systemd --user: the drop-in, and back" { in_session phoc phoc.service phoc; }

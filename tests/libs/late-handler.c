@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A library that takes SIGBUS for itself as soon as somebody else has installed a handler, as plugins
- * and crash reporters do that come later. It has to come before libsigbus in LD_PRELOAD, or the
- * sigaction() of others does not pass here.
- *
- * The moment matters: libwayland installs its handler once, at its first access to a pool, but wlroots
- * (since 0.17) before each access, and takes it back afterwards. Right after the call both have lost.
+ * A library that takes SIGBUS for itself later than others, and again when it has lost it, as plugins
+ * and crash reporters do: whenever an event loop goes round. libwayland, which installs its handler once,
+ * has lost it for good then; wlroots (since 0.17) installs its own for each access, and puts this one
+ * back afterwards. It comes first in LD_PRELOAD.
  */
 #include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #define LATE_HANDLER_STATUS 99
-
-typedef int sigaction_function(int, const struct sigaction *, struct sigaction *);
 
 static void say(const char *text)
 {
@@ -31,36 +30,53 @@ static void handle_sigbus(int signal, siginfo_t *info, void *ucontext)
 	_exit(LATE_HANDLER_STATUS);
 }
 
-static sigaction_function *next_sigaction(void)
-{
-	static _Atomic(sigaction_function *) next;
-	sigaction_function *function = atomic_load(&next);
-
-	if (!function) {
-		function = (sigaction_function *)dlsym(RTLD_NEXT, "sigaction");
-		atomic_store(&next, function);
-	}
-	return function;
-}
-
 static void take_sigbus(void)
 {
 	static atomic_bool said;
-	struct sigaction action = {.sa_sigaction = handle_sigbus, .sa_flags = SA_SIGINFO};
+	struct sigaction action = {.sa_sigaction = handle_sigbus, .sa_flags = SA_SIGINFO}, now;
+	int saved_errno = errno;
 
 	sigemptyset(&action.sa_mask);
-	if (next_sigaction()(SIGBUS, &action, NULL) < 0)
+	if (sigaction(SIGBUS, NULL, &now) < 0 ||
+		(now.sa_sigaction != handle_sigbus && sigaction(SIGBUS, &action, NULL) < 0))
 		_exit(1);
 	if (!atomic_exchange(&said, true))
 		say("late-handler: installed\n");
+	errno = saved_errno;
 }
 
-int sigaction(int signal, const struct sigaction *action, struct sigaction *old)
-{
-	int result = next_sigaction()(signal, action, old);
+/* The C library's function of this name; it is looked for once. */
+#define NEXT(name)                                                                                 \
+	static _Atomic(void *) known;                                                              \
+	__typeof__(name) *next;                                                                    \
+                                                                                                   \
+	if (!atomic_load(&known))                                                                  \
+		atomic_store(&known, dlsym(RTLD_NEXT, #name));                                     \
+	*(void **)&next = atomic_load(&known)
 
-	if (result == 0 && signal == SIGBUS && action && action->sa_handler != SIG_DFL &&
-		action->sa_handler != SIG_IGN)
-		take_sigbus();
+int epoll_wait(int epoll, struct epoll_event *events, int count, int timeout)
+{
+	NEXT(epoll_wait);
+	int result = next(epoll, events, count, timeout);
+
+	take_sigbus();
+	return result;
+}
+
+int poll(struct pollfd *descriptors, nfds_t count, int timeout)
+{
+	NEXT(poll);
+	int result = next(descriptors, count, timeout);
+
+	take_sigbus();
+	return result;
+}
+
+int ppoll(struct pollfd *descriptors, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
+{
+	NEXT(ppoll);
+	int result = next(descriptors, count, timeout, mask);
+
+	take_sigbus();
 	return result;
 }
