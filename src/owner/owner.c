@@ -2,8 +2,9 @@
 /*
  * Owners: shared objects, and what programs register by the C API. One table for both.
  *
- * The owner of a mapping is the object whose code called mmap(). Nothing here takes a lock, and
- * entries are only added.
+ * The owner of a mapping is the object whose code called mmap(). Nothing here takes a lock. The entry of
+ * an object that was unloaded is kept for one of the same path, and given to any other only when the
+ * table is full and no range of it is left.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -37,18 +38,27 @@ const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static const char *copy_name(const char *name)
+/* The arena hands out whole lines of the cache. */
+static size_t room_of(const char *name)
+{
+	return (strlen(name) + 64) & ~(size_t)63;
+}
+
+/* In place of old, which may be NULL, where that has room for it: a name is never freed. */
+static const char *copy_name(const char *old, const char *name)
 {
 	size_t length = strnlen(name, NAME_BYTES - 1);
-	char *copy = arena_allocate(length + 1);
+	char *copy = old && length < room_of(old) ? (char *)old : arena_allocate(length + 1);
 
-	if (copy)
-		memcpy(copy, name, length);
-	return copy ? copy : "?";
+	if (!copy)
+		return "?";
+	memcpy(copy, name, length);
+	copy[length] = '\0';
+	return copy;
 }
 
 /* The name of the file itself: libfoo.so.1 is often a link to libfoo.so.1.2.3. */
-static const char *resolve_name(const char *path)
+static const char *resolve_name(const char *old, const char *path)
 {
 	char buffer[2][NAME_BYTES];
 	int turn = 0;
@@ -73,7 +83,7 @@ static const char *resolve_name(const char *path)
 		path = target;
 		turn = !turn;
 	}
-	return copy_name(base_name(path));
+	return copy_name(old, base_name(path));
 }
 
 static bool is_system_object(const char *name)
@@ -101,28 +111,27 @@ static void locate(struct owner *owner, const struct dl_find_object *object)
 	atomic_store(&owner->link_map, object->dlfo_link_map);
 }
 
+/* An entry of its own, or that of an object that is gone for good: what is about that one goes. */
 static void describe(struct owner *owner, const struct dl_find_object *object)
 {
-	const struct link_map *map = object->dlfo_link_map;
-	const char *path = map->l_name;
+	const char *path = object->dlfo_link_map->l_name;
 
-	owner->start = (uintptr_t)object->dlfo_map_start;
-	owner->end = (uintptr_t)object->dlfo_map_end;
 	owner->linked_at = linked_at(object);
-	owner->link_map = map;
-	owner->path = path;
 	if (!*path) {
 		owner->name = program_name;
 		owner->resolved = program_path;
-		return;
+	} else {
+		owner->name = copy_name(owner->name, base_name(path));
+		owner->resolved = resolve_name(owner->resolved, path);
+		owner->own_path = strnlen(path, NAME_BYTES) < NAME_BYTES
+					  ? copy_name(owner->own_path, path)
+					  : NULL;
 	}
-	owner->own_path = strnlen(path, NAME_BYTES) < NAME_BYTES ? copy_name(path) : NULL;
-	owner->name = copy_name(base_name(path));
-	owner->resolved = resolve_name(path);
 	owner->is_system = is_system_object(owner->name);
 	owner->is_self = (uintptr_t)object->dlfo_map_start <= (uintptr_t)owners &&
 			 (uintptr_t)owners < (uintptr_t)object->dlfo_map_end;
 	owner->is_wrapper = wrapper_is(owner->name);
+	atomic_store(&owner->rule, NULL);
 	locate(owner, object);
 }
 
@@ -173,6 +182,64 @@ static unsigned take_unloaded(const struct dl_find_object *object)
 	return 0;
 }
 
+/* ---- no entry is left ---- */
+
+static void (*tell_full)(void);
+
+void owner_when_full(void (*tell)(void))
+{
+	tell_full = tell;
+}
+
+static unsigned take_forgotten(void)
+{
+	for (unsigned id = 1; id < OWNERS_MAX; id++) {
+		bool unloaded = true;
+
+		if (owners[id].is_forgotten &&
+			atomic_compare_exchange_strong(&owners[id].is_unloaded, &unloaded, false)) {
+			owners[id].is_forgotten = false;
+			return id;
+		}
+	}
+	return 0;
+}
+
+/*
+ * An object that was unloaded makes no mapping any more; once none of its ranges is left, nobody
+ * knows its entry. One look at all records finds all of them, so that the next look is as many new
+ * objects away.
+ */
+static APART bool find_forgotten(void)
+{
+	uint64_t used[OWNERS_MAX / 64] = {0};
+	bool found = false;
+
+	range_mark_owners(used);
+	for (unsigned id = 1; id < OWNERS_MAX; id++)
+		if (atomic_load(&owners[id].is_unloaded) && !(used[id / 64] >> id % 64 & 1))
+			found = owners[id].is_forgotten = true;
+	return found;
+}
+
+/* 0: as many objects are loaded, or have left ranges behind, as there are entries. */
+static unsigned allocate_or_reuse(void)
+{
+	static atomic_bool is_told;
+	unsigned id = owner_allocate();
+
+	if (!id)
+		id = take_forgotten();
+	if (!id && find_forgotten())
+		id = take_forgotten();
+	if (!id) {
+		counter_add(&counters()->owners_full, 1);
+		if (tell_full && !atomic_exchange(&is_told, true))
+			tell_full();
+	}
+	return id;
+}
+
 static unsigned slot_of(const struct dl_find_object *object)
 {
 	return (unsigned)(((uintptr_t)object->dlfo_map_start >> PAGE_SHIFT) * 2654435761u) % SLOTS;
@@ -201,11 +268,9 @@ static unsigned add(const struct dl_find_object *object)
 	unsigned id = take_unloaded(object);
 
 	if (!id) {
-		id = owner_allocate();
-		if (!id) {
-			counter_add(&counters()->owners_full, 1);
+		id = allocate_or_reuse();
+		if (!id)
 			return 0;
-		}
 		describe(&owners[id], object);
 	}
 	for (unsigned tries = 0; tries < SLOTS; tries++, slot = (slot + 1) % SLOTS) {
@@ -333,6 +398,7 @@ void owner_drop_unloaded(void)
 			continue;
 		atomic_store(&owner->handlers, NULL);
 		leave_slots(id);
+		owner->is_forgotten = false;
 		atomic_store(&owner->is_unloaded, owner->own_path != NULL);
 	}
 }

@@ -52,6 +52,7 @@ struct owner {
 	/* After dlclose() the entry waits for an object of the same path; NULL: too long to be kept. */
 	const char *own_path;
 	_Atomic bool is_unloaded;
+	_Atomic bool is_forgotten; /* and no range of it was left: another object may have the entry */
 	bool is_self;    /* libsigbus */
 	bool is_system;  /* C library, loader, ourselves: not the owner of a handler */
 	bool is_wrapper; /* maps on behalf of its caller */
@@ -92,6 +93,7 @@ static inline struct owner *owner_by_id(unsigned id)
 }
 
 unsigned owner_allocate(void); /* 0: the table is full */
+void owner_when_full(void (*tell)(void)); /* to be called once, when an object gets no entry */
 unsigned owner_end(void); /* ids in use are below it */
 void owner_drop_unloaded(void); /* after dlclose() */
 

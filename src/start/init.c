@@ -190,6 +190,12 @@ static bool has_our_page_size(void)
 	return getauxval(AT_PAGESZ) == PAGE_SIZE;
 }
 
+static void say_owners_are_full(void)
+{
+	report_event("limit", "more than 4095 shared objects have mapped files and are loaded, or have left "
+			      "mappings behind: the owner of what others map is unknown");
+}
+
 /* INSPECT_ACTIVE, or why not. */
 static enum inspect_state start(void)
 {
@@ -204,6 +210,7 @@ static enum inspect_state start(void)
 	if (error)
 		return error == -ENOMEM ? INSPECT_NO_SPACE : INSPECT_NO_WIPE;
 	range_init(&env);
+	owner_when_full(say_owners_are_full);
 	open_log();
 	runtime_directory = keep(from_environment("XDG_RUNTIME_DIR"));
 	read_policy();

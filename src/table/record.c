@@ -141,6 +141,24 @@ uint64_t range_count(void)
 	return count;
 }
 
+/* Free records keep the owner that they had: they are passed over. Those that were cut out are not. */
+void range_mark_owners(uint64_t bits[OWNERS_MAX / 64])
+{
+	for (uint32_t id = get(&range_pool.taken); id; id--) {
+		const struct range *range = record(id);
+		uint64_t state = get(&range->state);
+		unsigned owner = state_owner(state);
+
+		if (!get(&range->geometry))
+			continue;
+		bits[owner / 64] |= (uint64_t)1 << owner % 64;
+		if (state_flags(state) & RANGE_REGISTERED) { /* whom it goes back to: see range-api.c */
+			owner = get(&range->caller) % OWNERS_MAX;
+			bits[owner / 64] |= (uint64_t)1 << owner % 64;
+		}
+	}
+}
+
 struct inspect_ranges range_inspect(void)
 {
 	return (struct inspect_ranges){.chunk = range_pool.chunk,

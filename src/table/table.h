@@ -163,6 +163,8 @@ bool range_still(const struct range_hit *hit, uintptr_t start, size_t size);
 bool range_round_up(struct range_hit *hit, uintptr_t end);
 /* Calls visit for each live record that overlaps, perhaps twice if others split it meanwhile. [H] */
 void range_each(uintptr_t start, size_t size, void (*visit)(struct range_hit hit, void *data), void *data);
+/* Sets the bit of each owner of whom there is a record; looks at every record. [H] */
+void range_mark_owners(uint64_t bits[OWNERS_MAX / 64]);
 uint64_t range_count(void); /* live ones; looks at every record */
 void range_forked(void);    /* [H] in a fork child */
 

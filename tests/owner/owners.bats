@@ -206,3 +206,85 @@ print(map[5000])'
     assert_line 0
     [[ $stderr =~ made\ by\ (lib)?python ]]
 }
+
+# ---- plugins that come and go ----
+
+# plugins HOW COUNT: a plugin is loaded, maps a file and is unloaded, COUNT times; the last one loses a
+# page. same: by one name, names: by as many names, full: when the table of owners is full.
+compile_plugins() {
+    cat >plugin.c <<'END'
+#include <sys/mman.h>
+char *plugin_map(int fd)
+{
+	return mmap(0, 4096, PROT_READ, MAP_SHARED, fd, 0);
+}
+END
+    cat >plugins.c <<'END'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <sigbus/sigbus.h>
+int main(int argc, char **argv)
+{
+	int fd = memfd_create("plugin", 0), count = atoi(argv[2]);
+	char name[64] = "./plugin.so";
+	char *page = NULL;
+	struct sigbus_owner *owner;
+
+	(void)argc;
+	while (!strcmp(argv[1], "full") && !sigbus_owner_create("x", NULL, NULL, &owner))
+		;
+	for (int i = 1; i <= count; i++) {
+		char *(*map)(int);
+		void *plugin;
+
+		if (strcmp(argv[1], "same")) {
+			snprintf(name, sizeof(name), "./plugin-%d.so", i);
+			if (symlink("plugin.so", name))
+				return 2;
+		}
+		plugin = dlopen(name, RTLD_NOW);
+		map = (char *(*)(int))dlsym(plugin, "plugin_map");
+		page = map(fd);
+		if (i < count) {
+			munmap(page, 4096);
+			dlclose(plugin);
+		}
+	}
+	return printf("%d\n", *(volatile char *)page) < 0;
+}
+END
+    $CC -shared -fPIC -o plugin.so plugin.c
+    $CC -DSIGBUS_OPTIONAL -I"$top_srcdir/include" -o plugins plugins.c
+}
+
+@test "owners: a plugin that is loaded again and again keeps its rule" {
+    cd "$BATS_TEST_TMPDIR" || return
+    compile_plugins
+    policy="owner:plugin.so=zero" us "$PWD/plugins" same 4200
+    assert_success
+    assert_output 0
+}
+
+@test "owners: a plugin of another name each time gets the entry of one that is gone" {
+    cd "$BATS_TEST_TMPDIR" || return
+    compile_plugins
+    policy="owner:plugin-4200.so=zero" us "$PWD/plugins" names 4200
+    assert_success
+    assert_output 0
+    [[ $stderr == *"made by plugin-4200.so+"* ]]
+}
+
+@test "owners: when the table is full, what others map has an unknown owner, and that is told once" {
+    cd "$BATS_TEST_TMPDIR" || return
+    compile_plugins
+    policy="owner:plugin*=zero,program:plugins=ones" us "$PWD/plugins" full 3
+    assert_success
+    assert_output -1
+    assert_equal "$(grep -c 'more than 4095 shared objects' <<<"$stderr")" 1
+    [[ $stderr == *" made by unknown"* ]]
+}
