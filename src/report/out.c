@@ -30,6 +30,18 @@ static struct identity identity; /* of the descriptor when it was named */
 static _Atomic uint64_t lost_untold;
 static atomic_bool is_torn; /* the last write stopped in the middle of a line */
 
+/* Once, at the start: later each report would be a lost line. The directory may still be made. */
+static void say_missing(const char *directory)
+{
+	char line[PATH_MAX + 128];
+	struct text text = {line, sizeof(line), 0, false};
+
+	text_add(&text, "libsigbus: SIGBUS_LOG: there is no directory ");
+	text_escaped(&text, directory);
+	text_add(&text, ": reports are lost until it is made\n");
+	out_stderr_line(line, text.length);
+}
+
 /* The name of a directory without links, into path; 0: not known. */
 static size_t resolve(char path[PATH_MAX])
 {
@@ -38,6 +50,8 @@ static size_t resolve(char path[PATH_MAX])
 	long fd = SYS_4(SYS_openat, AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	long length;
 
+	if (fd == -ENOENT || fd == -ENOTDIR)
+		say_missing(path);
 	if (fd < 0)
 		return 0;
 	text_add(&text, "/proc/self/fd/");

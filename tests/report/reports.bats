@@ -241,6 +241,11 @@ END
     [[ $stderr == *'SIGBUS_LOG: no current directory for "./log"; valid are '* ]]
 }
 
+@test "reports: a path in a directory that does not exist is told at the start" {
+    logged "$PWD/missing/log" pages open:memfd
+    [[ $stderr == "libsigbus: SIGBUS_LOG: there is no directory "*"/missing"*": reports are lost until it is made" ]]
+}
+
 @test "reports: a path with the process id and a percent sign" {
     logged ./%%-%p-log pages "${lost_half[@]}" read:5
     assert_output "read 5 00"
