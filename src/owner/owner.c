@@ -262,7 +262,7 @@ static unsigned find(const struct dl_find_object *object)
 }
 
 /* Two threads may add the same object at once: the first entry of the probe sequence counts. */
-static unsigned add(const struct dl_find_object *object)
+static unsigned add_object(const struct dl_find_object *object)
 {
 	unsigned slot = slot_of(object);
 	unsigned id = take_unloaded(object);
@@ -294,7 +294,7 @@ unsigned owner_at(uintptr_t address)
 	if (!_dl_find_object || _dl_find_object((void *)address, &object) != 0)
 		return 0;
 	id = find(&object);
-	return likely(id) ? id : add(&object);
+	return likely(id) ? id : add_object(&object);
 }
 
 unsigned owner_of_caller(uintptr_t caller, uint32_t *offset)

@@ -63,7 +63,7 @@ const char *cause_name(enum cause cause);                             /* [H] */
 
 /* Of a mapping of huge pages. The reader is room only. [H] */
 enum huge_lack huge_page_lack(const struct vma *vma, struct mount_reader *reader);
-/* How many the pool can still have, those included that are promised to somebody. */
+/* How many the pool can still have, those included that are promised to somebody. [H] */
 bool huge_pages_left(uint32_t page_size, uint64_t *pages);
 /* The number in a small file of the kernel's: 0, or -errno. [H] */
 int number_in_file(int directory, const char *path, uint64_t *number);

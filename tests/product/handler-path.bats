@@ -27,7 +27,7 @@ through_pointers='node_new chunk_take chunk_ready record_take record_first_use
     policy_match match_holds ask_name visit_mounts visit_text
     add_outcome add_value add_field add_part add_frame report_json report_journal
     aside child start_child
-    sigbus_entry sigbus_restorer elsewhere call_handler ask_callback'
+    sigbus_entry sigbus_restorer elsewhere call_handler ask_callback add_object'
 env='arena_allocate range_cut_release range_forked repair_hold repair_let_go repair_wait track_lost'
 
 setup_file() {
