@@ -116,7 +116,7 @@ static bool shift(const struct remap *remap, uintptr_t from, size_t from_size, s
 /*
  * What is new at the end is had from the last piece of the file, which grows over all that comes behind
  * it, or from the anchor. It is laid first: the pieces that were replaced then come on top. False: there
- * is neither, as after the head of a range was unmapped.
+ * is neither, as after the head of a range was unmapped, or the anchor's page is behind what is moved.
  */
 static bool lay_file(const struct remap *remap)
 {
@@ -127,7 +127,7 @@ static bool lay_file(const struct remap *remap)
 		return true;
 	if (remap->file_size)
 		return shift(remap, remap->file, remap->file_size, remap->new_size - offset);
-	if (range->anchor) {
+	if (range->anchor && anchor_offset(range->anchor) <= remap->old_size) {
 		offset = anchor_offset(range->anchor);
 		return anchor_lay(range->anchor, range->flags & RANGE_SHARED,
 			remap->new_size - offset, remap->new + offset);
