@@ -6,8 +6,7 @@
 
 load ../harness/helper
 load ../harness/scenario
-
-huge_pages=/proc/sys/vm/nr_hugepages
+load ../harness/huge-pages
 
 setup() {
     unset policy
@@ -21,9 +20,7 @@ teardown() {
     [ -z "$server" ] || kill "$server" 2>/dev/null
     umount -l "$BATS_TEST_TMPDIR/mount" 2>/dev/null
     rm -f "/dev/shm/sigbus-loss-$$"
-    if [ -n "${huge_pages_before:-}" ]; then
-        echo "$huge_pages_before" >"$huge_pages"
-    fi
+    give_huge_pages_back
 }
 
 # Makes the file system or file that the next run loses pages of.
@@ -382,19 +379,8 @@ END
 
 # ---- huge pages ----
 
-# Some, kept from other tests that change the number until the end of this one.
-require_huge_pages() {
-    [ -w "$huge_pages" ] || skip "only root can reserve huge pages"
-    exec 8<"$huge_pages"
-    flock -w "$SIGBUS_TEST_LIMIT" 8 || skip "another test has the huge pages"
-    huge_pages_before=$(cat "$huge_pages")
-    echo $((huge_pages_before + 4)) >"$huge_pages"
-    [ "$(cat "$huge_pages")" -eq $((huge_pages_before + 4)) ] ||
-        skip "this machine has no huge pages to give"
-}
-
 @test "losses: huge pages of a file that was truncated" {
-    require_huge_pages
+    require_huge_pages 4
     loses '"/memfd:pages" (deleted)' "truncated, file size 4194304" loss-victim+0x read:3 3 \
         "0-1:= 2-3:0" "0-1:= 2-3:0" open:hugetlb size:4 fill map:4,shared,rw size:2
     policy="*=zero(page)" us loss-victim open:hugetlb size:4 fill map:4,shared,rw size:2 read:3 show
@@ -406,7 +392,7 @@ require_huge_pages() {
 @test "losses: no huge page is free" {
     local file free last kind
 
-    require_huge_pages
+    require_huge_pages 4
     [ "$(cat /proc/sys/vm/nr_overcommit_hugepages)" = 0 ] ||
         skip "this machine makes huge pages when there are none (nr_overcommit_hugepages)"
     for kind in file anon; do
@@ -424,28 +410,13 @@ require_huge_pages() {
 @test "losses: huge pages are free, but not for this control group" {
     local user
 
-    require_huge_pages
+    require_huge_pages 4
     skip_without setpriv
-    cat >in-group <<'END'
-set -e
-mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null && cd /sys/fs/cgroup &&
-    grep -qw hugetlb cgroup.controllers || exit 77
-enabled=$(grep -cw hugetlb cgroup.subtree_control) || :
-echo +hugetlb >cgroup.subtree_control
-group=libsigbus-$$
-mkdir -p $group/inner
-echo 0 >$group/hugetlb.2MB.max
-status=0
-(echo $BASHPID >$group/inner/cgroup.procs && exec "$@") || status=$?
-rmdir $group/inner $group
-[ "$enabled" != 0 ] || echo -hugetlb >cgroup.subtree_control || :
-exit $status
-END
     chmod a+rx . .. ../.. ../../.. 2>/dev/null
     cp -L "$SIGBUS_LIB" "$PROGS/loss-victim" .
     chmod a+rx libsigbus.so* loss-victim
     for user in 0 65534; do
-        run --separate-stderr unshare -m bash in-group setpriv --reuid $user --clear-groups \
+        run --separate-stderr "$top_srcdir/tests/harness/huge-group" setpriv --reuid $user --clear-groups \
             env LD_PRELOAD="$PWD/${SIGBUS_LIB##*/}" "$PWD/loss-victim" huge:anon
         [ "$status" != 77 ] || skip "there is no control group for huge pages"
         assert_equal "$status" "$bus_error"
