@@ -71,6 +71,17 @@ everybody_has_an_own() {
     [[ $stderr == *"registered by journal"* ]]
 }
 
+@test "examples: a server of shared memory, which tells the client that took it away" {
+    printf '%08192d' 1 >file
+    run limited "$EXAMPLES/shm-pool" file 100
+    assert_equal "$status" "$bus_error"
+    printf '%08192d' 1 >file
+    us "$EXAMPLES/shm-pool" file 100
+    assert_success
+    assert_lines "drawn: 393217" "to the client: error accessing SHM buffer" "drawn: 4800" "drawn: 4800"
+    assert_reports 1
+}
+
 # ---- other languages ----
 
 @test "examples: C++, a bracket that ends with its scope" {

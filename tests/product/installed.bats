@@ -139,3 +139,33 @@ END
     run with_cache other
     assert_output "$path"
 }
+
+@test "meson finds it by pkg-config" {
+    needs_development_files
+    skip_without meson ninja
+    program_with_owner
+    printf '%s\n' "project('user', 'c')" \
+        "executable('owner', 'owner.c', dependencies: dependency('libsigbus', version: '>=0.2'))" >meson.build
+    export PKG_CONFIG_SYSROOT_DIR=${SIGBUS_DESTDIR:-}
+    run meson setup build
+    assert_success
+    run ninja -C build
+    assert_success
+    run env LD_LIBRARY_PATH="${SIGBUS_LIB%/*}" build/owner
+    assert_success
+    assert_output 0
+}
+
+@test "make uninstall leaves nothing" {
+    [ -e "$top_builddir/Makefile" ] || skip 'there is no build tree'
+    local root=$BATS_TEST_TMPDIR/root
+    env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -C "$top_builddir" install DESTDIR="$root" >&2
+    # A session was protected meanwhile.
+    run env LD_PRELOAD="$(find "$root" -name libsigbus.so.0)" SIGBUS_POLICY=@compositor true
+    assert_success
+    env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -C "$top_builddir" uninstall DESTDIR="$root" >&2
+    run find "$root" ! -type d
+    assert_output ''
+    run find "$root" -type d -name '*sigbus*'
+    assert_output ''
+}

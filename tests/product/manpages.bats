@@ -149,3 +149,9 @@ assert_same() { # EXPECTED ACTUAL, a line each word
     assert_same "$header" \
         "$(section libsigbus.3 SYNOPSIS | sed -n 's/^\.F[no] "*\(sigbus_[a-z_]*\).*/\1/p' | sort -u)"
 }
+
+@test "who protects a session names the programs in which it is active" {
+    run grep -nE 'sigbus-run .*@compositor' "$top_srcdir/README" "$man"/*.[137]
+    assert_success
+    refute_line --regexp 'sigbus-run (.*[^y] )?--policy @compositor( --log journal)?( --)? [a-z]'
+}
