@@ -5,7 +5,6 @@
 # is lost.
 
 load ../harness/helper
-load ../harness/scenario
 
 # ---- where it works, and what it says where it does not ----
 
@@ -37,14 +36,14 @@ link_options() {
 }
 
 @test "api: preloaded into a program that uses it if it is there" {
-    us api-states
+    run_with api-states
     assert_success
     assert_lines "${active[@]}"
     assert_equal "$stderr" ""
 }
 
 @test "api: the same program without it" {
-    without_us api-states
+    run_bare api-states
     assert_success
     assert_lines "${missing[@]}"
 }
@@ -107,7 +106,7 @@ link_options() {
 }
 
 @test "api: dormant" {
-    us env SIGBUS_ONLY=another "$PROGS/api-states"
+    run_with --only another api-states
     assert_success
     assert_lines "${inactive[@]}"
 }
@@ -132,7 +131,7 @@ all_copied=("exact: ok" "blocked: ok" "threads: ok" "errors: ok")
     local policy
 
     for policy in "*=owner|chain" "*=abort" "*=zero"; do
-        us api-copy "${copy_modes[@]}"
+        run_with --policy "$policy" api-copy "${copy_modes[@]}"
         assert_success
         assert_lines "${all_copied[@]}"
         assert_equal "$stderr" ""
@@ -140,30 +139,30 @@ all_copied=("exact: ok" "blocked: ok" "threads: ok" "errors: ok")
 }
 
 @test "api: a copy in a handler of SIGBUS" {
-    us api-copy nested
+    run_with api-copy nested
     assert_success
     assert_lines "nested: ok"
     assert_reports 1
 }
 
 @test "api: a copy by the kernel, where the library is dormant" {
-    us env SIGBUS_ONLY=another "$PROGS/api-copy" "${copy_modes[@]}"
+    run_with --only another api-copy "${copy_modes[@]}"
     assert_success
     assert_lines "${all_copied[@]}"
 }
 
 # ---- used wrongly, and where it is hard to use ----
 
-ok() { # MODE...
-    local mode
-    us api-misuse "$@"
+ok() { # [OPTION...] MODE
+    run_with "${@:1:$#-1}" api-misuse "${@: -1}"
     assert_success
-    assert_lines "$(for mode; do echo "$mode: ok"; done)"
+    assert_lines "${*: -1}: ok"
 }
 
 @test "api: arguments, ranges and owners that are none" {
-    ok arguments ranges
-    policy="*=owner|chain+quiet" ok owners
+    ok arguments
+    ok ranges
+    ok --policy "*=owner|chain+quiet" owners
 }
 
 @test "api: the descriptor of an owner, and whatever else gets its number" {
@@ -187,7 +186,8 @@ ok() { # MODE...
 }
 
 @test "api: in a handler, and in threads" {
-    ok handler threads
+    ok handler
+    ok threads
 }
 
 @test "api: threads that use it at random, with owners destroyed in use and forks" {
@@ -196,7 +196,7 @@ ok() { # MODE...
     export SIGBUS_LOG
     policy='*=owner|zero'
     for seed in 1 2 3; do
-        us "$top_builddir/tests/fuzz/drive-api" 2000 $seed
+        run_with --policy "$policy" "$top_builddir/tests/fuzz/drive-api" 2000 $seed
         assert_success
         assert_lines "2000 operations"
     done
@@ -204,20 +204,20 @@ ok() { # MODE...
 
 @test "api: no callback of an owner begins after it was destroyed, nor that of who got its place" {
     policy='*=wait(1)|owner|zero'
-    us api-destroy
+    run_with --policy "$policy" api-destroy
     assert_success
     assert_lines "done"
 }
 
 @test "api: a fault while its range is added and removed finds one of the two owners" {
-    policy="owner:api-misuse=zero(page)+quiet,owner:misuse=zero(page)+quiet" ok window
+    ok --policy "owner:api-misuse=zero(page)+quiet,owner:misuse=zero(page)+quiet" window
 }
 
 @test "api: random operations against a model" {
     local seed
 
     for seed in 1 2 3; do
-        policy="*=owner|zero+quiet" us api-model "$seed" 4000
+        run_with --policy "*=owner|zero+quiet" api-model "$seed" 4000
         assert_success
         assert_output --partial ok
     done
@@ -228,7 +228,7 @@ ok() { # MODE...
 
     [ -z "${SIGBUS_FULL:-}" ] || steps=1000000
     for seed in 1 2 3; do
-        SIGBUS_LOG=off policy="program:api-wrong=owner|zero(page)" us api-wrong $steps $seed
+        run_with --log off --policy "program:api-wrong=owner|zero(page)" api-wrong $steps $seed
         echo "$output"
         assert_success
         assert_lines "steps $steps"

@@ -5,7 +5,6 @@
 # journal files.
 
 load ../harness/helper
-load ../harness/scenario
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
@@ -62,7 +61,7 @@ everybody_has_an_own() {
 @test "examples: a reader of journal files, which installs no handler" {
     run limited "$EXAMPLES/journal-read" .
     assert_equal "$status" "$bus_error"
-    us "$EXAMPLES/journal-read" .
+    run_with "$EXAMPLES/journal-read" .
     assert_success
     assert_lines "Input/output error after some entries" "end after all entries" \
         "checksum: Input/output error" "checksum: Input/output error" "handler: none"
@@ -92,11 +91,11 @@ everybody_has_an_own() {
     run limited ./checksum file 100
     assert_equal "$status" "$bus_error"
     printf '%08192d' 1 >file
-    us ./checksum file 100
+    run_with ./checksum file 100
     assert_failure 1
     assert_lines 393217 "lost: access: Bad address"
     printf '%08192d' 1 >file
-    us ./checksum file
+    run_with ./checksum file
     assert_success
     assert_lines 393217 393217
 }
@@ -104,7 +103,7 @@ everybody_has_an_own() {
 @test "examples: Rust, a closure whose result says whether something was lost" {
     command -v rustc >/dev/null || skip "there is no Rust compiler (rustc)"
     rustc --edition 2021 --test -o guarded -L "${SIGBUS_LIB%/*}" "$top_srcdir/examples/rust/src/lib.rs"
-    us ./guarded --test-threads=1
+    run_with ./guarded --test-threads=1
     assert_success
     assert_line --regexp '^test result: ok. 1 passed'
 }

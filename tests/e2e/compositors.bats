@@ -57,7 +57,7 @@ start_bare() { # COMPOSITOR [VAR=VALUE...]
     fi
 }
 
-start_with_us() { # COMPOSITOR [VAR=VALUE...]
+start_with() { # COMPOSITOR [VAR=VALUE...]
     start_compositor "$1" LD_PRELOAD="$(readable_copy "$SIGBUS_LIB")" \
         SIGBUS_POLICY="$(compositor_policy)" "${@:2}"
     compositor_loaded
@@ -105,7 +105,7 @@ attack() { # COMPOSITOR ATTACK [OPTION...]
     attack_bare "${@:2}"
     stop_compositor
 
-    start_with_us "$1"
+    start_with "$1"
     withstands "${@:2}"
     reported
     stop_compositor
@@ -121,7 +121,7 @@ attack_with_files() { # COMPOSITOR ATTACK
         attack_bare "$2" --file $file
         stop_compositor
 
-        start_with_us "$1"
+        start_with "$1"
         withstands "$2" --file $file
         case $file in
         runtime) directory=$XDG_RUNTIME_DIR ;;
@@ -144,14 +144,14 @@ attack_with_files() { # COMPOSITOR ATTACK
 # Who did it is named, and with +hangup disconnected; the next client is served.
 hangs_up() { # COMPOSITOR
     require "$1"
-    start_with_us "$1"
+    start_with "$1"
     run_attack truncate-after-destroy
     [ "$OUTCOME" = alive ]
     reports "$COMPOSITOR_LOG" | grep -F 'sent by "wl-hostile"['
     [[ $(cat "$COMPOSITOR_LOG") != *"connection closed"* ]]
     stop_compositor
 
-    start_with_us "$1" SIGBUS_POLICY="$(compositor_policy)+hangup"
+    start_with "$1" SIGBUS_POLICY="$(compositor_policy)+hangup"
     run_attack truncate-after-destroy
     say "with +hangup" truncate-after-destroy
     [ "$OUTCOME" = alive ]
@@ -224,7 +224,7 @@ full_tmpfs() { # COMPOSITOR
         seen[$attack]=$SEEN
     done
     stop_compositor
-    start_with_us sway
+    start_with sway
     for attack in $attacks truncate-after-commit; do
         BARE_SEEN=${seen[$attack]}
         withstands $attack

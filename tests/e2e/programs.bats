@@ -4,26 +4,27 @@
 # does that): without a policy they end as without us, but not without a word.
 
 load ../harness/helper
-load ../harness/scenario
 
 offset_and_toucher=', offset (0x[0-9a-f]+), read by [^ ]+[+]0x[0-9a-f]+; '
 mapping_and_mapper='; mapping 0x[0-9a-f]+-0x[0-9a-f]+ r.-[sp] made by [^ ]+[+]0x[0-9a-f]+, '
 
 setup() {
-    unset policy
     export HOME=$BATS_TEST_TMPDIR
     cd "$BATS_TEST_TMPDIR" || return
 }
 
 # Runs PROGRAM while FILE, an absolute path, shrinks to SIZE bytes. The file is as before afterwards.
-truncated() { # bare|us FILE SIZE PROGRAM [ARG...]
-    local preload=$LIBS/truncate-after-mmap.so file=$2 size=$3
+truncated() { # bare|with [OPTION...] FILE SIZE PROGRAM [ARG...]
+    local settings preload apart edit but used truncate=$LIBS/truncate-after-mmap.so
 
-    [ "$1" = bare ] || preload=$SIGBUS_LIB:$preload
-    shift 3
+    read_options "${@:2}"
+    preload=$preload:$truncate
+    [ "$1" = with ] || preload=$truncate
+    shift $((used + 1))
+    local file=$1 size=$2
     cp "$file" kept
     run --separate-stderr limited env LD_PRELOAD="$preload" TRUNCATE_PATH="$file" \
-        TRUNCATE_SIZE="$size" ${policy+SIGBUS_POLICY="$policy"} "$@"
+        TRUNCATE_SIZE="$size" "${settings[@]}" "${@:3}"
     cat kept >"$file"
 }
 
@@ -35,7 +36,7 @@ is_explained() { # NAME FILE SIZE PROGRAM [ARG...]
     truncated bare "$file" "$size" "$@"
     assert_equal "$status" "$bus_error"
     bare_status=$status bare_output=$output bare_stderr=$stderr
-    truncated us "$file" "$size" "$@"
+    truncated with "$file" "$size" "$@"
     assert_equal "$status" "$bare_status"
     assert_equal "$output" "$bare_output"
     assert_equal "$(grep -v '^libsigbus: ' <<<"$stderr")" "$bare_stderr"
@@ -79,7 +80,7 @@ os.truncate("data", 100)
 print(memory[5000])
 END
     : >data
-    same_as_bare "$python" both.py
+    run_both "$python" both.py
     assert_equal "$status" "$bus_error"
     assert_reports 1
     [[ $stderr == *"page of \"$PWD/data\" is lost (BUS_ADRERR, truncated, file size 100) at "* ]]
@@ -107,7 +108,7 @@ END
 @test "programs: rg --mmap goes on if a rule says so" {
     skip_without rg
     seq 1 100000 >data
-    policy="path:$PWD/*&map:ro=zero(range)" truncated us "$PWD/data" 4096 rg -a --mmap -c 7 data
+    truncated with --policy "path:$PWD/*&map:ro=zero(range)" "$PWD/data" 4096 rg -a --mmap -c 7 data
     assert_success
     assert_output "$(head -c 4096 data | grep -c 7)"
     assert_reports 1

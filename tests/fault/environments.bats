@@ -4,12 +4,8 @@
 # system calls that are refused, little memory, little stack; and as the first process of a namespace.
 
 load ../harness/helper
-load ../harness/scenario
-
-lost_half=(size:8 fill map:8,shared,rw size:4) # pages 4-7 are lost
 
 setup() {
-    unset policy
     cd "$BATS_TEST_TMPDIR" || return
     through=()
 }
@@ -19,9 +15,12 @@ teardown() {
 }
 
 # Runs loss-victim in the environment that the command through makes.
-victim() { # STEP...
+victim() { # [OPTION...] STEP...
+    local settings preload apart edit but used
+
+    read_options "$@"
     run --separate-stderr limited "${through[@]}" env ${preload:+LD_PRELOAD="$preload"} \
-        SIGBUS_POLICY="${policy-}" "$PROGS/loss-victim" "$@"
+        "${settings[@]}" "$PROGS/loss-victim" "${@:used+1}"
     [ "$status" != 77 ] || skip "$stderr"
 }
 
@@ -36,26 +35,26 @@ explains_and_repairs() { # RULE FILE CAUSE STEP...
     local rule=$1 file=$2 cause=$3 bare_output
     shift 3
 
-    preload='' victim "$@" read:5
+    victim --preload '' "$@" read:5
     assert_equal "$status" "$bus_error"
     bare_output=$output
-    preload=$SIGBUS_LIB victim "$@" read:5
+    victim "$@" read:5
     assert_equal "$status" "$bus_error"
     assert_equal "$output" "$bare_output"
     assert_reports 1
     assert_explained "$file" "$cause"
     [[ $stderr == *"no handler answered: killed by SIGBUS"* ]]
 
-    preload=$SIGBUS_LIB policy=$rule=zero victim "$@" read:5 write:7 bytes
+    victim --policy $rule=zero "$@" read:5 write:7 bytes
     assert_success
     assert_lines "read 5 00" "write 7" "bytes 0-3:= 4-6:0 7-7:w"
     # Whether neighbours can be proved to be lost, too, depends on what may be asked there.
     [ "$(grep -c '^libsigbus: SIGBUS in' <<<"$stderr")" -ge 1 ]
     assert_explained "$file" "$cause"
-    preload=$SIGBUS_LIB policy=$rule=ones victim "$@" read:5 bytes
+    victim --policy $rule=ones "$@" read:5 bytes
     assert_success
     assert_lines "read 5 ff" "bytes 0-3:= 4-7:f"
-    preload=$SIGBUS_LIB policy="$rule=chain" victim "$@" handler:exit read:5
+    victim --policy "$rule=chain" "$@" handler:exit read:5
     assert_equal "$status" 40
     assert_lines "caught code=2 page=5"
 }
@@ -84,7 +83,7 @@ END
     through=(unshare -m sh enter)
     explains_and_repairs 'path:*/file' '"/file"' "$truncated" root:jail open:/file "${lost_half[@]}"
     # A file outside has no name there that leads to it.
-    preload=$SIGBUS_LIB policy="program:loss-victim=zero" victim open:outside "${lost_half[@]}" \
+    victim --policy "program:loss-victim=zero" open:outside "${lost_half[@]}" \
         root:jail read:5 bytes
     assert_success
     assert_lines "read 5 00" "bytes 0-3:= 4-7:0"
@@ -100,13 +99,13 @@ END
 
 # Only the record of the mapping, or /proc, tells it then.
 protections_are_kept() {
-    preload=$SIGBUS_LIB policy="*=zero" victim open:memfd size:8 fill map:8,shared,rw protect:6-6,ro \
+    victim --policy "*=zero" open:memfd size:8 fill map:8,shared,rw protect:6-6,ro \
         size:4 write:5 read:6 perms size:8 fill restore:0-7 perms bytes
     assert_success
     assert_line --regexp '^perms 0-3:rw-s 4-5:rw-p 6-6:r--p 7-7:rw-[sp]$'
     assert_line "perms 0-5:rw-s 6-6:r--s 7-7:rw-s"
     assert_line "bytes 0-7:="
-    preload=$SIGBUS_LIB policy="*=zero" victim open:memfd size:8 fill map:8,shared,ro protect:0-7,rw \
+    victim --policy "*=zero" open:memfd size:8 fill map:8,shared,ro protect:0-7,rw \
         size:4 write:5 write:7 bytes
     assert_success
     assert_line "bytes 0-3:= 4-4:0 5-5:w 6-6:0 7-7:w"
@@ -127,7 +126,7 @@ protections_are_kept() {
         explains_and_repairs "kind:memfd" '"/memfd:pages" (deleted)' "cause unknown" open:memfd \
             "${lost_half[@]}"
     done
-    preload=$SIGBUS_LIB policy="*=wait(1)|zero" victim open:memfd "${lost_half[@]}" read:5
+    victim --policy "*=wait(1)|zero" open:memfd "${lost_half[@]}" read:5
     assert_success
     assert_lines "read 5 00"
     protections_are_kept
@@ -150,7 +149,7 @@ protections_are_kept() {
 @test "environments: as the first process of a pid namespace" {
     skip_unless_root
     through=(unshare -pf --mount-proc)
-    preload='' victim open:file
+    victim --preload '' open:file
     [ "$status" = 0 ] || skip "no pid namespace can be made"
     explains_and_repairs "path:$PWD/*&cause:truncated" "\"$PWD/file\"" "$truncated" open:file \
         "${lost_half[@]}"
@@ -160,14 +159,14 @@ protections_are_kept() {
 @test "environments: no more address space" {
     local half=(open:file "${lost_half[@]}" no-addresses)
 
-    preload=$SIGBUS_LIB victim "${half[@]}" read:5
+    victim "${half[@]}" read:5
     assert_equal "$status" "$bus_error"
     assert_explained "\"$PWD/file\"" "$truncated"
-    preload=$SIGBUS_LIB policy="cause:truncated=zero" victim "${half[@]}" read:5 write:7 bytes
+    victim --policy "cause:truncated=zero" "${half[@]}" read:5 write:7 bytes
     assert_success
     assert_lines "read 5 00" "write 7" "bytes 0-3:= 4-6:0 7-7:w"
     # What is filled has its place from the start.
-    preload=$SIGBUS_LIB policy="*=ones" victim "${half[@]}" read:5 bytes
+    victim --policy "*=ones" "${half[@]}" read:5 bytes
     assert_success
     assert_lines "read 5 ff" "bytes 0-3:= 4-7:f"
 }
@@ -180,7 +179,7 @@ protections_are_kept() {
 @test "environments: little address space from the start" {
     through=(prlimit --as=16777216)
     explains_and_repairs "cause:truncated" "\"$PWD/file\"" "$truncated" open:file "${lost_half[@]}"
-    preload=$SIGBUS_LIB policy="*=zero" victim open:file "${lost_half[@]}" read:5 size:8 restore:0-7 \
+    victim --policy "*=zero" open:file "${lost_half[@]}" read:5 size:8 restore:0-7 \
         bytes
     assert_success
     assert_lines "read 5 00" "restore EOPNOTSUPP" "bytes 0-3:= 4-7:0"

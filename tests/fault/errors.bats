@@ -4,12 +4,10 @@
 # handlers that answer late, a kernel that says little. limits.bats has what the process runs out of.
 
 load ../harness/helper
-load ../harness/scenario
 
-lost=(open:memfd size:8 fill map:8,shared,rw size:4) # pages 4-7 are lost
+lost=(open:memfd "${lost_half[@]}")
 
 setup() {
-    unset policy
     cd "$BATS_TEST_TMPDIR" || return
 }
 
@@ -20,18 +18,18 @@ require_filters() {
 # ---- signals that were sent ----
 
 @test "errors: more threads with a waiting SIGBUS than there are places for" {
-    same_as_bare pages crowd:70
+    run_both pages crowd:70
     assert_success
     assert_lines "crowd 70"
 }
 
 @test "errors: a signal of the program's own that has the number of the stand-in" {
-    same_as_bare pages send:last
+    run_both pages send:last
     assert_lines "caught 64 code=-1 value=7" "caught 64 code=-6 value=0"
-    same_as_bare pages send:once
+    run_both pages send:once
     assert_equal "$status" $((128 + 64))
     # While SIGBUS is blocked it waits too.
-    us pages handler:note block:pthread send:kill send:last unblock
+    run_with pages handler:note block:pthread send:kill send:last unblock
     assert_success
     assert_line "caught code=0 page=-1"
     assert_line "caught 64 code=-1 value=7"
@@ -42,27 +40,28 @@ require_filters() {
     local how
 
     for how in kill tgkill sigqueue; do
-        same_as_bare pages handler:note limit:signals block:pthread "send:$how" unblock
+        run_both pages handler:note limit:signals block:pthread "send:$how" unblock
         assert_success
         assert_line --regexp "^caught code="
-        same_as_bare pages limit:signals "send:$how"
+        run_both pages limit:signals "send:$how"
         assert_equal "$status" "$bus_error"
     done
 }
 
 @test "errors: a SIGBUS that waits or kills, where a filter lets nobody queue signals" {
     require_filters
-    same_as_bare pages handler:note block:pthread refuse:sigqueue,1 send:kill unblock
+    run_both pages handler:note block:pthread refuse:sigqueue,1 send:kill unblock
     assert_lines "caught code=0 page=-1"
-    same_as_bare pages handler:note block:pthread refuse:tgsigqueue,1 send:tgkill unblock
+    run_both pages handler:note block:pthread refuse:tgsigqueue,1 send:tgkill unblock
     assert_lines "caught code=-6 page=-1"
-    same_as_bare pages refuse:tgsigqueue,1 send:kill
+    run_both pages refuse:tgsigqueue,1 send:kill
     assert_equal "$status" "$bus_error"
 }
 
 @test "errors: a signalfd, and a waiting SIGBUS that cannot be taken for it" {
     require_filters
-    same_as_bare pages handler:note block:pthread send:kill refuse:sigtimedwait,1 signalfd unblock
+    run_both pages handler:note block:pthread send:kill refuse:sigtimedwait,1 signalfd \
+        unblock
     assert_success
     assert_lines "signalfd made" "caught code=0 page=-1"
 }
@@ -70,9 +69,9 @@ require_filters() {
 # ---- handlers ----
 
 @test "errors: a handler that gives up after very many faults" {
-    same_as_bare pages "${lost[@]}" handler:late read:5
+    run_both pages "${lost[@]}" handler:late read:5
     assert_equal "$status" "$bus_error"
-    same_as_bare loss-victim altstack:65536 "${lost[@]}" handler:late read:5
+    run_both loss-victim altstack:65536 "${lost[@]}" handler:late read:5
     assert_equal "$status" "$bus_error"
 }
 
@@ -81,14 +80,14 @@ require_filters() {
 }
 
 @test "errors: a handler that was put in our place unseen, and calls what was there" {
-    same_as_bare pages "${lost[@]}" handler:exit forward read:5
+    run_both pages "${lost[@]}" handler:exit forward read:5
     assert_equal "$status" 40
     assert_lines "caught code=2 page=5"
 }
 
 # What was an action before can be one again.
 @test "errors: no memory is left for one more action of SIGBUS" {
-    us pages "${lost[@]}" limit:as handlers:20000 send:kill forward handlers:2 send:kill \
+    run_with pages "${lost[@]}" limit:as handlers:20000 send:kill forward handlers:2 send:kill \
         handler:exit read:5
     assert_equal "$status" 40
     # There may be room for all of them in what was reserved at the start.
@@ -98,16 +97,17 @@ require_filters() {
 }
 
 @test "errors: a handler that restores the default and leaves by siglongjmp" {
-    same_as_bare scenario "$LIBS" a.install:cede-jump a.map a.truncate a.touch query
+    run_both scenario "$LIBS" a.install:cede-jump a.map a.truncate a.touch query
     assert_lines "a.touch jumped" "query dfl"
-    policy="*=owner|zero" us scenario "$LIBS" a.install:cede-jump a.map a.truncate a.touch query \
+    run_with --policy "*=owner|zero" scenario "$LIBS" a.install:cede-jump a.map a.truncate \
+        a.touch query \
         a.touch
     assert_success
     assert_lines "a.touch jumped" "query dfl" "a.touch 00"
 }
 
 @test "errors: a handler that is sent a SIGBUS by another process says nothing by that" {
-    policy="*=owner|zero" us pages "${lost[@]}" handler:foreign read:5
+    run_with --policy "*=owner|zero" pages "${lost[@]}" handler:foreign read:5
     assert_success
     assert_line "read 5 00"
     assert_line "caught code=0"
@@ -117,36 +117,36 @@ require_filters() {
 
 @test "errors: a page that is as it should be again is left alone" {
     for policy in "*=zero" "*=ones" "*=wait(1)|zero" "cause:hwpoison=zero"; do
-        us pages "${lost[@]}" late:1,ar show
+        run_with --policy "$policy" pages "${lost[@]}" late:1,ar show
         assert_success
         assert_lines "late 1,ar" "show 0-3:= 4-7:!"
         assert_reports 0
     done
-    policy="*=wait(1)|zero" us pages "${lost[@]}" unmap:1-1 late:1,ar
+    run_with --policy "*=wait(1)|zero" pages "${lost[@]}" unmap:1-1 late:1,ar
     assert_lines "late 1,ar"
-    policy="cause:hwpoison=zero" us pages "${lost[@]}" late:5,ar show
+    run_with --policy "cause:hwpoison=zero" pages "${lost[@]}" late:5,ar show
     assert_lines "late 5,ar" "show 0-3:= 4-7:0"
     [[ $stderr == *"BUS_MCEERR_AR, hwpoison"* ]]
-    policy="cause:unknown=zero" us pages "${lost[@]}" late:5,obj show
+    run_with --policy "cause:unknown=zero" pages "${lost[@]}" late:5,obj show
     assert_lines "late 5,obj" "show 0-3:= 4-7:0"
     [[ $stderr == *"BUS_OBJERR, cause unknown"* ]]
 }
 
 @test "errors: an address that no memory can have" {
-    policy="*=zero" same_as_bare pages open:memfd size:1 map:1,shared,rw handler:note \
+    run_both --policy "*=zero" pages open:memfd size:1 map:1,shared,rw handler:note \
         late:1099511627776,ar
     assert_success
     assert_lines "caught code=4 page=-1" "late 1099511627776,ar"
 }
 
 @test "errors: no handler is asked for a page that is back" {
-    policy="*=owner|zero" us pages "${lost[@]}" handler:note late:1,ar
+    run_with --policy "*=owner|zero" pages "${lost[@]}" handler:note late:1,ar
     assert_success
     assert_lines "late 1,ar"
 }
 
 @test "errors: a process that was to die and found its page again is protected again" {
-    policy="cause:hwpoison=chain,*=zero" us pages "${lost[@]}" late:1,ar handler:idle read:5
+    run_with --policy "cause:hwpoison=chain,*=zero" pages "${lost[@]}" late:1,ar handler:idle read:5
     assert_success
     assert_lines "late 1,ar" "read 5 00"
 }
@@ -155,7 +155,7 @@ require_filters() {
 
 @test "errors: the text of /proc, of a file whose name has a line end in it" {
     require_filters
-    policy='path:*/a?b=zero' us pages open:$'./a\nb' size:8 fill map:8,shared,rw size:4 \
+    run_with --policy 'path:*/a?b=zero' pages open:$'./a\nb' size:8 fill map:8,shared,rw size:4 \
         refuse:ioctl,25 read:5
     assert_success
     [[ $stderr == *"/a\\x0ab\" is lost (BUS_ADRERR, truncated, file size 16384)"* ]]
@@ -166,13 +166,14 @@ require_filters() {
 
     require_filters
     for errno in 5 0; do # EIO, or the end comes too early
-        policy="path:*=abort,*=zero" us pages "${lost[@]}" refuse:ioctl,25 \
+        run_with --policy "path:*=abort,*=zero" pages "${lost[@]}" refuse:ioctl,25 \
             "refuse:read,$errno,2&0x80" read:5
         assert_success
         assert_lines "read 5 00"
         [[ $stderr == *"page of unknown memory is lost (BUS_ADRERR, cause unknown)"* ]]
     done
-    policy="fs:*=abort,map:ro=abort,*=zero" us pages open:./file size:8 fill map:8,shared,rw size:4 \
+    run_with --policy "fs:*=abort,map:ro=abort,*=zero" pages open:./file size:8 fill \
+        map:8,shared,rw size:4 \
         "refuse:read,5,2&0x200" read:5
     assert_success
     assert_lines "read 5 00"
@@ -180,14 +181,16 @@ require_filters() {
 
 # What a rule asks of a mapping that nobody has made.
 @test "errors: a mapping without an owner" {
-    policy="owner:*=abort,*=zero" us pages open:memfd size:8 map:8,shared,rw,raw size:4 read:5
+    run_with --policy "owner:*=abort,*=zero" pages open:memfd size:8 map:8,shared,rw,raw size:4 \
+        read:5
     assert_success
     assert_lines "read 5 00"
     [[ $stderr == *" made by unknown, "* ]]
 }
 
 @test "errors: a mapping that no hook saw, between some that they did" {
-    policy="owner:pages=ones,*=zero" us pages open:memfd size:8 fill map:8,shared,rw,raw own:0-1 \
+    run_with --policy "owner:pages=ones,*=zero" pages open:memfd size:8 fill map:8,shared,rw,raw \
+        own:0-1 \
         own:6-7 size:4 read:5 read:7 perms
     assert_success
     assert_lines "read 5 00" "read 7 ff" "perms 0-3:rw-s 4-7:rw-p"
@@ -200,11 +203,9 @@ piped() { # COMMAND...
     skip_if_not_here
 }
 
-us_piped() { # PROG [ARG...]
-    local prog
-    prog=$(prog_path "$1")
-    shift
-    piped env "$preload_variable=$SIGBUS_LIB" SIGBUS_POLICY="$policy" "${emulator[@]}" "$prog" "$@"
+with_piped() { # PROG [ARG...]
+    piped env "$preload_variable=$SIGBUS_LIB" SIGBUS_POLICY='*=zero' "${emulator[@]}" \
+        "$(prog_path "$1")" "${@:2}"
 }
 
 # The end of the file, from what can be read: see cause.c.
@@ -213,15 +214,14 @@ us_piped() { # PROG [ARG...]
     local refused
 
     require_filters
-    policy="*=zero"
-    us_piped pages "${known[@]}" "${lost[@]}" refuse:statx,1 read:6 show
+    with_piped pages "${known[@]}" "${lost[@]}" refuse:statx,1 read:6 show
     assert_line "show 0-3:= 4-7:0"
     [[ $stderr == *"truncated, file size at most 16384)"* ]]
-    us_piped pages "${known[@]}" open:memfd size:40 fill map:40,shared,rw size:4 refuse:statx,1 read:30
+    with_piped pages "${known[@]}" open:memfd size:40 fill map:40,shared,rw size:4 refuse:statx,1 read:30
     [[ $stderr == *"truncated, file size at most 16384)"* ]]
     # The mode of commitments; a page before this one; one behind it; swap.
     for refused in "read,5,2&1" "madvise,12,0=5" "madvise,0,0=7" sysinfo,1; do
-        us_piped pages "${known[@]}" "${lost[@]}" refuse:statx,1 "refuse:$refused" read:6
+        with_piped pages "${known[@]}" "${lost[@]}" refuse:statx,1 "refuse:$refused" read:6
         assert_success
         assert_line "read 6 00"
         [[ $stderr == *$'\n'*"(BUS_ADRERR, cause unknown)"* ]]
@@ -241,14 +241,15 @@ us_piped() { # PROG [ARG...]
 
 @test "errors: what memfds are on cannot be found out, or in the old way only" {
     require_filters
-    policy="fs:tmpfs=zero,*=ones" us pages "${lost[@]}" "refuse:memfd_create,22,1&8" read:5
+    run_with --policy "fs:tmpfs=zero,*=ones" pages "${lost[@]}" "refuse:memfd_create,22,1&8" read:5
     assert_lines "read 5 00"
-    policy="fs:tmpfs=zero,*=ones" us pages "${lost[@]}" refuse:memfd_create,1 read:5
+    run_with --policy "fs:tmpfs=zero,*=ones" pages "${lost[@]}" refuse:memfd_create,1 read:5
     assert_lines "read 5 ff"
 }
 
 @test "errors: a rule for private mappings" {
-    policy="map:private=zero,*=abort" us pages open:./file size:8 fill map:8,private,rw size:4 read:5
+    run_with --policy "map:private=zero,*=abort" pages open:./file size:8 fill map:8,private,rw \
+        size:4 read:5
     assert_lines "read 5 00"
 }
 
@@ -267,7 +268,8 @@ us_piped() { # PROG [ARG...]
 # ---- what is replaced ----
 
 @test "errors: more than one repair takes, most of it below the page" {
-    policy="*=zero" us pages open:memfd size:2000 map:2000,shared,rw unmap:1500-1999 size:0 \
+    run_with --policy "*=zero" pages open:memfd size:2000 map:2000,shared,rw unmap:1500-1999 \
+        size:0 \
         read:1499 count read:700
     assert_success
     assert_line "read 1499 00"
@@ -279,14 +281,16 @@ us_piped() { # PROG [ARG...]
 
 @test "errors: swap may be used, for all that is known: page by page" {
     require_filters
-    policy="*=zero" us pages open:memfd size:100 map:100,shared,rw size:0 refuse:sysinfo,1 read:50 count
+    run_with --policy "*=zero" pages open:memfd size:100 map:100,shared,rw size:0 \
+        refuse:sysinfo,1 read:50 count
     assert_success
     assert_lines "read 50 00" "count zero=100 lost=0 data=0"
 }
 
 @test "errors: nothing can be found out of a protection" {
     require_filters
-    policy="*=zero" us pages refuse:uname,1 again "${lost[@]}" protect:5-5,ro refuse:openat,13 \
+    run_with --policy "*=zero" pages refuse:uname,1 again "${lost[@]}" protect:5-5,ro \
+        refuse:openat,13 \
         read:5 write:6
     assert_success
     assert_lines "read 5 00" "write 6"
@@ -301,7 +305,8 @@ us_piped() { # PROG [ARG...]
 
     require_filters
     for log in stderr ./log; do
-        SIGBUS_LOG=$log policy="cause:truncated=ones,program:pages=zero" us pages open:./lost size:8 \
+        run_with --log $log --policy "cause:truncated=ones,program:pages=zero" pages open:./lost \
+            size:8 \
             fill map:8,shared,rw size:4 refuse:nanosleep,0 hang:openat2,64 "${lost[@]}" read:5
         assert_success
         assert_lines "hang 64" "read 5 00"

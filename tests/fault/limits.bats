@@ -4,9 +4,8 @@
 # the list of actions in bounded time, fails open, and says so. See progs/pages-limits.c.
 
 load ../harness/helper
-load ../harness/scenario
 
-lost=(open:memfd size:8 fill map:8,shared,rw size:4) # pages 4-7 are lost
+lost=(open:memfd "${lost_half[@]}")
 
 setup() {
     policy="program:pages=zero"
@@ -21,31 +20,33 @@ assert_dies() {
 }
 
 @test "limits: RLIMIT_DATA counts private memory: shared memory takes the place" {
-    us pages "${lost[@]}" limit:data read:5 write:6 show
+    run_with --policy "$policy" pages "${lost[@]}" limit:data read:5 write:6 show
     assert_success
     assert_line "show 0-3:= 4-5:0 6-6:w0 7-7:0"
-    policy="program:pages=ones" us pages "${lost[@]}" limit:data read:5
+    run_with --policy "program:pages=ones" pages "${lost[@]}" limit:data read:5
     assert_success
     assert_lines "read 5 ff"
 }
 
 @test "limits: no address space is left" {
-    us pages "${lost[@]}" limit:as read:5 write:6 show
+    run_with --policy "$policy" pages "${lost[@]}" limit:as read:5 write:6 show
     assert_success
     assert_line "show 0-3:= 4-5:0 6-6:w0 7-7:0"
     # What has to be filled first has a place that was ours from the start.
-    policy="program:pages=ones" us pages "${lost[@]}" limit:as read:5
+    run_with --policy "program:pages=ones" pages "${lost[@]}" limit:as read:5
     assert_success
     assert_lines "read 5 ff"
 }
 
 @test "limits: what the table has no memory for is passed on as it is, and counted" {
-    us pages open:memfd size:8 "refuse:mprotect,12,2&0x2" limit:pieces+60000
+    run_with --policy "$policy" pages open:memfd size:8 "refuse:mprotect,12,2&0x2" \
+        limit:pieces+60000
     assert_success
     assert_lines "pieces all"
     [[ $stderr =~ ([0-9]+)" mappings that could not be tracked" ]]
     [ "${BASH_REMATCH[1]}" -ge 10000 ]
-    us pages open:memfd size:8 "refuse:mprotect,12,2&0x2" limit:pieces+60000 map:8,shared,rw size:4 read:5
+    run_with --policy "$policy" pages open:memfd size:8 "refuse:mprotect,12,2&0x2" \
+        limit:pieces+60000 map:8,shared,rw size:4 read:5
     assert_dies
     assert_lines "pieces all"
 }
@@ -54,27 +55,30 @@ assert_dies() {
     local every_second=() page
 
     # A few mappings of our own are given up; then it is told.
-    policy="program:pages=zero(page)" us pages "${lost[@]}" limit:maps read:5
+    run_with --policy "program:pages=zero(page)" pages "${lost[@]}" limit:maps read:5
     assert_success
     assert_lines "read 5 00"
     for page in {1..199..2}; do every_second+=("read:$page"); done
-    policy="program:pages=zero(page)" us pages open:memfd size:200 map:200,shared,rw size:0 limit:maps \
+    run_with --policy "program:pages=zero(page)" pages open:memfd size:200 map:200,shared,rw \
+        size:0 limit:maps \
         "${every_second[@]}"
     assert_dies
     [ "${#lines[@]}" -ge 5 ]
     [[ $stderr == *"killed by SIGBUS; hint: the kernel gave no memory or no mapping"* ]]
-    policy="program:pages=zero(page)|abort" us pages open:memfd size:200 map:200,shared,rw size:0 limit:maps \
+    run_with --policy "program:pages=zero(page)|abort" pages open:memfd size:200 \
+        map:200,shared,rw size:0 limit:maps \
         "${every_second[@]}"
     assert_equal "$status" "$bus_error"
     [[ $stderr == *": abort"* ]]
     # What needs no new one works on.
-    policy="program:pages=zero" us pages open:memfd size:8 map:8,shared,rw size:0 limit:maps read:5 write:6
+    run_with --policy "program:pages=zero" pages open:memfd size:8 map:8,shared,rw size:0 \
+        limit:maps read:5 write:6
     assert_success
     assert_lines "read 5 00" "write 6"
 }
 
 @test "limits: no place is left to keep a file that is lost" {
-    us pages "${lost[@]}" limit:anchors write:5 move:8 show read:6
+    run_with --policy "$policy" pages "${lost[@]}" limit:anchors write:5 move:8 show read:6
     assert_success
     assert_line "show 0-3:= 4-4:0 5-5:w0 6-7:0"
     assert_line "read 6 00"
@@ -82,31 +86,33 @@ assert_dies() {
 }
 
 @test "limits: no descriptor is left" {
-    us pages "${lost[@]}" limit:files read:5 write:6 show
+    run_with --policy "$policy" pages "${lost[@]}" limit:files read:5 write:6 show
     assert_success
     assert_line "read 5 00"
-    us pages "${lost[@]}" protect:6-6,ro limit:files read:5 write:5 write:6
+    run_with --policy "$policy" pages "${lost[@]}" protect:6-6,ro limit:files read:5 write:5 write:6
     assert_equal "$status" "$segv"
     assert_lines "read 5 00" "write 5"
     # What our hooks have not seen cannot be looked up: it is left alone.
-    us pages open:memfd size:8 map:8,shared,rw,raw size:4 limit:files read:5
+    run_with --policy "$policy" pages open:memfd size:8 map:8,shared,rw,raw size:4 limit:files \
+        read:5
     assert_dies
-    us pages open:memfd size:8 map:8,shared,rw,raw size:4 read:5
+    run_with --policy "$policy" pages open:memfd size:8 map:8,shared,rw,raw size:4 read:5
     assert_success
 }
 
 @test "limits: mmap() is refused, private or at all" {
-    us pages "${lost[@]}" "refuse:mmap,12,3&0x22" write:5 perms
+    run_with --policy "$policy" pages "${lost[@]}" "refuse:mmap,12,3&0x22" write:5 perms
     assert_success
     assert_line --regexp '^perms.*-7:rw-s$'
-    policy="program:pages=ones" us pages "${lost[@]}" "refuse:mmap,12,3&0x22" write:5 perms
+    run_with --policy "program:pages=ones" pages "${lost[@]}" "refuse:mmap,12,3&0x22" write:5 perms
     assert_success
     assert_line --regexp '^perms.*-7:rw-s$'
-    us pages "${lost[@]}" "refuse:mmap,12,3&0x20" write:5
+    run_with --policy "$policy" pages "${lost[@]}" "refuse:mmap,12,3&0x20" write:5
     assert_dies
-    us pages "${lost[@]}" "refuse:mmap,22,3&0x20" write:5
+    run_with --policy "$policy" pages "${lost[@]}" "refuse:mmap,22,3&0x20" write:5
     assert_dies
-    us pages open:memfd size:8 map:8,shared,ro size:4 "refuse:mmap,1,3&0x20" read:5
+    run_with --policy "$policy" pages open:memfd size:8 map:8,shared,ro size:4 \
+        "refuse:mmap,1,3&0x20" read:5
     assert_dies
 }
 
@@ -115,18 +121,20 @@ assert_dies() {
 
     policy="program:pages=ones"
     for refused in "mmap,12,3&0x20" "mremap,12,3&2"; do
-        us pages "${lost[@]}" "refuse:$refused" read:5
+        run_with --policy "$policy" pages "${lost[@]}" "refuse:$refused" read:5
         assert_dies
-        policy="program:pages=ones|zero" us pages "${lost[@]}" "refuse:mremap,12,3&2" read:5 show
+        run_with --policy "program:pages=ones|zero" pages "${lost[@]}" "refuse:mremap,12,3&2" \
+            read:5 show
         assert_success
         assert_lines "read 5 00" "show 0-3:= 4-7:0"
         policy="program:pages=ones"
     done
-    us pages open:memfd size:8 map:8,shared,ro size:4 read:5 perms
+    run_with --policy "$policy" pages open:memfd size:8 map:8,shared,ro size:4 read:5 perms
     assert_success
     assert_line --regexp '4-7:r--[sp]$'
     # Never a page that may be written and was not to be.
-    us pages open:memfd size:8 map:8,shared,ro size:4 refuse:mprotect,12 read:5
+    run_with --policy "$policy" pages open:memfd size:8 map:8,shared,ro size:4 refuse:mprotect,12 \
+        read:5
     assert_dies
 }
 
@@ -135,53 +143,59 @@ assert_dies() {
 
     # A sandbox that a program has entered: other ways to ask are left.
     for refused in 1 38 13; do
-        us pages "${lost[@]}" "refuse:madvise,$refused" read:5 write:6 show
+        run_with --policy "$policy" pages "${lost[@]}" "refuse:madvise,$refused" read:5 write:6 show
         assert_success
         assert_line "read 5 00"
-        policy="program:pages=owner|zero" us pages "${lost[@]}" "refuse:madvise,$refused" read:5
+        run_with --policy "program:pages=owner|zero" pages "${lost[@]}" "refuse:madvise,$refused" \
+            read:5
         assert_success
         policy="program:pages=zero"
     done
     # None is left: it is not taken for a page that is back, again and again.
     for policy in "program:pages=zero" "program:pages=wait(1)|zero"; do
-        us pages "${lost[@]}" refuse:madvise,1 refuse:futex,1 write:5
+        run_with --policy "$policy" pages "${lost[@]}" refuse:madvise,1 refuse:futex,1 write:5
         assert_dies
     done
     policy="program:pages=owner|zero"
-    us pages "${lost[@]}" handler:note refuse:madvise,1 refuse:futex,1 write:5
+    run_with --policy "$policy" pages "${lost[@]}" handler:note refuse:madvise,1 refuse:futex,1 \
+        write:5
     assert_equal "$status" "$bus_error"
 }
 
 @test "limits: the protection is not known where mprotect() was" {
-    us pages "${lost[@]}" protect:5-5,ro refuse:openat,13 read:5 write:6 perms
+    run_with --policy "$policy" pages "${lost[@]}" protect:5-5,ro refuse:openat,13 read:5 write:6 \
+        perms
     assert_success
     assert_line "read 5 00"
-    us pages "${lost[@]}" protect:5-5,ro refuse:openat,13 read:5 write:5
+    run_with --policy "$policy" pages "${lost[@]}" protect:5-5,ro refuse:openat,13 read:5 write:5
     assert_equal "$status" "$segv"
 }
 
 @test "limits: /proc cannot be asked, or not in the new way" {
-    us pages "${lost[@]}" refuse:ioctl,1 read:5
+    run_with --policy "$policy" pages "${lost[@]}" refuse:ioctl,1 read:5
     assert_success
     [[ $stderr == *'"/memfd:pages" (deleted) is lost'* ]]
     for refused in openat,13 read,5; do
-        us pages "${lost[@]}" "refuse:$refused" read:5
+        run_with --policy "$policy" pages "${lost[@]}" "refuse:$refused" read:5
         assert_success
         assert_reports 1
     done
-    us pages open:memfd size:8 map:8,shared,rw,raw size:4 refuse:ioctl,25 read:5
+    run_with --policy "$policy" pages open:memfd size:8 map:8,shared,rw,raw size:4 \
+        refuse:ioctl,25 read:5
     assert_success
 }
 
 @test "limits: a report that cannot be written is counted, not waited for" {
-    SIGBUS_LOG=$BATS_TEST_TMPDIR/log us pages "${lost[@]}" refuse:openat,24 read:5
+    run_with --policy "$policy" --log $BATS_TEST_TMPDIR/log pages "${lost[@]}" refuse:openat,24 \
+        read:5
     assert_success
-    SIGBUS_LOG=stderr us pages "${lost[@]}" refuse:write,28 limit:pieces+1 read:5
+    run_with --policy "$policy" --log stderr pages "${lost[@]}" refuse:write,28 limit:pieces+1 \
+        read:5
     assert_success
 }
 
 @test "limits: no clock, and wait ends" {
-    policy="program:pages=wait(1)|zero" us pages "${lost[@]}" refuse:clock,1 read:5
+    run_with --policy "program:pages=wait(1)|zero" pages "${lost[@]}" refuse:clock,1 read:5
     assert_success
     assert_lines "read 5 00"
 }

@@ -1,18 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 #
-# Running a program with SIGBUS_LOG, and reading what it says.
-
-# shellcheck disable=SC2034,SC2054
-lost_half=(open:memfd size:8 fill map:8,shared,rw size:4) # pages 4-7 are lost
-
-# The same as us, with SIGBUS_LOG.
-logged() { # DEST PROG [ARG...]
-    local SIGBUS_LOG=$1
-    shift
-    export SIGBUS_LOG
-    us "$@"
-}
+# Reading what a program with SIGBUS_LOG says.
 
 # Each line of a file has to be JSON; prints the value of a Python expression on the list of them.
 json() { # FILE EXPRESSION
@@ -42,7 +31,11 @@ skip_without_namespaces() {
 }
 
 # Runs a program where a socket of ours is the journal's; prints each message as sorted lines.
-journal() { # PROG [ARG...]
+journal() { # [OPTION...] PROG [ARG...]
+    local settings preload apart edit but used
+
+    read_options --log journal "$@"
+    shift $((used - 2))
     skip_without python3
     skip_without_namespaces
     cat >journal.py <<'END'
@@ -69,5 +62,5 @@ except BlockingIOError:
 sys.exit(status)
 END
     run --separate-stderr unshare -m sh -c 'mount -t tmpfs none /run && exec python3 journal.py "$@"' \
-        sh env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY="$policy" SIGBUS_LOG="${dest:-journal}" "$@"
+        sh env LD_PRELOAD="$preload" "${settings[@]}" "$(prog_path "$1")" "${@:2}"
 }

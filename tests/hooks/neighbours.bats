@@ -4,7 +4,6 @@
 # times, a C library that we do not know. What they say is what they say without us.
 
 load ../harness/helper
-load ../harness/differences
 
 compile() { # NAME [OPTION...]: from stdin
     "$CC" -std=gnu17 -D_GNU_SOURCE -Wno-all -g -O1 -x c -o "$BATS_TEST_TMPDIR/$1" "${@:2}" - ||
@@ -41,14 +40,10 @@ lost_page='
 '
 
 # Process ids, addresses and times are new in each run.
-normalise() {
-    local run
-
-    for run in bare us; do
-        sed -i -E -e 's/==[0-9]+==/==PID==/g' -e 's/0x[0-9a-f]+/ADDRESS/g' -e 's/\+ADDRESS/+OFFSET/g' \
-            -e 's/pid=[0-9]+|tid=[0-9]+/ID/g' -e 's/ T[0-9]+\)/ THREAD)/' \
-            -e 's/(\.so\.[0-9]+)[.0-9]*/\1/' "$BATS_TEST_TMPDIR/$run"
-    done
+normalise() { # FILE
+    sed -i -E -e 's/==[0-9]+==/==PID==/g' -e 's/0x[0-9a-f]+/ADDRESS/g' -e 's/\+ADDRESS/+OFFSET/g' \
+        -e 's/pid=[0-9]+|tid=[0-9]+/ID/g' -e 's/ T[0-9]+\)/ THREAD)/' \
+        -e 's/(\.so\.[0-9]+)[.0-9]*/\1/' "$1"
 }
 
 @test "neighbours: the library is loaded" {
@@ -96,25 +91,22 @@ normalise() {
             unsetenv("LD_PRELOAD");
             execl("/bin/grep", "grep", "^Sig[BI]", "/proc/self/status", (char *)0);
         }'
-    run_both "$BATS_TEST_TMPDIR/musl-program"
+    run_both --apart "$BATS_TEST_TMPDIR/musl-program"
     assert_prints 4
-    assert_no_difference
 }
 
 # ---- other preloads ----
 
 works_beside() { # LIBRARY [KNOWN-PATTERN]
-    local order others=$1
+    local order
 
     for order in "$SIGBUS_LIB:$1" "$1:$SIGBUS_LIB"; do
-        preloads=$order run_both sig-neighbour handler
+        run_both --apart --preload "$order" sig-neighbour handler
         assert_prints 5
-        assert_no_difference
-        preloads=$order run_both sig-neighbour default
-        assert_no_difference "${@:2}"
-        [ "$(tail -n 1 "$BATS_TEST_TMPDIR/us")" = 'status 135' ]
-        preloads=$order run_both sh -c 'ls -d /usr /etc && dd if=/dev/zero bs=4k count=9 2>/dev/null | cksum'
-        assert_no_difference
+        run_both --apart --preload "$order" ${2:+--but "$2"} sig-neighbour default
+        [ "$(tail -n 1 "$BATS_TEST_TMPDIR/with")" = 'status 135' ]
+        run_both --apart --preload "$order" \
+            sh -c 'ls -d /usr /etc && dd if=/dev/zero bs=4k count=9 2>/dev/null | cksum'
     done
 }
 
@@ -138,9 +130,8 @@ works_beside() { # LIBRARY [KNOWN-PATTERN]
 # ---- code that goes past us, and code that goes away ----
 
 @test "neighbours: a raw system call that displaces us is noticed, and its handler is next" {
-    run_both sig-neighbour displaced
-    assert_no_difference
-    run with_us sig-neighbour displaced-raw
+    run_both --apart sig-neighbour displaced
+    run_with sig-neighbour displaced-raw
     assert_output "$(printf '%s\n' 'installed first, before default' 'kernel: second' \
         'query: second flags 14000004 mask 200' 'kernel: other')"
 }
@@ -160,7 +151,7 @@ works_beside() { # LIBRARY [KNOWN-PATTERN]
             pages[0] = lose();
             pages[1] = lose();
         }'
-    run env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_LOG=off "$PROGS/sig-neighbour" unload \
+    run_with --log off sig-neighbour unload \
         "$BATS_TEST_TMPDIR/owner.so"
     assert_success
     assert_output "$(printf '%s\n' 'installed first, before other' library 'read 0' 'unloaded: 1' \
@@ -175,20 +166,19 @@ says_the_same() { # LIBRARY-NAME PROGRAM
 
     [ -e "$library" ] || skip "$1 is not installed"
     library=$(readlink -f "$library")
-    preloads=$library:$SIGBUS_LIB run_both "$BATS_TEST_TMPDIR/$2"
-    normalise
-    assert_no_difference
+    run_both --apart --preload "$library:$SIGBUS_LIB" --edit normalise \
+        "$BATS_TEST_TMPDIR/$2"
     [ "$(wc -l <"$BATS_TEST_TMPDIR/bare")" -gt 5 ]
 }
 
 @test "neighbours: AddressSanitizer reports a SIGBUS, and a bad access" {
     compile bus -fsanitize=address <<<"$lost_page"'int main(void) { return *(volatile char *)lose(); }'
     says_the_same libasan.so bus
-    grep -q 'BUS on unknown address' "$BATS_TEST_TMPDIR/us"
+    grep -q 'BUS on unknown address' "$BATS_TEST_TMPDIR/with"
     compile bad -fsanitize=address <<<"$lost_page"'
         int main(int n, char **a) { char *p = malloc(10); free(p); return p[n]; }'
     says_the_same libasan.so bad
-    grep -q 'heap-use-after-free' "$BATS_TEST_TMPDIR/us"
+    grep -q 'heap-use-after-free' "$BATS_TEST_TMPDIR/with"
 }
 
 @test "neighbours: ThreadSanitizer finishes its report" {
@@ -213,7 +203,7 @@ says_the_same() { # LIBRARY-NAME PROGRAM
             return 0;
         }'
     says_the_same libtsan.so race
-    grep -q 'ThreadSanitizer: reported 1 warnings' "$BATS_TEST_TMPDIR/us"
+    grep -q 'ThreadSanitizer: reported 1 warnings' "$BATS_TEST_TMPDIR/with"
 }
 
 @test "neighbours: ThreadSanitizer reports a SIGBUS" {
@@ -231,7 +221,7 @@ says_the_same() { # LIBRARY-NAME PROGRAM
             return big + n > 0;
         }'
     says_the_same libubsan.so undefined
-    grep -q 'runtime error: signed integer overflow' "$BATS_TEST_TMPDIR/us"
+    grep -q 'runtime error: signed integer overflow' "$BATS_TEST_TMPDIR/with"
 }
 
 @test "neighbours: valgrind reports the same" {
@@ -246,32 +236,28 @@ says_the_same() { # LIBRARY-NAME PROGRAM
             fflush(stdout);
             return *(volatile char *)lose();
         }'
-    run_both valgrind -q "$BATS_TEST_TMPDIR/bad"
-    normalise
-    assert_no_difference
-    grep -q 'Invalid read of size 1' "$BATS_TEST_TMPDIR/us"
-    grep -q '^handler' "$BATS_TEST_TMPDIR/us"
+    run_both --apart --edit normalise valgrind -q "$BATS_TEST_TMPDIR/bad"
+    grep -q 'Invalid read of size 1' "$BATS_TEST_TMPDIR/with"
+    grep -q '^handler' "$BATS_TEST_TMPDIR/with"
 }
 
 # ---- language run times ----
 
 @test "neighbours: Python's faulthandler says what it says" {
     skip_without python3
-    run_both python3 -X faulthandler -c '
+    run_both --apart --edit normalise python3 -X faulthandler -c '
 import mmap, os
 fd = os.memfd_create("lost")
 os.ftruncate(fd, 4096)
 m = mmap.mmap(fd, 4096)
 os.ftruncate(fd, 0)
 print(m[5])'
-    normalise
-    assert_no_difference
-    grep -q 'Fatal Python error: Bus error' "$BATS_TEST_TMPDIR/us"
+    grep -q 'Fatal Python error: Bus error' "$BATS_TEST_TMPDIR/with"
 }
 
 @test "neighbours: Python's signal functions" {
     skip_without python3
-    run_both python3 -c '
+    run_both --apart python3 -c '
 import os, signal
 print(signal.getsignal(signal.SIGBUS), signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGBUS}))
 signal.signal(signal.SIGBUS, lambda signo, frame: print("handler", signo))
@@ -283,32 +269,29 @@ signal.siginterrupt(signal.SIGBUS, True)
 os.kill(os.getpid(), signal.SIGBUS)
 print(signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals() - {signal.SIGRTMAX}) ==
       set())'
-    assert_no_difference
-    grep -q '^handler 7' "$BATS_TEST_TMPDIR/us"
+    grep -q '^handler 7' "$BATS_TEST_TMPDIR/with"
 }
 
 @test "neighbours: Ruby's bug report begins with the same words" {
     skip_without ruby
-    run_both ruby -e 'Process.kill(:BUS, $$); sleep'
-    normalise
-    for run in bare us; do
-        sed -i -n '/BUG\]/p; /^-- Ruby level/,/^$/p; /^status/p' "$BATS_TEST_TMPDIR/$run"
-    done
-    assert_no_difference
-    grep -q '\[BUG\] Bus Error' "$BATS_TEST_TMPDIR/us"
+    first_words() {
+        normalise "$1"
+        sed -i -n '/BUG\]/p; /^-- Ruby level/,/^$/p; /^status/p' "$1"
+    }
+    run_both --apart --edit first_words ruby -e 'Process.kill(:BUS, $$); sleep'
+    grep -q '\[BUG\] Bus Error' "$BATS_TEST_TMPDIR/with"
 }
 
 @test "neighbours: Node runs, and ends by a SIGBUS as it does" {
     skip_without node
-    run_both node -e '
+    run_both --apart node -e '
 const { execSync, spawnSync } = require("child_process");
 console.log([1, 2, 3].map(x => x * x), process.version);
 console.log(spawnSync("true").status, String(execSync("echo child")));
 process.on("SIGBUS", () => { console.log("SIGBUS"); process.exit(9); });
 setTimeout(() => process.kill(process.pid, "SIGBUS"), 1);
 setInterval(() => {}, 1000);'
-    assert_no_difference
-    grep -q 'child' "$BATS_TEST_TMPDIR/us"
+    grep -q 'child' "$BATS_TEST_TMPDIR/with"
 }
 
 @test "neighbours: Java throws an InternalError for a truncated mapping" {
@@ -338,15 +321,19 @@ class Lost {
     }
 }
 END
-    run_both java -Xshare:auto -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "$BATS_TEST_TMPDIR/Lost.java"
+    run_both --apart java -Xshare:auto -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+        "$BATS_TEST_TMPDIR/Lost.java"
     assert_no_difference
-    grep -q 'fault occurred in' "$BATS_TEST_TMPDIR/us"
+    grep -q 'fault occurred in' "$BATS_TEST_TMPDIR/with"
 }
 
 # An access that no Java code is to blame for: the virtual machine writes its error file.
 @test "neighbours: Java's error file begins with the same words" {
     skip_without java
-    run_both sh -c 'java -XX:-CreateCoredumpOnCrash -XX:ErrorFile=error -version >/dev/null 2>&1
+    without_ids() {
+        sed -i -E 's/pid=[0-9]+, tid=[0-9]+/IDS/; s/pc=0x[0-9a-f]+/PC/; s/si_pid: [0-9]+/PID/' "$1"
+    }
+    run_both --apart --edit without_ids sh -c 'java -XX:-CreateCoredumpOnCrash -XX:ErrorFile=error -version >/dev/null 2>&1
         cat >Die.java <<EOF
 class Die {
     public static void main(String[] arguments) throws Exception {
@@ -358,10 +345,7 @@ EOF
         java -XX:-CreateCoredumpOnCrash -XX:ErrorFile=error -XX:TieredStopAtLevel=1 Die.java >out 2>&1
         echo "died $?"
         grep -E "^#  SIGBUS|^siginfo|^# Problematic|^# A fatal" error'
-    sed -i -E 's/pid=[0-9]+, tid=[0-9]+/IDS/; s/pc=0x[0-9a-f]+/PC/; s/si_pid: [0-9]+/PID/' \
-        "$BATS_TEST_TMPDIR"/{bare,us}
-    assert_no_difference
-    grep -q 'SIGBUS (0x7)' "$BATS_TEST_TMPDIR/us"
+    grep -q 'SIGBUS (0x7)' "$BATS_TEST_TMPDIR/with"
 }
 
 # ---- programs with a crash report of their own ----
@@ -374,23 +358,24 @@ EOF
 
     skip_without redis-server
     for try in 1 2 3; do
-        run_both sh -c 'redis-server --port 0 --unixsocket ./socket --save "" \
+        if run_both --apart sh -c 'redis-server --port 0 --unixsocket ./socket --save "" \
                 --crash-memcheck-enabled no --dir . >log 2>&1 &
             until redis-cli -s ./socket ping 2>&1 | grep -q PONG; do sleep 0.05; done
             kill -BUS $!
             wait $!
             echo "died $?"
-            grep -oE "crashed by signal: [0-9]+|Killed by PID: |REDIS BUG REPORT START|Crashed running the instruction" log'
-        cmp -s "$BATS_TEST_TMPDIR"/{bare,us} && break
+            grep -oE "crashed by signal: [0-9]+|Killed by PID: |REDIS BUG REPORT START|Crashed running the instruction" log'; then
+            break
+        fi
+        [ $try != 3 ]
     done
-    assert_no_difference
-    grep -q 'crashed by signal: 7' "$BATS_TEST_TMPDIR/us"
+    grep -q 'crashed by signal: 7' "$BATS_TEST_TMPDIR/with"
 }
 
 @test "neighbours: Node's traps of WebAssembly" {
     skip_without node
     # (module (memory 1) (func (export "f") (result i32) i32.const 0x7fffffff i32.load))
-    run_both node -e '
+    run_both --apart node -e '
 const bytes = Uint8Array.from([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 127, 3, 2, 1, 0, 5, 3,
     1, 0, 1, 7, 5, 1, 1, 102, 0, 0, 10, 13, 1, 11, 0, 65, 255, 255, 255, 255, 7, 40, 2, 0, 11]);
 try {
@@ -399,8 +384,7 @@ try {
 } catch (error) {
     console.log(error.name, error.message.replace(/@\+.*/, ""));
 }'
-    assert_no_difference
-    grep -q '^RuntimeError memory access out of bounds' "$BATS_TEST_TMPDIR/us"
+    grep -q '^RuntimeError memory access out of bounds' "$BATS_TEST_TMPDIR/with"
 }
 
 # ---- who looks on ----
@@ -423,31 +407,31 @@ p $_siginfo._sifields._sigfault.si_addr == $rax
 bt 1
 END_OF_GDB
     # Only the program gets the preload.
-    for run in bare us; do
+    for run in bare with; do
         preload=
         [ $run = bare ] || preload=$SIGBUS_LIB
-        run_in $run gdb -nx -batch ${preload:+-ex "set environment LD_PRELOAD $preload"} \
+        record $run gdb -nx -batch ${preload:+-ex "set environment LD_PRELOAD $preload"} \
             -ex 'set environment SIGBUS_LOG off' -x "$BATS_TEST_TMPDIR/look.gdb" \
             "$BATS_TEST_TMPDIR/stopped"
+        normalise "$BATS_TEST_TMPDIR/$run"
     done
-    normalise
     assert_no_difference
-    grep -q 'Program received signal SIGBUS' "$BATS_TEST_TMPDIR/us"
+    grep -q 'Program received signal SIGBUS' "$BATS_TEST_TMPDIR/with"
 }
 
 # strace sees the signal twice: once for us, once to die of it. Both are the kernel's own.
 @test "neighbours: strace shows the same signal and the same death" {
     skip_without strace
     looked_at traced
-    for run in bare us; do
+    for run in bare with; do
         preload=
         [ $run = bare ] || preload=$SIGBUS_LIB
-        run_in $run strace -e trace=none ${preload:+-E LD_PRELOAD="$preload"} -E SIGBUS_LOG=off \
+        record $run strace -e trace=none ${preload:+-E LD_PRELOAD="$preload"} -E SIGBUS_LOG=off \
             "$BATS_TEST_TMPDIR/traced"
         uniq "$BATS_TEST_TMPDIR/$run" >"$BATS_TEST_TMPDIR/once"
         mv "$BATS_TEST_TMPDIR/once" "$BATS_TEST_TMPDIR/$run"
+        normalise "$BATS_TEST_TMPDIR/$run"
     done
-    normalise
     assert_no_difference
-    grep -q 'si_code=BUS_ADRERR' "$BATS_TEST_TMPDIR/us"
+    grep -q 'si_code=BUS_ADRERR' "$BATS_TEST_TMPDIR/with"
 }

@@ -3,9 +3,6 @@
 # What zero replaces, and what it never touches. The program pages tells how to read its output.
 
 load ../harness/helper
-load ../harness/scenario
-
-lost_half=(size:8 fill map:8,shared,rw size:4) # pages 4-7 are lost
 
 setup() {
     policy="program:pages=zero"
@@ -20,16 +17,17 @@ teardown() {
 }
 
 @test "repair: zero that declines says why" {
-    policy="*=zero" us pages open:memfd size:4 fill map:4,shared,rx size:0 read:1
+    run_with --policy "*=zero" pages open:memfd size:4 fill map:4,shared,rx size:0 read:1
     assert_equal "$status" "$bus_error"
     [[ $stderr == *'killed by SIGBUS; hint: the page is executable, and such a one is never replaced' ]]
-    policy="*=zero" us pages "open:$BATS_TEST_TMPDIR/code" size:4 fill map:4,private,rx size:0 read:1
+    run_with --policy "*=zero" pages "open:$BATS_TEST_TMPDIR/code" size:4 fill map:4,private,rx \
+        size:0 read:1
     assert_equal "$status" "$bus_error"
     [[ $stderr == *'killed by SIGBUS; hint: a program or library was overwritten in place while in use: '* ]]
 }
 
 @test "repair: without us the first access kills" {
-    without_us pages open:memfd "${lost_half[@]}" show read:5
+    run_bare pages open:memfd "${lost_half[@]}" show read:5
     assert_equal "$status" "$bus_error"
     assert_lines "show 0-3:= 4-7:!"
 }
@@ -40,7 +38,8 @@ teardown() {
     for file in memfd /dev/shm/sigbus-test-$$ "$BATS_TEST_TMPDIR/file"; do
         for sharing in shared private; do
             rm -f "/dev/shm/sigbus-test-$$"
-            us pages "open:$file" size:8 fill "map:8,$sharing,rw" size:4 read:6 show perms \
+            run_with --policy "$policy" pages "open:$file" size:8 fill "map:8,$sharing,rw" size:4 \
+                read:6 show perms \
                 write:6 write:1 read:6 show
             rm -f "/dev/shm/sigbus-test-$$"
             assert_success
@@ -52,7 +51,8 @@ teardown() {
             assert_reports 1
             [[ $stderr == *"${file##*/}"* || $file == memfd && $stderr == */memfd:pages* ]]
 
-            us pages "open:$file" size:8 fill "map:8,$sharing,ro" size:4 read:6 show perms write:6
+            run_with --policy "$policy" pages "open:$file" size:8 fill "map:8,$sharing,ro" size:4 \
+                read:6 show perms write:6
             rm -f "/dev/shm/sigbus-test-$$"
             assert_equal "$status" "$segv"
             assert_line "show 0-3:= 4-7:0"
@@ -62,27 +62,28 @@ teardown() {
 }
 
 @test "repair: a lost page that is written first" {
-    us pages open:memfd "${lost_half[@]}" write:7 show
+    run_with --policy "$policy" pages open:memfd "${lost_half[@]}" write:7 show
     assert_success
     assert_lines "write 7" "show 0-3:= 4-6:0 7-7:w0"
 }
 
 @test "repair: truncation takes private pages that were written, and only lost ones are replaced" {
-    us pages open:memfd size:8 fill map:8,private,rw write:1 write:5 size:4 read:5 show
+    run_with --policy "$policy" pages open:memfd size:8 fill map:8,private,rw write:1 write:5 \
+        size:4 read:5 show
     assert_success
     assert_lines "write 1" "write 5" "read 5 00" "show 0-0:= 1-1:w= 2-3:= 4-7:0"
 }
 
 @test "repair: the partial last page is not lost and keeps its bytes" {
     printf '%06000d' 7 | tr 07 AA >file
-    us pages open:file map:4,shared,rw read:0 read:1 read:2 peek:1 read:3
+    run_with --policy "$policy" pages open:file map:4,shared,rw read:0 read:1 read:2 peek:1 read:3
     assert_success
     assert_lines "read 0 41" "read 1 41" "read 2 00" "peek 1 41 41 41 41 00" "read 3 00"
     assert_reports 1
 }
 
 @test "repair: at most 2 MiB around the fault" {
-    us pages open:memfd size:4096 map:4096,shared,rw size:0 read:2000 count
+    run_with --policy "$policy" pages open:memfd size:4096 map:4096,shared,rw size:0 read:2000 count
     assert_success
     [[ $output =~ zero=([0-9]+)\ lost=([0-9]+) ]]
     assert_equal "${BASH_REMATCH[1]}" 512
@@ -90,20 +91,24 @@ teardown() {
 }
 
 @test "repair: all of a lost extent of less than 2 MiB, wherever it lies" {
-    us pages open:memfd size:520 fill map:520,shared,rw size:10 read:300 count
+    run_with --policy "$policy" pages open:memfd size:520 fill map:520,shared,rw size:10 read:300 \
+        count
     assert_success
     assert_lines "read 300 00" "count zero=510 lost=0 data=10"
-    us pages open:file size:520 fill map:520,shared,rw size:10 read:519 count
+    run_with --policy "$policy" pages open:file size:520 fill map:520,shared,rw size:10 read:519 \
+        count
     assert_success
     assert_lines "read 519 00" "count zero=510 lost=0 data=10"
     # Exactly so much.
-    us pages open:memfd size:522 fill map:522,shared,rw size:10 read:10 count
+    run_with --policy "$policy" pages open:memfd size:522 fill map:522,shared,rw size:10 read:10 \
+        count
     assert_success
     assert_lines "read 10 00" "count zero=512 lost=0 data=10"
 }
 
 @test "repair: in a file in memory with holes only what lies behind its end is replaced" {
-    us pages open:memfd size:1024 map:1024,shared,rw write:3 write:900 size:600 read:700 perms
+    run_with --policy "$policy" pages open:memfd size:1024 map:1024,shared,rw write:3 write:900 \
+        size:600 read:700 perms
     assert_success
     assert_line "read 700 00"
     # "perms 0-599:rw-s 600-815:rw-p 816-1023:rw-s", where a 2 MiB border lies
@@ -113,7 +118,8 @@ teardown() {
 }
 
 @test "repair: zero(page) replaces one page" {
-    policy="program:pages=zero(page)" us pages open:memfd "${lost_half[@]}" read:5 show write:6 show
+    run_with --policy "program:pages=zero(page)" pages open:memfd "${lost_half[@]}" read:5 show \
+        write:6 show
     assert_success
     assert_lines "read 5 00" "show 0-3:= 4-4:! 5-5:0 6-7:!" "write 6" \
         "show 0-3:= 4-4:! 5-5:0 6-6:w0 7-7:!"
@@ -121,7 +127,8 @@ teardown() {
 }
 
 @test "repair: zero(range) replaces all lost pages of the mapping" {
-    policy="program:pages=zero(range)" us pages open:memfd size:4096 fill map:4096,shared,rw \
+    run_with --policy "program:pages=zero(range)" pages open:memfd size:4096 fill \
+        map:4096,shared,rw \
         size:9 read:2000 count
     assert_success
     assert_lines "read 2000 00" "count zero=4087 lost=0 data=9"
@@ -131,7 +138,8 @@ teardown() {
 @test "repair: zero(range) gives a sparse file no memory" {
     local file=/dev/shm/sigbus-repair-$$
 
-    policy="program:pages=zero(range)" us pages open:$file size:8192 map:8192,shared,rw size:4096 \
+    run_with --policy "program:pages=zero(range)" pages open:$file size:8192 map:8192,shared,rw \
+        size:4096 \
         read:6000 read:4096 read:8191
     run du -k $file
     rm $file
@@ -146,7 +154,7 @@ teardown() {
     local extent
 
     for extent in "" "(page)" "(range)"; do
-        policy="program:pages=zero$extent" us pages open:memfd "${lost_half[@]}" anon:6-6 \
+        run_with --policy "program:pages=zero$extent" pages open:memfd "${lost_half[@]}" anon:6-6 \
             read:5 read:7 show
         assert_success
         assert_line "read 5 00"
@@ -156,17 +164,20 @@ teardown() {
 }
 
 @test "repair: mprotect after mmap is respected" {
-    us pages open:memfd "${lost_half[@]}" protect:0-7,ro read:5 perms write:5
+    run_with --policy "$policy" pages open:memfd "${lost_half[@]}" protect:0-7,ro read:5 perms \
+        write:5
     assert_equal "$status" "$segv"
     assert_line --regexp '^perms( [0-9]-[0-9]:r--[sp])+$'
 
-    us pages open:memfd size:8 fill map:8,shared,ro protect:0-7,rw size:4 write:5 show
+    run_with --policy "$policy" pages open:memfd size:8 fill map:8,shared,ro protect:0-7,rw \
+        size:4 write:5 show
     assert_success
     assert_line "show 0-3:= 4-4:0 5-5:w0 6-7:0"
 }
 
 @test "repair: neighbours of another protection keep theirs" {
-    us pages open:memfd "${lost_half[@]}" protect:6-6,ro protect:7-7,none read:4 read:6 write:5 \
+    run_with --policy "$policy" pages open:memfd "${lost_half[@]}" protect:6-6,ro \
+        protect:7-7,none read:4 read:6 write:5 \
         perms write:6
     assert_equal "$status" "$segv"
     assert_line "read 4 00"
@@ -175,33 +186,40 @@ teardown() {
 }
 
 @test "repair: a lost page of code is not replaced" {
-    same_as_bare pages open:memfd size:8 map:8,shared,rx size:4 exec:5
+    run_both --policy "$policy" pages open:memfd size:8 map:8,shared,rx size:4 exec:5
     assert_equal "$status" "$bus_error"
-    same_as_bare pages open:memfd size:8 map:8,shared,rx handler:exit size:4 exec:5
+    run_both --policy "$policy" pages open:memfd size:8 map:8,shared,rx handler:exit \
+        size:4 exec:5
     assert_lines "caught code=2 page=5"
-    same_as_bare pages open:memfd size:8 map:8,shared,rx size:4 read:5
+    run_both --policy "$policy" pages open:memfd size:8 map:8,shared,rx size:4 read:5
     assert_equal "$status" "$bus_error"
 }
 
 @test "repair: only pages that are code now count as code" {
-    same_as_bare pages open:memfd size:8 map:8,shared,rw protect:4-5,rx size:4 exec:5
+    run_both --policy "$policy" pages open:memfd size:8 map:8,shared,rw protect:4-5,rx \
+        size:4 exec:5
     assert_equal "$status" "$bus_error"
-    same_as_bare pages open:memfd size:8 map:8,shared,rw protect:4-5,rx size:4 read:4
+    run_both --policy "$policy" pages open:memfd size:8 map:8,shared,rw protect:4-5,rx \
+        size:4 read:4
     assert_equal "$status" "$bus_error"
-    us pages open:memfd size:8 map:8,shared,rw protect:4-5,rx size:4 read:6
+    run_with --policy "$policy" pages open:memfd size:8 map:8,shared,rw protect:4-5,rx size:4 read:6
     assert_success
-    us pages open:memfd size:8 map:8,shared,rw protect:4-5,rx protect:4-5,rw size:4 read:5
+    run_with --policy "$policy" pages open:memfd size:8 map:8,shared,rw protect:4-5,rx \
+        protect:4-5,rw size:4 read:5
     assert_success
-    us pages open:memfd size:8 map:8,shared,rx protect:0-7,rw size:4 write:5
+    run_with --policy "$policy" pages open:memfd size:8 map:8,shared,rx protect:0-7,rw size:4 \
+        write:5
     assert_success
 }
 
 @test "repair: an alignment fault is not repaired, and goes to the program" {
-    same_as_bare pages open:memfd size:4 fill map:4,shared,rw align:2
+    run_both --policy "$policy" pages open:memfd size:4 fill map:4,shared,rw align:2
     assert_equal "$status" "$bus_error"
-    same_as_bare pages open:memfd size:4 fill map:4,shared,rw handler:exit align:2
+    run_both --policy "$policy" pages open:memfd size:4 fill map:4,shared,rw handler:exit \
+        align:2
     assert_lines "caught code=1 page=-1"
-    us pages open:memfd size:4 fill map:4,shared,rw read:0 handler:exit align:2
+    run_with --policy "$policy" pages open:memfd size:4 fill map:4,shared,rw read:0 handler:exit \
+        align:2
     assert_reports 1
 }
 
@@ -209,16 +227,18 @@ teardown() {
     local how
 
     for how in send:kill send:tgkill send:sigqueue send:odd forge:5 forge:5,ao forge:5,ar forge:5,obj; do
-        same_as_bare pages open:memfd "${lost_half[@]}" "$how"
+        run_both --policy "$policy" pages open:memfd "${lost_half[@]}" "$how"
         assert_equal "$status" "$bus_error"
-        same_as_bare pages open:memfd "${lost_half[@]}" handler:note "$how" show
+        run_both --policy "$policy" pages open:memfd "${lost_half[@]}" handler:note \
+            "$how" show
         assert_success
         assert_line "show 0-3:= 4-7:!"
     done
 }
 
 @test "repair: after a signal that was sent faults are repaired" {
-    us pages open:memfd "${lost_half[@]}" handler:note send:kill forge:1 forge:5 read:5 show
+    run_with --policy "$policy" pages open:memfd "${lost_half[@]}" handler:note send:kill forge:1 \
+        forge:5 read:5 show
     assert_success
     assert_lines "caught code=0 page=-1" "caught code=2 page=1" "caught code=2 page=5" "read 5 00" \
         "show 0-3:= 4-7:0"
@@ -233,9 +253,10 @@ teardown() {
     echo $(($(cat hugepages) + 8)) >/proc/sys/vm/nr_hugepages || skip "no huge pages"
     free=$(awk '/^HugePages_Free/ { print $2 }' /proc/meminfo)
     [ "$free" -ge 4 ] || skip "only $free huge pages free"
-    without_us pages open:hugetlb size:4 fill map:4,shared,rw size:2 show read:3
+    run_bare pages open:hugetlb size:4 fill map:4,shared,rw size:2 show read:3
     assert_equal "$status" "$bus_error"
-    us pages open:hugetlb size:4 fill map:4,shared,rw size:2 read:3 write:3 write:0 read:2 show
+    run_with --policy "$policy" pages open:hugetlb size:4 fill map:4,shared,rw size:2 read:3 \
+        write:3 write:0 read:2 show
     assert_success
     assert_line "show 0-0:w= 1-1:= 2-2:0 3-3:w0"
 }
@@ -291,67 +312,76 @@ END
 }
 
 @test "repair: mremap of a repaired mapping that grows: all of it is still there" {
-    us pages open:memfd "${lost_half[@]}" write:5 remap:64 show
+    run_with --policy "$policy" pages open:memfd "${lost_half[@]}" write:5 remap:64 show
     assert_success
     assert_line "mremap ok"
     assert_line --regexp '^show 0-3:= 4-4:0 5-5:w0 6-7:0 8-63:!$'
 }
 
 @test "repair: the new tail of a mapping that grew shows the file" {
-    us pages open:memfd "${lost_half[@]}" write:5 size:12 fill remap:12 show
+    run_with --policy "$policy" pages open:memfd "${lost_half[@]}" write:5 size:12 fill remap:12 \
+        show
     assert_success
     assert_line "mremap ok"
     assert_line "show 0-3:= 4-4:0 5-5:w0 6-7:0 8-11:="
 }
 
 @test "repair: a wholly repaired mapping grows with its file, not with anonymous memory" {
-    us pages open:memfd size:4 map:4,shared,rw size:0 write:1 size:8 fill remap:8 show
+    run_with --policy "$policy" pages open:memfd size:4 map:4,shared,rw size:0 write:1 size:8 \
+        fill remap:8 show
     assert_success
     assert_lines "write 1" "mremap ok" "show 0-0:0 1-1:w0 2-3:0 4-7:="
 }
 
 @test "repair: mremap that shrinks, then faults again" {
-    us pages open:memfd "${lost_half[@]}" write:5 remap:6 show size:2 write:3 show
+    run_with --policy "$policy" pages open:memfd "${lost_half[@]}" write:5 remap:6 show size:2 \
+        write:3 show
     assert_success
     assert_lines "write 5" "mremap ok" "show 0-3:= 4-4:0 5-5:w0" "write 3" \
         "show 0-1:= 2-2:0 3-3:w0 4-4:0 5-5:w0"
 }
 
 @test "repair: mremap with MREMAP_FIXED moves the repaired pages too" {
-    us pages open:memfd "${lost_half[@]}" write:5 move:8 show read:6 size:2 read:3 show
+    run_with --policy "$policy" pages open:memfd "${lost_half[@]}" write:5 move:8 show read:6 \
+        size:2 read:3 show
     assert_success
     assert_lines "write 5" "mremap ok" "show 0-3:= 4-4:0 5-5:w0 6-7:0" "read 6 00" "read 3 00" \
         "show 0-1:= 2-4:0 5-5:w0 6-7:0"
 }
 
 @test "repair: mremap of a mapping with nothing repaired is as without us" {
-    same_as_bare pages open:memfd size:8 fill map:8,shared,rw remap:16 show remap:4 show move:4 show
+    run_both --policy "$policy" pages open:memfd size:8 fill map:8,shared,rw remap:16 show \
+        remap:4 show move:4 show
     assert_success
-    same_as_bare pages open:memfd size:8 fill map:8,shared,rw unmap:3-3 remap:16
+    run_both --policy "$policy" pages open:memfd size:8 fill map:8,shared,rw unmap:3-3 \
+        remap:16
     assert_lines "mremap EFAULT"
 }
 
 @test "repair: a grown mapping that is lost later is repaired" {
-    us pages open:memfd size:8 fill map:8,shared,rw remap:16 read:12 show
+    run_with --policy "$policy" pages open:memfd size:8 fill map:8,shared,rw remap:16 read:12 show
     assert_success
     assert_lines "mremap ok" "read 12 00" "show 0-7:= 8-15:0"
 }
 
 @test "repair: what is mapped at the address of repaired or lost pages is never replaced" {
-    us pages open:memfd "${lost_half[@]}" read:5 unmap:4-5 file:4-5 anon:6-6 show read:4 read:7
+    run_with --policy "$policy" pages open:memfd "${lost_half[@]}" read:5 unmap:4-5 file:4-5 \
+        anon:6-6 show read:4 read:7
     assert_success
     assert_line "show 0-3:= 4-5:f 6-6:c 7-7:0"
     assert_line "read 4 66"
-    us pages open:memfd "${lost_half[@]}" anon:5-5 file:6-6 read:4 read:7 read:5 read:6 show
+    run_with --policy "$policy" pages open:memfd "${lost_half[@]}" anon:5-5 file:6-6 read:4 \
+        read:7 read:5 read:6 show
     assert_success
     assert_line "show 0-3:= 4-4:0 5-5:c 6-6:f 7-7:0"
 }
 
 @test "repair: a fork child keeps everything, and its repairs are its own" {
-    us pages open:memfd "${lost_half[@]}" fork read:5 write:6 show
+    run_with --policy "$policy" pages open:memfd "${lost_half[@]}" fork read:5 write:6 show
     assert_success
     assert_lines "read 5 00" "write 6" "show 0-3:= 4-5:0 6-6:w0 7-7:0" "child exit 0"
-    us pages open:memfd "${lost_half[@]}" write:5 fork show fork size:2 write:3 show
+    run_with --policy "$policy" pages open:memfd "${lost_half[@]}" write:5 fork show fork size:2 \
+        write:3 show
     assert_success
     assert_lines "write 5" "show 0-3:= 4-4:0 5-5:w0 6-7:0" "write 3" \
         "show 0-1:= 2-2:0 3-3:w0 4-4:0 5-5:w0 6-7:0" "child exit 0" "child exit 0"
@@ -361,33 +391,36 @@ END
     local how
 
     for how in sigprocmask pthread; do
-        us pages open:memfd "${lost_half[@]}" "block:$how" mask read:5 mask
+        run_with --policy "$policy" pages open:memfd "${lost_half[@]}" "block:$how" mask read:5 mask
         assert_success
         assert_lines "mask blocked blocked" "read 5 00" "mask blocked blocked"
-        us pages open:memfd "${lost_half[@]}" thread "block:$how" mask read:5 mask
+        run_with --policy "$policy" pages open:memfd "${lost_half[@]}" thread "block:$how" mask \
+            read:5 mask
         assert_success
         assert_lines "mask blocked blocked" "read 5 00" "mask blocked blocked"
-        us pages open:memfd "${lost_half[@]}" "block:$how" thread mask read:5 mask unblock mask
+        run_with --policy "$policy" pages open:memfd "${lost_half[@]}" "block:$how" thread mask \
+            read:5 mask unblock mask
         assert_success
         assert_lines "mask blocked blocked" "read 5 00" "mask blocked blocked" "mask open open"
-        us pages open:memfd "${lost_half[@]}" "block:$how" fork mask read:5 mask
+        run_with --policy "$policy" pages open:memfd "${lost_half[@]}" "block:$how" fork mask \
+            read:5 mask
         assert_success
         assert_lines "mask blocked blocked" "read 5 00" "mask blocked blocked" "child exit 0"
     done
 }
 
 @test "repair: a SIGBUS sent while blocked stays pending, and the thread protected" {
-    us pages open:memfd "${lost_half[@]}" handler:note block:pthread send:kill read:5 \
+    run_with --policy "$policy" pages open:memfd "${lost_half[@]}" handler:note block:pthread \
+        send:kill read:5 \
         mask unblock mask
     assert_success
     assert_lines "read 5 00" "mask blocked blocked" "caught code=0 page=-1" "mask open open"
 }
 
 @test "repair: a blocked SIGBUS that nothing answers kills as without us" {
-    unset policy
-    same_as_bare pages open:memfd "${lost_half[@]}" block:pthread read:5
+    run_both pages open:memfd "${lost_half[@]}" block:pthread read:5
     assert_equal "$status" "$bus_error"
-    policy="*=chain" same_as_bare pages open:memfd "${lost_half[@]}" handler:note \
+    run_both --policy "*=chain" pages open:memfd "${lost_half[@]}" handler:note \
         block:sigprocmask read:5
     assert_equal "$status" "$bus_error"
     assert_lines ""
@@ -398,13 +431,13 @@ END
 
     for rule in owner:pages 'owner:p?ges' 'path:/memfd:*' kind:memfd program:pages map:shared \
         map:rw 'kind:memfd&map:shared&program:pages' '*'; do
-        policy="$rule=zero" us pages open:memfd "${lost_half[@]}" read:5
+        run_with --policy "$rule=zero" pages open:memfd "${lost_half[@]}" read:5
         assert_success
         assert_lines "read 5 00"
     done
     for rule in owner:other 'path:/dev/*' kind:shm kind:file program:other map:private map:ro \
         'kind:memfd&map:private'; do
-        policy="$rule=zero" us pages open:memfd "${lost_half[@]}" read:5
+        run_with --policy "$rule=zero" pages open:memfd "${lost_half[@]}" read:5
         assert_equal "$status" "$bus_error"
     done
 }
@@ -412,21 +445,21 @@ END
 @test "repair: kinds and paths of files" {
     local shm=/dev/shm/sigbus-test-$$
 
-    policy="kind:shm&path:$shm=zero" us pages "open:$shm" "${lost_half[@]}" read:5
+    run_with --policy "kind:shm&path:$shm=zero" pages "open:$shm" "${lost_half[@]}" read:5
     rm -f "$shm"
     assert_success
-    policy="kind:file&path:$PWD/*=zero" us pages open:file "${lost_half[@]}" read:5
+    run_with --policy "kind:file&path:$PWD/*=zero" pages open:file "${lost_half[@]}" read:5
     assert_success
-    policy="kind:file&path:$PWD/*=zero" us pages "open:$shm" "${lost_half[@]}" read:5
+    run_with --policy "kind:file&path:$PWD/*=zero" pages "open:$shm" "${lost_half[@]}" read:5
     rm -f "$shm"
     assert_equal "$status" "$bus_error"
 }
 
 @test "repair: the first rule that matches decides" {
-    policy="path:/memfd:other=chain,path:/memfd:pages=zero,*=chain" us pages open:memfd \
+    run_with --policy "path:/memfd:other=chain,path:/memfd:pages=zero,*=chain" pages open:memfd \
         "${lost_half[@]}" read:5
     assert_success
-    policy="kind:memfd=abort,program:pages=zero" us pages open:memfd "${lost_half[@]}" \
+    run_with --policy "kind:memfd=abort,program:pages=zero" pages open:memfd "${lost_half[@]}" \
         handler:exit read:5
     assert_equal "$status" "$bus_error"
     assert_lines ""
@@ -440,8 +473,7 @@ END
     for mapping in shared private; do
         for kind in guard none ro uffd; do
             for action in zero ones "zero(page)" "zero(range)"; do
-                run env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_LOG=off SIGBUS_POLICY="*=$action" \
-                    "$PROGS/healthy" "$mapping" "$kind"
+                run_with --log off --policy "*=$action" healthy "$mapping" "$kind"
                 [ "$status" != 77 ] || continue
                 seen=$((seen + 1))
                 assert_success
@@ -477,8 +509,7 @@ END
     [ "$(getconf LONG_BIT)" = 64 ] || skip "there are no such addresses"
     for size in 1024 16384; do
         for action in zero "zero(range)" "zero(page)"; do
-            run env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_LOG=off SIGBUS_POLICY="owner:extremes=$action" \
-                "$PROGS/extremes" long "$size"
+            run_with --log off --policy "owner:extremes=$action" extremes long "$size"
             [ "$status" != 77 ] || skip "no such mapping can be had here"
             assert_success
             assert_line "read: 0 0 0"
@@ -491,7 +522,7 @@ END
     local size
 
     for size in 4096 1048576 2097152; do
-        run env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_LOG=off SIGBUS_POLICY="*=zero" "$PROGS/extremes" huge "$size"
+        run_with --log off --policy "*=zero" extremes huge "$size"
         [ "$status" != 77 ] || skip "no huge pages here (vm.nr_overcommit_hugepages)"
         assert_success
         assert_line "read: 0 0"
@@ -500,7 +531,7 @@ END
 }
 
 @test "repair: shmdt() of a segment whose pages were replaced" {
-    run env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_LOG=off SIGBUS_POLICY="*=zero" "$PROGS/extremes" shm
+    run_with --log off --policy "*=zero" extremes shm
     [ "$status" != 77 ] || skip "no segment of huge pages can be had here"
     assert_success
     assert_line "shmdt: 0, mapped 0"

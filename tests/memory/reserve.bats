@@ -4,11 +4,9 @@
 # (sigbus_range_restore). loss-victim tells how to read its output.
 
 load ../harness/helper
-load ../harness/scenario
 load ../harness/log
 
 setup() {
-    unset policy
     cd "$BATS_TEST_TMPDIR" || return
     mkdir mount
 }
@@ -45,7 +43,7 @@ assert_refusal() {
 }
 
 refused() { # STEP...
-    policy="path:$PWD/mount/*=reserve" us loss-victim "$@"
+    run_with --policy "path:$PWD/mount/*=reserve" loss-victim "$@"
     assert_equal "$status" 99
     assert_equal "$output" ""
     assert_refusal
@@ -55,7 +53,7 @@ refused() { # STEP...
 
 @test "reserve: what is to be done for a cause is of no account before there is one" {
     make_tmpfs
-    policy="cause:*=zero,path:$PWD/mount/*=reserve" us loss-victim open:mount/file size:12 \
+    run_with --policy "cause:*=zero,path:$PWD/mount/*=reserve" loss-victim open:mount/file size:12 \
         map:12,shared,rw
     assert_equal "$status" 99
     assert_refusal
@@ -65,7 +63,7 @@ refused() { # STEP...
     local free
 
     make_tmpfs
-    without_us loss-victim open:mount/bare size:12 map:12,shared,rw $(seq -f write:%.0f 0 11)
+    run_bare loss-victim open:mount/bare size:12 map:12,shared,rw $(seq -f write:%.0f 0 11)
     assert_equal "$status" "$bus_error"
     rm mount/bare
 
@@ -79,10 +77,11 @@ refused() { # STEP...
 
 @test "reserve: a refusal is told, counted and a hit of its rule" {
     make_tmpfs
-    policy="program:x=zero,path:$PWD/mount/*=reserve|chain" us loss-victim open:mount/file size:12 \
+    run_with --policy "program:x=zero,path:$PWD/mount/*=reserve|chain" loss-victim \
+        open:mount/file size:12 \
         map:12,shared,rw
     [[ $stderr =~ ^libsigbus:\ mapping\ refused\ in\ loss-victim\[[0-9]+\],\ thread\ .*:\ 49152\ bytes\ of\ \"$PWD/mount/file\"\ cannot\ be\ had\ \(nospace\ on\ tmpfs,\ 32768\ bytes\ free\):\ mmap\(\)\ fails\ with\ ENOMEM\;\ asked\ for\ by\ loss-victim\+0x[0-9a-f]+\;\ rule\ path:.*=reserve\|chain\ \(item\ 2\):\ reserve:\ refused ]]
-    SIGBUS_LOG=json:$PWD/log policy="path:$PWD/mount/*=reserve" us loss-victim open:mount/file \
+    run_with --log json:$PWD/log --policy "path:$PWD/mount/*=reserve" loss-victim open:mount/file \
         size:12 map:12,shared,rw
     assert_equal "$stderr" "pages: mmap: Cannot allocate memory"
     run json log "(len(lines), *(lines[0][key] for key in ('event', 'cause', 'wanted', 'free_bytes', \
@@ -171,9 +170,9 @@ no_huge_pages() {
     compile_huge_pages
     policy=kind:hugetlb=reserve
     for kind in anonymous memfd segment; do
-        without_us "$PWD/huge-pages" "$kind"
+        run_bare "$PWD/huge-pages" "$kind"
         assert_equal "$status" "$bus_error"
-        us "$PWD/huge-pages" "$kind"
+        run_with --policy "$policy" "$PWD/huge-pages" "$kind"
         assert_output "Cannot allocate memory"
         [[ $stderr == *"4194304 bytes of \"${name[$kind]}\" (deleted) cannot be had"* ]]
         assert_equal "$(grep -c 'mapping refused' <<<"$stderr")" 1
@@ -188,17 +187,18 @@ no_huge_pages() {
     compile_huge_pages
     policy=kind:hugetlb=reserve
     for kind in anonymous segment; do
-        us "$PWD/huge-pages" "$kind" ro
+        run_with --policy "$policy" "$PWD/huge-pages" "$kind" ro
         assert_output "mapped"
         [[ $stderr == "libsigbus: reserve: 4194304 bytes of huge pages were mapped without write permission in huge-pages["*"] by huge-pages: they were not populated"* ]]
     done
-    policy=kind:hugetlb=reserve+quiet us "$PWD/huge-pages" anonymous ro
+    run_with --policy kind:hugetlb=reserve+quiet "$PWD/huge-pages" anonymous ro
     assert_equal "$stderr" ""
 }
 
 @test "reserve: what fits is there, and the size of the file is kept" {
     make_tmpfs
-    policy="path:$PWD/mount/*=reserve" us loss-victim open:mount/file size:8 map:8,shared,rw blocks \
+    run_with --policy "path:$PWD/mount/*=reserve" loss-victim open:mount/file size:8 \
+        map:8,shared,rw blocks \
         $(seq -f write:%.0f 0 7)
     assert_success
     assert_line "blocks 8"
@@ -207,20 +207,22 @@ no_huge_pages() {
     assert_equal "$(stat -c %s mount/file)" 32768
     rm mount/file
 
-    policy="path:$PWD/mount/*=reserve" us loss-victim open:mount/file map:8,shared,rw blocks size:8 \
+    run_with --policy "path:$PWD/mount/*=reserve" loss-victim open:mount/file map:8,shared,rw \
+        blocks size:8 \
         write:7
     assert_success
     # What lies behind the end of the file is not promised: it may never grow there.
     assert_lines "blocks 0" "write 7"
     rm mount/file
-    policy="path:$PWD/mount/*=reserve" us loss-victim open:mount/file map:8,shared,rw
+    run_with --policy "path:$PWD/mount/*=reserve" loss-victim open:mount/file map:8,shared,rw
     assert_equal "$(stat -c %s mount/file)" 0
 }
 
 @test "reserve: blocks that exist are not counted again" {
     make_tmpfs
     "$PROGS/pages" open:mount/file size:6 fill size:8
-    policy="path:$PWD/mount/*=reserve" us loss-victim open:mount/file map:8,shared,rw blocks bytes
+    run_with --policy "path:$PWD/mount/*=reserve" loss-victim open:mount/file map:8,shared,rw \
+        blocks bytes
     assert_success
     assert_lines "blocks 8" "bytes 0-5:= 6-7:0"
 }
@@ -234,7 +236,8 @@ no_huge_pages() {
     kept=$(stat -c '%s %b' mount/file)
     assert_equal "$kept" "4096000 0"
     assert_equal "$(free_blocks)" "$free"
-    policy="fs:ext4=reserve" us loss-victim open:mount/file size:8 map:8,shared,rw blocks write:7
+    run_with --policy "fs:ext4=reserve" loss-victim open:mount/file size:8 map:8,shared,rw blocks \
+        write:7
     assert_success
     assert_lines "blocks 8" "write 7"
 }
@@ -242,30 +245,32 @@ no_huge_pages() {
 @test "reserve: a mapping that grows" {
     make_tmpfs
     for policy in "path:$PWD/mount/*=reserve" "fs:tmpfs=reserve|zero"; do
-        us loss-victim open:mount/file size:12 map:4,shared,rw blocks remap:12 blocks write:3 perms
+        run_with --policy "$policy" loss-victim open:mount/file size:12 map:4,shared,rw blocks \
+            remap:12 blocks write:3 perms
         assert_success
         assert_line "mremap ENOMEM"
         assert_line --regexp '^perms 0-3:rw-s$'
         assert_equal "$(grep -c '^blocks 4$' <<<"$output")" 2
         assert_equal "$(free_blocks)" 4
-        us loss-victim open:mount/file size:12 map:4,shared,rw remap:8 blocks write:7
+        run_with --policy "$policy" loss-victim open:mount/file size:12 map:4,shared,rw remap:8 \
+            blocks write:7
         assert_success
         assert_lines "mremap ok" "blocks 8" "write 7"
         rm mount/file
     done
-    unset policy
-    same_as_bare loss-victim open:mount/file size:12 map:4,shared,rw remap:12 blocks
+    run_both loss-victim open:mount/file size:12 map:4,shared,rw remap:12 blocks
     assert_line "mremap ok"
 }
 
 @test "reserve: private mappings, those of a read-only descriptor, and what no rule names" {
     make_tmpfs
-    policy="*=reserve" us loss-victim open:mount/file size:12 map:12,private,rw blocks write:1 blocks
+    run_with --policy "*=reserve" loss-victim open:mount/file size:12 map:12,private,rw blocks \
+        write:1 blocks
     assert_success
     assert_line --index 0 "blocks 0"
     rm mount/file
     for policy in "path:/other=reserve" "path:*=zero,*=reserve" "fs:ext4=reserve" "map:private=reserve"; do
-        us loss-victim open:mount/file size:12 map:12,shared,rw blocks
+        run_with --policy "$policy" loss-victim open:mount/file size:12 map:12,shared,rw blocks
         assert_success
         assert_lines "blocks 0"
     done
@@ -280,22 +285,25 @@ print(os.fstat(file).st_blocks)'
 }
 
 @test "reserve: memfds, /dev/shm and the preset for containers" {
-    policy="kind:memfd=reserve" us loss-victim open:memfd size:4 map:4,shared,rw blocks
+    run_with --policy "kind:memfd=reserve" loss-victim open:memfd size:4 map:4,shared,rw blocks
     assert_success
     assert_lines "blocks 4"
-    policy="@$SIGBUS_PRESETS/container" us loss-victim "open:/dev/shm/sigbus-reserve-$$" size:4 \
+    run_with --policy "@$SIGBUS_PRESETS/container" loss-victim "open:/dev/shm/sigbus-reserve-$$" \
+        size:4 \
         map:4,shared,rw blocks
     assert_success
     assert_lines "blocks 4"
-    policy="@$SIGBUS_PRESETS/container" us loss-victim open:memfd size:4 map:4,shared,rw blocks
+    run_with --policy "@$SIGBUS_PRESETS/container" loss-victim open:memfd size:4 map:4,shared,rw \
+        blocks
     assert_lines "blocks 0"
 }
 
 @test "reserve: a page that is lost later goes to the next action" {
-    policy="*=reserve|zero" us loss-victim open:memfd size:8 fill map:8,shared,rw size:4 read:5 bytes
+    run_with --policy "*=reserve|zero" loss-victim open:memfd size:8 fill map:8,shared,rw size:4 \
+        read:5 bytes
     assert_success
     assert_lines "read 5 00" "bytes 0-3:= 4-7:0"
-    policy="*=reserve" us loss-victim open:memfd size:8 fill map:8,shared,rw size:4 read:5
+    run_with --policy "*=reserve" loss-victim open:memfd size:8 fill map:8,shared,rw size:4 read:5
     assert_equal "$status" "$bus_error"
 }
 
@@ -307,14 +315,13 @@ then_do() { # COMMAND...
 }
 
 # Runs COMMAND when the program waits.
-waits_for() { # COMMAND STEP...
-    local command=$1 helper
+waits_for() { # --policy POLICY COMMAND STEP...
+    local command=$3 helper
 
-    shift
     rm -f log
     then_do eval "$command" &
     helper=$! # bats may have children too
-    SIGBUS_LOG=$PWD/log us loss-victim "$@"
+    run_with "$1" "$2" --log "$PWD/log" loss-victim "${@:4}"
     wait "$helper"
 }
 
@@ -322,7 +329,7 @@ waits_for() { # COMMAND STEP...
     make_tmpfs
     "$PROGS/pages" open:mount/file size:4 fill size:8
     head -c 65536 /dev/zero >mount/rest || :
-    policy="cause:nospace=wait(86400)" waits_for "truncate -s 0 mount/rest" open:mount/file \
+    waits_for --policy "cause:nospace=wait(86400)" "truncate -s 0 mount/rest" open:mount/file \
         map:8,shared,rw read:6 write:6 write:5 bytes
     assert_success
     assert_lines "read 6 00" "write 6" "write 5" "bytes 0-3:= 4-4:0 5-6:w 7-7:0"
@@ -337,7 +344,8 @@ waits_for() { # COMMAND STEP...
     cat /dev/zero >mount/rest 2>/dev/null || :
     "$PROGS/pages" open:mount/reserve size:256 map:256,shared,rw \
         $(seq -f write:%.0f 0 255) >/dev/null 2>&1 || :
-    policy="fs:ext4=wait(86400)" waits_for "rm mount/rest" open:mount/file map:4,shared,rw write:2 bytes
+    waits_for --policy "fs:ext4=wait(86400)" "rm mount/rest" open:mount/file map:4,shared,rw \
+        write:2 bytes
     assert_success
     assert_lines "write 2" "bytes 0-1:0 2-2:w 3-3:0"
     assert_equal "$(reports log | wc -l)" 2
@@ -345,7 +353,8 @@ waits_for() { # COMMAND STEP...
 }
 
 @test "reserve: wait until a file is as long again; the data is the file's" {
-    policy="*=wait(86400)|zero" waits_for "'$PROGS/pages' open:file size:8 fill" open:file size:8 fill \
+    waits_for --policy "*=wait(86400)|zero" "'$PROGS/pages' open:file size:8 fill" open:file \
+        size:8 fill \
         map:8,shared,rw size:4 read:5 bytes perms
     assert_success
     assert_line "read 5 46"
@@ -357,14 +366,16 @@ waits_for() { # COMMAND STEP...
 @test "reserve: wait ends, and the next action answers" {
     local started=$EPOCHREALTIME
 
-    policy="*=wait(1)|zero" us loss-victim open:memfd size:8 fill map:8,shared,rw size:4 read:5 bytes
+    run_with --policy "*=wait(1)|zero" loss-victim open:memfd size:8 fill map:8,shared,rw size:4 \
+        read:5 bytes
     [ $((${EPOCHREALTIME/[.,]/} - ${started/[.,]/})) -ge 1000000 ]
     assert_success
     assert_lines "read 5 00" "bytes 0-3:= 4-7:0"
     assert_reports 2
     [[ $stderr == *": wait"*": waited "*" s; zero, 4 pages" ]]
 
-    policy="*=wait(1)" us loss-victim open:memfd size:8 fill map:8,shared,rw size:4 handler:exit read:5
+    run_with --policy "*=wait(1)" loss-victim open:memfd size:8 fill map:8,shared,rw size:4 \
+        handler:exit read:5
     assert_equal "$status" 40
     assert_lines "caught code=2 page=5"
 }
@@ -416,7 +427,7 @@ END
 
 @test "reserve: a page is waited for once, until it was lost in another mapping" {
     compile_again
-    SIGBUS_LOG=json:$PWD/log policy="*=wait(1)|chain" us "$PWD/again"
+    run_with --log json:$PWD/log --policy "*=wait(1)|chain" "$PWD/again"
     assert_success
     assert_lines lost lost lost lost had lost lost lost lost
     run json log "[line['action'] for line in lines]"
@@ -424,18 +435,19 @@ END
     assert_output "['wait', 'chain', 'chain', 'chain', 'chain', 'chain', 'chain', 'wait', 'chain', 'chain']"
     run json log "[(line['waited'] or 0) >= 1 for line in lines]"
     assert_output "[False, True, False, False, False, False, False, False, True, False]"
-    policy="*=wait(1)|chain" us "$PWD/again"
+    run_with --policy "*=wait(1)|chain" "$PWD/again"
     assert_equal "$(grep -c ': waited [1-9][0-9]*\.[0-9] s; handed to the handler' <<<"$stderr")" 2
     assert_equal "$(grep -c ': not waited for again; handed to the handler' <<<"$stderr")" 6
 }
 
 @test "reserve: a wait that ends well is told, with its time; one in vain, in the fatal line" {
-    policy="*=wait(86400)" SIGBUS_LOG=json:$PWD/log us loss-victim open:file size:8 fill map:8,shared,rw size:4 \
+    run_with --policy "*=wait(86400)" --log json:$PWD/log loss-victim open:file size:8 fill \
+        map:8,shared,rw size:4 \
         "sh:(until grep -q '\"wait\"' log 2>/dev/null; do sleep 0.02; done; truncate -s 32768 file) >/dev/null 2>&1 &" read:5
     assert_success
     run json log "[(line['event'], line['action'], line['waited'] is not None and line['waited'] >= 0) for line in lines]"
     assert_output "[('fault', 'wait', False), ('recovered', 'wait', True)]"
-    policy="*=wait(1)" us loss-victim open:memfd size:8 fill map:8,shared,rw size:4 read:5
+    run_with --policy "*=wait(1)" loss-victim open:memfd size:8 fill map:8,shared,rw size:4 read:5
     assert_equal "$status" "$bus_error"
     [[ $stderr =~ :\ waited\ [1-9][0-9]*\.[0-9]\ s\;\ no\ handler\ answered:\ killed\ by\ SIGBUS ]]
 }
@@ -465,7 +477,8 @@ END
     send_alarm() {
         kill -ALRM "$(sed -nE 's/.*SIGBUS in loss-victim\[([0-9]+)\].*/\1/p' log | head -n 1)"
     }
-    policy="*=wait(86400)|ones" waits_for send_alarm open:memfd size:8 fill map:8,shared,rw size:4 \
+    waits_for --policy "*=wait(86400)|ones" send_alarm open:memfd size:8 fill map:8,shared,rw \
+        size:4 \
         alarm read:5 bytes
     assert_success
     assert_lines "alarm" "read 5 00" "bytes 0-3:= 4-7:0"
@@ -477,18 +490,21 @@ END
 @test "reserve: ones are what a vanished device reads as, in a page or in all that are lost" {
     local LC_ALL=C
 
-    policy="*=ones(page)" us loss-victim open:memfd size:8 fill map:8,shared,rw size:4 read:5 show \
+    run_with --policy "*=ones(page)" loss-victim open:memfd size:8 fill map:8,shared,rw size:4 \
+        read:5 show \
         read:7 bytes
     assert_success
     assert_line --regexp "^show 0-3:= 4-4:! 5-5:.+ 6-7:!$"
     assert_line "bytes 0-3:= 4-7:f"
     assert_reports 4
-    policy="*=ones(range)" us loss-victim open:memfd size:600 fill map:600,shared,rw size:4 read:99 \
+    run_with --policy "*=ones(range)" loss-victim open:memfd size:600 fill map:600,shared,rw \
+        size:4 read:99 \
         bytes
     assert_success
     assert_line "bytes 0-3:= 4-599:f"
     assert_reports 2 # at most 2 MiB a fault
-    policy="*=ones" us loss-victim open:memfd size:8 fill map:8,shared,ro size:4 read:5 perms bytes
+    run_with --policy "*=ones" loss-victim open:memfd size:8 fill map:8,shared,ro size:4 read:5 \
+        perms bytes
     assert_success
     assert_line --regexp '^perms( [0-9]-[0-9]:r--[sp])+$'
     assert_line "bytes 0-3:= 4-7:f"
@@ -496,10 +512,9 @@ END
 
 # ---- putting the file back ----
 
-lost_half=(size:8 fill map:8,shared,rw size:4) # pages 4-7 are lost
-
 @test "reserve: a file that is long again is put back, with the protections that there are" {
-    policy="*=zero" us loss-victim open:file "${lost_half[@]}" write:5 protect:2-2,ro protect:6-6,ro \
+    run_with --policy "*=zero" loss-victim open:file "${lost_half[@]}" write:5 protect:2-2,ro \
+        protect:6-6,ro \
         size:8 fill bytes restore:0-7 perms bytes restore:0-7 write:5
     assert_success
     assert_lines "write 5" "bytes 0-3:= 4-4:0 5-5:w 6-7:0" "restore 1" \
@@ -512,18 +527,21 @@ lost_half=(size:8 fill map:8,shared,rw size:4) # pages 4-7 are lost
     local share
 
     for share in shared private; do
-        policy="*=zero(page)" us loss-victim open:memfd size:8 fill map:8,$share,rw size:0 lost:0-7 \
+        run_with --policy "*=zero(page)" loss-victim open:memfd size:8 fill map:8,$share,rw \
+            size:0 lost:0-7 \
             read:5 read:6 lost:0-7 lost:6-7 lost:0-3
         assert_success
         assert_lines "lost 0" "read 5 00" "read 6 00" "lost 2" "lost 1" "lost 0"
     done
-    policy="*=zero" us loss-victim open:memfd "${lost_half[@]}" read:5 lost:0-7 size:8 fill restore:0-7 \
+    run_with --policy "*=zero" loss-victim open:memfd "${lost_half[@]}" read:5 lost:0-7 size:8 \
+        fill restore:0-7 \
         lost:0-7
     assert_lines "read 5 00" "lost 4" "restore 1" "lost 0"
 }
 
 @test "reserve: a file that was lost as a whole is put back, and can be lost again" {
-    policy="*=ones(range)" us loss-victim open:memfd size:8 fill map:8,shared,rw size:0 read:5 bytes \
+    run_with --policy "*=ones(range)" loss-victim open:memfd size:8 fill map:8,shared,rw size:0 \
+        read:5 bytes \
         size:8 fill restore:3-3 bytes size:2 read:3 bytes size:8 fill restore:0-7 bytes
     assert_success
     assert_lines "read 5 ff" "bytes 0-7:f" "restore 1" "bytes 0-7:=" "read 3 ff" \
@@ -531,7 +549,8 @@ lost_half=(size:8 fill map:8,shared,rw size:4) # pages 4-7 are lost
 }
 
 @test "reserve: a file that is put back too early is lost again" {
-    policy="*=zero" us loss-victim open:memfd "${lost_half[@]}" read:5 size:6 fill restore:0-7 show \
+    run_with --policy "*=zero" loss-victim open:memfd "${lost_half[@]}" read:5 size:6 fill \
+        restore:0-7 show \
         read:7 bytes
     assert_success
     assert_lines "read 5 00" "restore 1" "show 0-5:= 6-7:!" "read 7 00" "bytes 0-5:= 6-7:0"
@@ -539,14 +558,15 @@ lost_half=(size:8 fill map:8,shared,rw size:4) # pages 4-7 are lost
 }
 
 @test "reserve: what cannot be put back" {
-    policy="*=zero" us loss-victim open:memfd size:8 fill map:8,private,rw size:4 write:5 size:8 fill \
+    run_with --policy "*=zero" loss-victim open:memfd size:8 fill map:8,private,rw size:4 write:5 \
+        size:8 fill \
         restore:0-7 bytes
     assert_success
     assert_line "restore EOPNOTSUPP"
     assert_line "bytes 0-3:= 4-4:0 5-5:w 6-7:0"
-    policy="*=zero" us loss-victim open:memfd "${lost_half[@]}" restore:0-7
+    run_with --policy "*=zero" loss-victim open:memfd "${lost_half[@]}" restore:0-7
     assert_success
     assert_lines "restore ENOENT"
-    without_us loss-victim open:memfd "${lost_half[@]}" restore:0-7
+    run_bare loss-victim open:memfd "${lost_half[@]}" restore:0-7
     assert_lines "restore ENOSYS"
 }

@@ -3,7 +3,6 @@
 # Threads that fault on lost pages while others take the addresses away: see progs/stress.c.
 
 load ../harness/helper
-load ../harness/scenario
 
 rounds=${SIGBUS_STRESS_ROUNDS:-2000}
 
@@ -22,7 +21,7 @@ assert_intact() {
 }
 
 @test "stress: without us it dies at once" {
-    without_us stress "$rounds"
+    run_bare stress "$rounds"
     assert_equal "$status" "$bus_error"
 }
 
@@ -30,32 +29,32 @@ assert_intact() {
     local extent
 
     for extent in "" "(page)" "(range)"; do
-        policy="program:stress=zero$extent" us stress "$rounds"
+        run_with --policy "program:stress=zero$extent" stress "$rounds"
         assert_intact
         assert_line --regexp ' taken=0 '
     done
 }
 
 @test "stress: the same with a signal handler on top that maps, faults and unmaps" {
-    policy="program:stress=zero" us stress "$rounds" timer
+    run_with --policy "program:stress=zero" stress "$rounds" timer
     assert_intact
 }
 
 @test "stress: the same with forks in the middle" {
-    policy="program:stress=zero" us stress "$rounds" timer fork
+    run_with --policy "program:stress=zero" stress "$rounds" timer fork
     assert_intact
     [[ $output =~ forks=([0-9]+) ]]
     [ "${BASH_REMATCH[1]}" -ge $((rounds / 16)) ]
 }
 
 @test "stress: an owner that declines each fault first" {
-    policy="program:stress=owner|zero(range)" us stress "$rounds" timer fork
+    run_with --policy "program:stress=owner|zero(range)" stress "$rounds" timer fork
     assert_intact
 }
 
 @test "stress: a rule about paths answers a crowd" {
     policy='path:/memfd:crowd=zero(page)'
-    us crowd
+    run_with --policy "$policy" crowd
     assert_success
     assert_output 'all live'
 }

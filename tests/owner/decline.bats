@@ -4,7 +4,6 @@
 # and the handler is asked again for the next fault.
 
 load ../harness/helper
-load ../harness/scenario
 
 zero="owner:actor-a.so=owner|zero"
 two_faults=(a.map a.map a.truncate:0 a.truncate:1 a.touch:0 query a.touch:1 query)
@@ -23,7 +22,8 @@ assert_two_answers() { # MODE BYTE [LINE...]
     local mode
 
     for mode in restore restore-raise raise cede cede-plain cede-raise nothing; do
-        policy=$zero us scenario "$LIBS" "a.install:$mode" "${two_faults[@]}" "a.calls:$mode"
+        run_with --policy $zero scenario "$LIBS" "a.install:$mode" "${two_faults[@]}" \
+            "a.calls:$mode"
         assert_two_answers "$mode" 00
         assert_reports 4 # each fault, and that the handler declined
         assert_equal "$(grep -c ' is lost .*: handed to the handler at actor-a.so' <<<"$stderr")" 2
@@ -36,7 +36,7 @@ assert_two_answers() { # MODE BYTE [LINE...]
     local mode
 
     for mode in restore restore-raise raise cede cede-raise nothing; do
-        policy=$zero us scenario "$LIBS" "a.install:$mode,nodefer" "${two_faults[@]}" \
+        run_with --policy $zero scenario "$LIBS" "a.install:$mode,nodefer" "${two_faults[@]}" \
             "a.calls:$mode"
         assert_two_answers "$mode" 00
     done
@@ -46,7 +46,8 @@ assert_two_answers() { # MODE BYTE [LINE...]
     local mode
 
     for mode in restore restore-raise raise cede cede-plain cede-raise nothing; do
-        policy=$zero us scenario "$LIBS" p.install:exit "a.install:$mode" "${two_faults[@]}" \
+        run_with --policy $zero scenario "$LIBS" p.install:exit "a.install:$mode" \
+            "${two_faults[@]}" \
             "a.calls:$mode" p.calls:exit
         assert_two_answers "$mode" 00 "p.calls:exit 0"
     done
@@ -56,7 +57,8 @@ assert_two_answers() { # MODE BYTE [LINE...]
     local mode
 
     for mode in restore restore-raise raise cede cede-plain cede-raise nothing; do
-        policy=$zero us scenario "$LIBS" "a.install:$mode" p.install:exit "${two_faults[@]}" \
+        run_with --policy $zero scenario "$LIBS" "a.install:$mode" p.install:exit \
+            "${two_faults[@]}" \
             "a.calls:$mode" p.calls:exit
         assert_success
         assert_lines "a.touch 00" "query p exit" "a.touch 00" "query p exit" "a.calls:$mode 2" \
@@ -69,7 +71,7 @@ assert_two_answers() { # MODE BYTE [LINE...]
 
     for mode in restore restore-raise cede cede-plain cede-raise restore,nodefer \
         restore-raise,nodefer cede,nodefer cede-raise,nodefer; do
-        same_as_bare scenario "$LIBS" "a.install:$mode" "${two_faults[@]}"
+        run_both scenario "$LIBS" "a.install:$mode" "${two_faults[@]}"
         assert_equal "$status" "$bus_error"
         [[ $stderr == *"killed by SIGBUS"* ]]
     done
@@ -83,7 +85,7 @@ assert_two_answers() { # MODE BYTE [LINE...]
     local mode
 
     for mode in restore restore-raise raise cede cede-plain cede-raise nothing raise,nodefer; do
-        us scenario "$LIBS" "a.install:$mode" p.install:repair "${two_faults[@]}" \
+        run_with scenario "$LIBS" "a.install:$mode" p.install:repair "${two_faults[@]}" \
             "a.calls:${mode%,*}" p.calls:repair
         assert_success
         assert_lines "a.touch f0" "query p repair" "a.touch f0" "query p repair" \
@@ -95,7 +97,7 @@ assert_two_answers() { # MODE BYTE [LINE...]
     local mode
 
     for mode in restore restore-raise restore,nodefer; do
-        same_as_bare scenario "$LIBS" p.install:repair "a.install:$mode" "${two_faults[@]}" \
+        run_both scenario "$LIBS" p.install:repair "a.install:$mode" "${two_faults[@]}" \
             "a.calls:${mode%,*}" p.calls:repair
         assert_success
         assert_line "a.calls:${mode%,*} 1"
@@ -104,17 +106,19 @@ assert_two_answers() { # MODE BYTE [LINE...]
 }
 
 @test "decline: a handler that declined is not asked again for the same fault" {
-    policy="owner:actor-a.so=owner|owner" us scenario "$LIBS" p.install:repair a.install:restore \
+    run_with --policy "owner:actor-a.so=owner|owner" scenario "$LIBS" p.install:repair \
+        a.install:restore \
         a.map a.truncate a.touch a.calls:restore p.calls:repair
     assert_success
     assert_lines "a.touch f0" "a.calls:restore 1" "p.calls:repair 1"
 }
 
 @test "decline: a saved old handler is called by its caller, and only by it" {
-    us scenario "$LIBS" p.install:repair a.install:old "${two_faults[@]}" a.calls:old p.calls:repair
+    run_with scenario "$LIBS" p.install:repair a.install:old "${two_faults[@]}" a.calls:old \
+        p.calls:repair
     assert_two_answers old f0 "p.calls:repair 2"
 
-    policy=$zero us scenario "$LIBS" p.install:nothing a.install:old "${two_faults[@]}" \
+    run_with --policy $zero scenario "$LIBS" p.install:nothing a.install:old "${two_faults[@]}" \
         a.calls:old p.calls:nothing
     assert_two_answers old 00 "p.calls:nothing 2"
 }
@@ -124,9 +128,11 @@ assert_two_answers() { # MODE BYTE [LINE...]
 
     for mode in old old-plain; do
         for old in dfl ign; do
-            same_as_bare scenario "$LIBS" "p.uninstall:$old" "a.install:$mode" "${two_faults[@]}"
+            run_both scenario "$LIBS" "p.uninstall:$old" "a.install:$mode" \
+                "${two_faults[@]}"
             assert_equal "$status" "$segv"
-            policy=$zero us scenario "$LIBS" "p.uninstall:$old" "a.install:$mode" "${two_faults[@]}"
+            run_with --policy $zero scenario "$LIBS" "p.uninstall:$old" "a.install:$mode" \
+                "${two_faults[@]}"
             assert_equal "$status" "$segv"
         done
     done
@@ -134,9 +140,9 @@ assert_two_answers() { # MODE BYTE [LINE...]
 
 @test "decline: SIG_IGN restored for a fault: it dies as without us, or gets its zero page" {
     skip_in_emulator "faults for ever where a fault is ignored"
-    same_as_bare scenario "$LIBS" p.uninstall:ign a.install:restore "${two_faults[@]}"
+    run_both scenario "$LIBS" p.uninstall:ign a.install:restore "${two_faults[@]}"
     assert_equal "$status" "$bus_error"
-    policy=$zero us scenario "$LIBS" p.uninstall:ign a.install:restore "${two_faults[@]}" \
+    run_with --policy $zero scenario "$LIBS" p.uninstall:ign a.install:restore "${two_faults[@]}" \
         a.calls:restore
     assert_two_answers restore 00
 }
@@ -145,14 +151,14 @@ assert_two_answers() { # MODE BYTE [LINE...]
     local -a steps=(a.install:jump a.map a.truncate)
 
     steps+=(a.touch a.touch a.touch query a.calls:jump)
-    same_as_bare scenario "$LIBS" "${steps[@]}"
+    run_both scenario "$LIBS" "${steps[@]}"
     assert_success
     assert_lines "a.touch jumped" "a.touch jumped" "a.touch jumped" "query a jump" "a.calls:jump 3"
-    policy=$zero same_as_bare scenario "$LIBS" "${steps[@]}"
+    run_both --policy $zero scenario "$LIBS" "${steps[@]}"
 }
 
 @test "decline: after a siglongjmp a raise outside any handler is a signal like others" {
-    same_as_bare scenario "$LIBS" p.install:nothing a.install:jump a.map a.truncate a.touch \
+    run_both scenario "$LIBS" p.install:nothing a.install:jump a.map a.truncate a.touch \
         p.install:nothing raise p.sent a.install:jump a.touch p.install:nothing raise kill \
         p.sent query
     assert_success
@@ -160,9 +166,9 @@ assert_two_answers() { # MODE BYTE [LINE...]
 }
 
 @test "decline: raise inside a handler acts at once with SA_NODEFER, else after it" {
-    same_as_bare scenario "$LIBS" a.install:cede-raise-exit "${two_faults[@]}"
+    run_both scenario "$LIBS" a.install:cede-raise-exit "${two_faults[@]}"
     assert_equal "$status" 42
-    same_as_bare scenario "$LIBS" a.install:cede-raise-exit,nodefer "${two_faults[@]}"
+    run_both scenario "$LIBS" a.install:cede-raise-exit,nodefer "${two_faults[@]}"
     assert_equal "$status" "$bus_error"
 }
 
@@ -170,10 +176,11 @@ assert_two_answers() { # MODE BYTE [LINE...]
     local mode
 
     for mode in repair,resethand repair-plain,resethand repair-plain,sysv; do
-        same_as_bare scenario "$LIBS" "a.install:$mode" "${two_faults[@]}"
+        run_both scenario "$LIBS" "a.install:$mode" "${two_faults[@]}"
         assert_equal "$status" "$bus_error"
         assert_lines "a.touch a1" "query dfl"
-        policy=$zero us scenario "$LIBS" "a.install:$mode" "${two_faults[@]}" "a.calls:${mode%,*}"
+        run_with --policy $zero scenario "$LIBS" "a.install:$mode" "${two_faults[@]}" \
+            "a.calls:${mode%,*}"
         assert_success
         assert_lines "a.touch a1" "query dfl" "a.touch 00" "query dfl" "a.calls:${mode%,*} 1"
     done
@@ -183,9 +190,9 @@ assert_two_answers() { # MODE BYTE [LINE...]
     local mode
 
     for mode in repair-plain repair-plain,signal repair-plain,nodefer; do
-        same_as_bare scenario "$LIBS" "a.install:$mode" "${two_faults[@]}" a.calls:repair-plain
+        run_both scenario "$LIBS" "a.install:$mode" "${two_faults[@]}" a.calls:repair-plain
         assert_two_answers repair-plain a1
-        policy=$zero same_as_bare scenario "$LIBS" "a.install:$mode" "${two_faults[@]}"
+        run_both --policy $zero scenario "$LIBS" "a.install:$mode" "${two_faults[@]}"
         assert_success
     done
 }
@@ -194,30 +201,32 @@ assert_two_answers() { # MODE BYTE [LINE...]
     local how
 
     for how in reinstall reinstall,signal reinstall,sysv; do
-        same_as_bare scenario "$LIBS" "a.install:$how" "${two_faults[@]}" a.calls:reinstall
+        run_both scenario "$LIBS" "a.install:$how" "${two_faults[@]}" a.calls:reinstall
         assert_two_answers reinstall a1
-        policy=$zero same_as_bare scenario "$LIBS" "a.install:$how" "${two_faults[@]}"
+        run_both --policy $zero scenario "$LIBS" "a.install:$how" "${two_faults[@]}"
         assert_success
     done
 }
 
 @test "decline: of two handlers in one object the newer runs" {
-    us scenario "$LIBS" a.install:exit a.install:repair "${two_faults[@]}" a.calls:repair
+    run_with scenario "$LIBS" a.install:exit a.install:repair "${two_faults[@]}" a.calls:repair
     assert_two_answers repair a1
-    policy=$zero us scenario "$LIBS" a.install:repair a.install:nothing "${two_faults[@]}" \
+    run_with --policy $zero scenario "$LIBS" a.install:repair a.install:nothing "${two_faults[@]}" \
         a.calls:nothing a.calls:repair
     assert_two_answers nothing 00 "a.calls:repair 0"
 }
 
 @test "decline: of two handlers in one object the older runs if the newer calls it" {
-    us scenario "$LIBS" a.install:repair a.install:old p.install:exit a.map a.truncate a.touch \
+    run_with scenario "$LIBS" a.install:repair a.install:old p.install:exit a.map a.truncate \
+        a.touch \
         a.calls:old a.calls:repair
     assert_success
     assert_lines "a.touch a1" "a.calls:old 1" "a.calls:repair 1"
 }
 
 @test "decline: an object that puts its own older handler back" {
-    us scenario "$LIBS" a.install:repair a.install:exit a.uninstall:old,exit "${two_faults[@]}" \
+    run_with scenario "$LIBS" a.install:repair a.install:exit a.uninstall:old,exit \
+        "${two_faults[@]}" \
         a.calls:repair
     assert_two_answers repair a1
 }
@@ -227,7 +236,7 @@ assert_two_answers() { # MODE BYTE [LINE...]
 
     for mode in restore restore-raise cede nothing; do
         for signal in kill raise; do
-            policy=$zero us scenario "$LIBS" "a.install:$mode" p.install:exit a.map a.map \
+            run_with --policy $zero scenario "$LIBS" "a.install:$mode" p.install:exit a.map a.map \
                 a.truncate:0 a.truncate:1 "$signal" a.touch:0 "$signal" a.touch:1 query \
                 a.sent p.sent "a.calls:$mode"
             assert_success
@@ -238,17 +247,18 @@ assert_two_answers() { # MODE BYTE [LINE...]
 }
 
 @test "decline: a stray SIGBUS that the owner re-raises goes on to the program" {
-    policy=$zero us scenario "$LIBS" p.install:nothing a.install:restore-raise kill a.sent p.sent \
+    run_with --policy $zero scenario "$LIBS" p.install:nothing a.install:restore-raise kill \
+        a.sent p.sent \
         a.map a.truncate a.touch a.calls:restore-raise p.calls:nothing
     assert_success
     assert_lines "a.sent 1" "p.sent 1" "a.touch 00" "a.calls:restore-raise 1" "p.calls:nothing 0"
 }
 
 @test "decline: a stray SIGBUS with nobody behind the owner kills as without us" {
-    same_as_bare scenario "$LIBS" a.install:restore-raise kill query
+    run_both scenario "$LIBS" a.install:restore-raise kill query
     assert_equal "$status" "$bus_error"
-    same_as_bare scenario "$LIBS" a.install:nothing kill kill a.sent
+    run_both scenario "$LIBS" a.install:nothing kill kill a.sent
     assert_success
-    same_as_bare scenario "$LIBS" kill
+    run_both scenario "$LIBS" kill
     assert_equal "$status" "$bus_error"
 }

@@ -4,7 +4,6 @@
 # fault goes to the handler of the one whose file it is.
 
 load ../harness/helper
-load ../harness/scenario
 
 # $output says of each letter that its handler ran once for each of its own faults, and only then.
 assert_each_own() { # ORDER POOLS
@@ -19,7 +18,7 @@ assert_each_own() { # ORDER POOLS
 }
 
 @test "owners: with one handler for the process, three of four faults go to the wrong one" {
-    without_us owners "$LIBS" pabc pabc 1
+    run_bare owners "$LIBS" pabc pabc 1
     assert_success
     assert_lines "p own=0 foreign=0 bytes=f0" "a own=0 foreign=0 bytes=f0" \
         "b own=0 foreign=0 bytes=f0" "c own=1 foreign=3 bytes=a1"
@@ -30,7 +29,7 @@ assert_each_own() { # ORDER POOLS
 
     for install in pabcxyz zyxcbap bxpcyaz; do
         for map in pabcxyz zcybxap xpyazbc; do
-            us owners "$LIBS" "$install" "$map" 1
+            run_with owners "$LIBS" "$install" "$map" 1
             assert_success
             assert_each_own "$map" 1
             assert_reports 7
@@ -39,13 +38,13 @@ assert_each_own() { # ORDER POOLS
 }
 
 @test "owners: two pools of each, touched from two threads at once" {
-    us owners "$LIBS" cpabxyz axbyczp 2
+    run_with owners "$LIBS" cpabxyz axbyczp 2
     assert_success
     assert_each_own axbyczp 2
 }
 
 @test "owners: a rule names a registered owner" {
-    policy="owner:reg-x=zero,owner:reg-*=owner" us owners "$LIBS" axy axy 1
+    run_with --policy "owner:reg-x=zero,owner:reg-*=owner" owners "$LIBS" axy axy 1
     assert_success
     assert_lines "a own=1 foreign=0 bytes=a1" "x own=0 foreign=0 bytes=00" \
         "y own=1 foreign=0 bytes=a1"
@@ -55,9 +54,9 @@ assert_each_own() { # ORDER POOLS
 @test "owners: a library whose constructor installs and maps" {
     local steps=(ctor.sent p.install:exit ctor.truncate ctor.touch query ctor.calls:repair)
 
-    without_us scenario "$LIBS" "${steps[@]}"
+    run_bare scenario "$LIBS" "${steps[@]}"
     assert_equal "$status" 33
-    us scenario "$LIBS" "${steps[@]}"
+    run_with scenario "$LIBS" "${steps[@]}"
     assert_success
     assert_lines "ctor.sent 0" "ctor.touch a1" "query p exit" "ctor.calls:repair 1"
 }
@@ -81,19 +80,22 @@ assert_each_own() { # ORDER POOLS
 }
 
 @test "owners: mapped read-only, made writable later" {
-    us scenario "$LIBS" a.install:repair p.install:exit a.map:ro a.protect:rw a.truncate a.store \
+    run_with scenario "$LIBS" a.install:repair p.install:exit a.map:ro a.protect:rw a.truncate \
+        a.store \
         a.touch a.calls:repair
     assert_success
     assert_lines "a.store 77" "a.touch 77" "a.calls:repair 1"
 
-    policy="owner:actor-a.so=zero" us scenario "$LIBS" a.map:ro a.protect:rw a.truncate a.store \
+    run_with --policy "owner:actor-a.so=zero" scenario "$LIBS" a.map:ro a.protect:rw a.truncate \
+        a.store \
         a.touch
     assert_success
     assert_lines "a.store 77" "a.touch 77"
 }
 
 @test "owners: mapped writable, made read-only later: a write is a SIGSEGV" {
-    policy="owner:actor-a.so=zero" us scenario "$LIBS" a.map a.protect:ro a.truncate a.touch a.store
+    run_with --policy "owner:actor-a.so=zero" scenario "$LIBS" a.map a.protect:ro a.truncate \
+        a.touch a.store
     assert_equal "$status" "$segv"
     assert_lines "a.touch 00"
 }
@@ -102,10 +104,10 @@ assert_each_own() { # ORDER POOLS
     local steps=(a.install:bracket a.map a.map a.truncate:0 a.truncate:1 a.begin a.touch:0 a.end
         a.touch:1 a.calls:bracket query)
 
-    without_us scenario "$LIBS" "${steps[@]}"
+    run_bare scenario "$LIBS" "${steps[@]}"
     assert_equal "$status" "$bus_error"
     assert_lines "a.touch a1"
-    policy="owner:actor-a.so=owner|zero" us scenario "$LIBS" "${steps[@]}"
+    run_with --policy "owner:actor-a.so=owner|zero" scenario "$LIBS" "${steps[@]}"
     assert_success
     assert_lines "a.touch a1" "a.touch 00" "a.calls:bracket 2" "query a bracket"
 }
@@ -114,25 +116,25 @@ assert_each_own() { # ORDER POOLS
     local how
 
     for how in dfl ign; do
-        us scenario "$LIBS" a.install:repair b.install:repair "b.uninstall:$how" query \
+        run_with scenario "$LIBS" a.install:repair b.install:repair "b.uninstall:$how" query \
             a.map a.truncate a.touch a.calls:repair b.foreign
         assert_success
         assert_lines "query $how" "a.touch a1" "a.calls:repair 1" "b.foreign 0"
     done
-    us scenario "$LIBS" a.install:repair b.install:repair b.uninstall:old,repair query \
+    run_with scenario "$LIBS" a.install:repair b.install:repair b.uninstall:old,repair query \
         b.map b.truncate b.touch b.calls:repair a.foreign
     assert_success
     assert_lines "query a repair" "b.touch f0" "b.calls:repair 0" "a.foreign 1"
 }
 
 @test "owners: an object that has no handler leaves its fault to the others'" {
-    us scenario "$LIBS" a.install:repair b.map b.truncate b.touch a.foreign
+    run_with scenario "$LIBS" a.install:repair b.map b.truncate b.touch a.foreign
     assert_success
     assert_lines "b.touch f0" "a.foreign 1"
 }
 
 @test "owners: a report names the owner, the file and the action" {
-    policy="owner:actor-b.so=zero" us scenario "$LIBS" b.map b.truncate b.touch
+    run_with --policy "owner:actor-b.so=zero" scenario "$LIBS" b.map b.truncate b.touch
     assert_success
     assert_reports 1
     [[ $stderr == *actor-b.so* && $stderr == */memfd:actor* && $stderr == *zero* ]]
@@ -142,9 +144,9 @@ assert_each_own() { # ORDER POOLS
     local steps=(a.install:repair block a.map a.truncate a.touch a.calls:repair)
 
     skip_in_emulator "faults for ever where SIGBUS is blocked"
-    without_us scenario "$LIBS" "${steps[@]}"
+    run_bare scenario "$LIBS" "${steps[@]}"
     assert_equal "$status" "$bus_error"
-    us scenario "$LIBS" "${steps[@]}"
+    run_with scenario "$LIBS" "${steps[@]}"
     assert_success
     assert_lines "a.touch a1" "a.calls:repair 1"
 }
@@ -158,18 +160,19 @@ assert_each_own() { # ORDER POOLS
     cp "$LIBS/actor-b.so" "$deep/"
     ln -s "$real" "$BATS_TEST_TMPDIR/actor-a.so"
     ln -s "$deep/actor-b.so" "$BATS_TEST_TMPDIR/actor-b.so"
-    policy="owner:real-a.so.*=zero,owner:actor-b.so=ones" us scenario "$BATS_TEST_TMPDIR" a.map \
+    run_with --policy "owner:real-a.so.*=zero,owner:actor-b.so=ones" scenario "$BATS_TEST_TMPDIR" \
+        a.map \
         b.map a.truncate b.truncate a.touch b.touch
     assert_success
     assert_lines "a.touch 00" "b.touch ff"
-    policy="owner:actor-b.so=ones" us scenario "$deep" b.map b.truncate b.touch
+    run_with --policy "owner:actor-b.so=ones" scenario "$deep" b.map b.truncate b.touch
     assert_lines "b.touch ff"
     for i in {1..9}; do
         ln -s "link-$((i + 1)).so" "$BATS_TEST_TMPDIR/link-$i.so"
     done
     ln -s "$real" "$BATS_TEST_TMPDIR/link-10.so"
     ln -s link-1.so "$BATS_TEST_TMPDIR/actor-c.so"
-    policy="owner:actor-c.so=ones" us scenario "$BATS_TEST_TMPDIR" c.map c.truncate c.touch
+    run_with --policy "owner:actor-c.so=ones" scenario "$BATS_TEST_TMPDIR" c.map c.truncate c.touch
     assert_lines "c.touch ff"
 }
 
@@ -177,7 +180,8 @@ assert_each_own() { # ORDER POOLS
     cp "$LIBS/plugin.so" "$BATS_TEST_TMPDIR/plugin-a.so"
     cp "$LIBS/plugin.so" "$BATS_TEST_TMPDIR/plugin-b.so"
     policy='owner:plugin-*=zero'
-    us loading reopen "$BATS_TEST_TMPDIR/plugin-a.so" "$BATS_TEST_TMPDIR/plugin-b.so"
+    run_with --policy "$policy" loading reopen "$BATS_TEST_TMPDIR/plugin-a.so" \
+        "$BATS_TEST_TMPDIR/plugin-b.so"
     assert_success
     assert_equal "${lines[0]}" "${lines[1]}" # the same address, else this proves nothing
     assert_reports 2
@@ -194,13 +198,13 @@ os.ftruncate(fd, 8192)
 map = mmap.mmap(fd, 0)
 print(sorted(name for name in os.listdir("/proc/self/fd") if int(name) < 64))'
 
-    without_us python3 -c "$program"
+    run_bare python3 -c "$program"
     bare_output=$output
     policy='owner:*python*=zero'
-    us python3 -c "$program"
+    run_with --policy "$policy" python3 -c "$program"
     assert_success
     assert_equal "$output" "$bare_output"
-    us python3 -c "$program"'
+    run_with --policy "$policy" python3 -c "$program"'
 os.truncate(fd, 0)
 print(map[5000])'
     assert_line 0
@@ -265,7 +269,7 @@ END
 @test "owners: a plugin that is loaded again and again keeps its rule" {
     cd "$BATS_TEST_TMPDIR" || return
     compile_plugins
-    policy="owner:plugin.so=zero" us "$PWD/plugins" same 4200
+    run_with --policy "owner:plugin.so=zero" "$PWD/plugins" same 4200
     assert_success
     assert_output 0
 }
@@ -273,7 +277,7 @@ END
 @test "owners: a plugin of another name each time gets the entry of one that is gone" {
     cd "$BATS_TEST_TMPDIR" || return
     compile_plugins
-    policy="owner:plugin-4200.so=zero" us "$PWD/plugins" names 4200
+    run_with --policy "owner:plugin-4200.so=zero" "$PWD/plugins" names 4200
     assert_success
     assert_output 0
     [[ $stderr == *"made by plugin-4200.so+"* ]]
@@ -282,7 +286,7 @@ END
 @test "owners: when the table is full, what others map has an unknown owner, and that is told once" {
     cd "$BATS_TEST_TMPDIR" || return
     compile_plugins
-    policy="owner:plugin*=zero,program:plugins=ones" us "$PWD/plugins" full 3
+    run_with --policy "owner:plugin*=zero,program:plugins=ones" "$PWD/plugins" full 3
     assert_success
     assert_output -1
     assert_equal "$(grep -c 'more than 4095 shared objects' <<<"$stderr")" 1

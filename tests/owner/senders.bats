@@ -4,7 +4,6 @@
 # the connection that it came over.
 
 load ../harness/helper
-load ../harness/scenario
 load ../harness/log
 
 setup() {
@@ -30,22 +29,23 @@ assert_sent_by() { # TEXT
 uid=$(id -u)
 
 @test "senders: the line names the process, its number and its user" {
-    us sent client:hostile send recv "${lost[@]}"
+    run_with --policy "$policy" sent client:hostile send recv "${lost[@]}"
     [[ $stderr =~ 'sent by "hostile"['([0-9]+)'], uid ' ]]
     assert_sent_by "\"hostile\"[${BASH_REMATCH[1]}], uid $uid"
-    us sent client:hostile send recvmmsg "${lost[@]}"
+    run_with --policy "$policy" sent client:hostile send recvmmsg "${lost[@]}"
     [[ $stderr =~ 'sent by "hostile"['([0-9]+)'], uid ' ]]
     assert_sent_by "\"hostile\"[${BASH_REMATCH[1]}], uid $uid"
 }
 
 @test "senders: JSON and the journal have the same" {
-    logged json:"$BATS_TEST_TMPDIR/log" sent client:hostile send recv "${lost[@]}"
+    run_with --policy "$policy" --log json:"$BATS_TEST_TMPDIR/log" sent client:hostile send recv \
+        "${lost[@]}"
     assert_success
     run json log "[(r['sender_name'], r['sender_uid'] == $uid, r['sender_pid'] > 1, 'hangup' in r) for r in reports]"
     assert_output "[('hostile', True, True, True)]"
     run json log "reports[0]['hangup']"
     assert_output None
-    journal "$PROGS/sent" client:hostile send recv "${lost[@]}"
+    journal --policy "$policy" sent client:hostile send recv "${lost[@]}"
     assert_success
     assert_line --regexp '^SIGBUS_SENDER_NAME=hostile ?$'
     assert_line --regexp "^SIGBUS_SENDER_UID=$uid ?\$"
@@ -53,49 +53,52 @@ uid=$(id -u)
 }
 
 @test "senders: a name is escaped, and is that of when the file came" {
-    us sent client:$'x\n\e[2J"' send recv map close rename truncate read
+    run_with --policy "$policy" sent client:$'x\n\e[2J"' send recv map close rename truncate read
     [[ $stderr == *'sent by "x\x0a\x1b[2J\x22"['* ]]
     assert_reports 1
 }
 
 @test "senders: copies of the descriptor, and a fork child" {
     for copy in dup dup2 dup3 fcntl; do
-        us sent client:hostile send recv "$copy" "${lost[@]}"
+        run_with --policy "$policy" sent client:hostile send recv "$copy" "${lost[@]}"
         [[ $stderr == *'sent by "hostile"['* ]] || fail "$copy: $stderr"
     done
-    us sent client:hostile send recv map close fork truncate read
+    run_with --policy "$policy" sent client:hostile send recv map close fork truncate read
     [[ $stderr == *'sent by "hostile"['* ]]
-    us sent client:hostile send recv fork "${lost[@]}"
+    run_with --policy "$policy" sent client:hostile send recv fork "${lost[@]}"
     [[ $stderr == *'sent by "hostile"['* ]]
 }
 
 @test "senders: a number that another file has by now names nobody" {
-    us sent client:hostile send recv close own map cut-own read
+    run_with --policy "$policy" sent client:hostile send recv close own map cut-own read
     assert_sent_by ""
 }
 
 @test "senders: we ourselves are nobody: a socket pair" {
-    us sent pair:child send recv "${lost[@]}"
+    run_with --policy "$policy" sent pair:child send recv "${lost[@]}"
     assert_sent_by ""
 }
 
 @test "senders: a process that had ended when its file came has no name" {
-    us sent client:gone send end recv map close cut-own read
+    run_with --policy "$policy" sent client:gone send end recv map close cut-own read
     # What it sent cannot be taken away by it any more: its own file is looked at through ours.
-    us sent client:gone shared end recv map cut-own read
+    run_with --policy "$policy" sent client:gone shared end recv map cut-own read
     [[ $stderr == *"sent by unknown["*"], uid $uid; rule "* ]] || fail "$stderr"
 }
 
 @test "senders: a file that two have sent" {
-    us sent client:one shared recv map close client:two shared recv close truncate read
+    run_with --policy "$policy" sent client:one shared recv map close client:two shared recv \
+        close truncate read
     assert_success
     [[ $stderr == *'sent by "one"['*"], uid $uid and others; rule "* ]]
-    us sent client:one shared recv map close shared recv close truncate read
+    run_with --policy "$policy" sent client:one shared recv map close shared recv close truncate \
+        read
     [[ $stderr == *'sent by "one"['*"], uid $uid; rule "* ]]
 }
 
 @test "senders: who is mapped stays known whatever others send, and memory does not grow" {
-    us sent client:one send recv map close client:two flood:3000 flood-mapped:3000 first truncate read
+    run_with --policy "$policy" sent client:one send recv map close client:two flood:3000 \
+        flood-mapped:3000 first truncate read
     assert_success
     [[ $stderr == *'sent by "one"['* ]]
 }
@@ -105,7 +108,8 @@ uid=$(id -u)
     # Each range has its own limit: a client of many ranges has one of its own, too.
     steps=(client:flood)
     for i in {1..400}; do steps+=(send recv map close truncate read unmap); done
-    logged "json:$BATS_TEST_TMPDIR/log" sent "${steps[@]}" client:other send recv "${lost[@]}"
+    run_with --policy "$policy" --log "json:$BATS_TEST_TMPDIR/log" sent "${steps[@]}" \
+        client:other send recv "${lost[@]}"
     assert_success
     run json log "(len([r for r in reports if r['sender_name'] == 'flood']) < 120, [r['sender_name'] for r in reports][-1])"
     assert_output "(True, 'other')"
@@ -127,7 +131,7 @@ uid=$(id -u)
 
 @test "senders: sigbus-stat has them, and the mapper beside" {
     skip_without jq
-    policy='*=zero' LD_PRELOAD= env LD_PRELOAD="$SIGBUS_LIB" "$PROGS/sent" client:hostile send recv map close \
+    env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY='*=zero' "$PROGS/sent" client:hostile send recv map close \
         report wait >out 2>err 3>&- &
     wait_for file_says ready out
     run "${SIGBUS_INSTALLED:-$top_builddir}/sigbus-stat" --json "$(head -n 1 out)"
@@ -140,35 +144,37 @@ uid=$(id -u)
 
 @test "senders: +hangup closes the connection once, both ways, and says so" {
     policy='*=zero+hangup'
-    us sent client:hostile send recv map close truncate read check
+    run_with --policy "$policy" sent client:hostile send recv map close truncate read check
     assert_success
     assert_lines "read 00" "closed closed"
     [[ $stderr == *"zero, 4 pages; connection closed" ]]
     policy='*=ones+hangup'
-    us sent client:hostile send recv map close send recv map truncate read check first read check
+    run_with --policy "$policy" sent client:hostile send recv map close send recv map truncate \
+        read check first read check
     assert_success
     assert_line "read ff"
     assert_equal "$(grep -c 'connection closed' <<<"$stderr")" 1
-    logged json:"$BATS_TEST_TMPDIR/log" sent client:hostile send recv "${lost[@]}"
+    run_with --policy "$policy" --log json:"$BATS_TEST_TMPDIR/log" sent client:hostile send recv \
+        "${lost[@]}"
     run json log "reports[0]['hangup']"
     assert_output True
 }
 
 @test "senders: +hangup acts without a report, too" {
     policy='*=zero+quiet+hangup'
-    us sent client:hostile send recv "${lost[@]}" check
+    run_with --policy "$policy" sent client:hostile send recv "${lost[@]}" check
     assert_lines "read 00" "closed closed"
     assert_reports 0
     policy='*=zero+hangup'
-    logged off sent client:hostile send recv "${lost[@]}" check
+    run_with --policy "$policy" --log off sent client:hostile send recv "${lost[@]}" check
     assert_lines "read 00" "closed closed"
 }
 
 @test "senders: without +hangup, and for what no zeroes answered, the connection stays" {
-    us sent client:hostile send recv "${lost[@]}" check
+    run_with --policy "$policy" sent client:hostile send recv "${lost[@]}" check
     assert_lines "read 00" "open open"
     policy='*=chain+hangup'
-    us sent client:hostile send recv "${lost[@]}" check
+    run_with --policy "$policy" sent client:hostile send recv "${lost[@]}" check
     assert_equal "$status" "$bus_error"
     [[ $stderr != *"connection closed"* ]]
 }
@@ -176,7 +182,7 @@ uid=$(id -u)
 @test "senders: a connection that the program made is never touched, as to a bus" {
     policy='*=zero+hangup'
     for how in pair bus bound-bus; do
-        us sent "$how:bus" send recv "${lost[@]}" check
+        run_with --policy "$policy" sent "$how:bus" send recv "${lost[@]}" check
         assert_success
         assert_lines "read 00" "open open"
         [[ $stderr == *"is lost"* && $stderr != *"connection closed"* ]]
@@ -185,40 +191,41 @@ uid=$(id -u)
 
 @test "senders: +hangup ends the client that did it, nobody else" {
     policy='*=zero+hangup'
-    us sent client:good send recv map close client:bad send recv "${lost[@]}" check first check
+    run_with --policy "$policy" sent client:good send recv map close client:bad send recv \
+        "${lost[@]}" check first check
     assert_success
     assert_lines "read 00" "closed closed" "open open"
 }
 
 @test "senders: a file that did not come over a socket closes nothing" {
     policy='*=zero+hangup'
-    us sent client:hostile send recv close own map cut-own read check
+    run_with --policy "$policy" sent client:hostile send recv close own map cut-own read check
     assert_lines "read 00" "open open"
 }
 
 @test "senders: an included text with +hangup has it in each of its rules" {
     policy='@compositor+hangup'
     cp "$PROGS/sent" sway
-    us ./sway client:hostile send recv "${lost[@]}" check
+    run_with --policy "$policy" ./sway client:hostile send recv "${lost[@]}" check
     assert_lines "read 00" "closed closed"
     echo 'program:sent = zero' >rules+x
     policy='@./rules+x + quiet + hangup'
-    us sent client:hostile send recv "${lost[@]}" check
+    run_with --policy "$policy" sent client:hostile send recv "${lost[@]}" check
     assert_lines "read 00" "closed closed"
     assert_reports 0
     # It holds for that text alone.
     echo 'program:other=zero' >other
     policy='@./other+hangup,*=zero'
-    us sent client:hostile send recv "${lost[@]}" check
+    run_with --policy "$policy" sent client:hostile send recv "${lost[@]}" check
     assert_lines "read 00" "open open"
 }
 
 @test "senders: a process that confines itself is asked nothing" {
-    without_us sent client:hostile send confine recv map close
+    run_bare sent client:hostile send confine recv map close
     assert_success
-    us sent client:hostile send confine recv "${lost[@]}"
+    run_with --policy "$policy" sent client:hostile send confine recv "${lost[@]}"
     assert_sent_by ""
     # A child that shares the memory speaks for itself.
-    us sent client:hostile send borrow recv "${lost[@]}"
+    run_with --policy "$policy" sent client:hostile send borrow recv "${lost[@]}"
     [[ $stderr == *'sent by "hostile"['* ]] || fail "$stderr"
 }

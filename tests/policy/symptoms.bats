@@ -4,7 +4,6 @@
 # the same, bare and with the policy of the page. (That of the X server is run by xvfb.bats.)
 
 load ../harness/helper
-load ../harness/scenario
 
 page=$top_srcdir/man/sigbus-policy.7
 
@@ -229,7 +228,7 @@ EOF
         server=$output
     }
     start
-    without_us loss-victim open:mount/file map:8,shared,rw read:5
+    run_bare loss-victim open:mount/file map:8,shared,rw read:5
     assert_equal "$status" "$bus_error"
     (wait_for file_says 'wait: trying again' log; kill -USR1 "$server") 3>&- &
     SIGBUS_LOG=$PWD/log under "$rule" "$PROGS/loss-victim" open:mount/file map:8,shared,rw read:5
@@ -328,7 +327,7 @@ EOF
     loop=$(losetup --find --show image) || skip "no loop device is to be had"
     truncate -s 16K image
     blockdev --flushbufs "$loop"
-    without_us loss-victim "open:$loop" map:8,shared,ro read:5
+    run_bare loss-victim "open:$loop" map:8,shared,ro read:5
     [ "$status" != 0 ] || skip "this kernel reads zeroes behind the end of a loop device's file"
     assert_equal "$status" "$bus_error"
     blockdev --flushbufs "$loop"

@@ -68,7 +68,7 @@ libc() {
 
 @test "a program's call is bound to the hook" {
     LD_DEBUG=bindings LD_BIND_NOW=1 LD_DEBUG_OUTPUT=$BATS_TEST_TMPDIR/debug \
-        with_us bash -c :
+        run_with bash -c :
     run cat "$BATS_TEST_TMPDIR"/debug.*
     assert_output --regexp "bash \[0\] to $SIGBUS_LIB \[0\]: normal symbol \`sigaction'"
 }

@@ -75,7 +75,7 @@ tools() {
     run readelf -W -s "$(readlink -f "$SIGBUS_LIB")"
     address=$(awk '$8 == "real" && $4 == "OBJECT" { print $2 }' <<<"$output")
     [ -n "$address" ] || skip "the library is stripped"
-    run with_us cat /proc/self/maps
+    run_with cat /proc/self/maps
     base=$(awk -v lib="$(readlink -f "$SIGBUS_LIB")" 'index($0, lib) { print $1; exit }' <<<"$output")
     address=$(printf '%x' $((0x$address + 0x${base%-*})))
     run awk -v page="$address" '$1 ~ "^0*" page "-" { print $2 }' <<<"$output"

@@ -4,7 +4,6 @@
 # bare, and with the policy that answers them. symptoms.bats has more, with smaller programs.
 
 load ../harness/helper
-load ../harness/scenario
 load ../harness/huge-pages
 
 setup() {

@@ -3,7 +3,6 @@
 # SIGBUS_LOG=...+backtrace: what led to the lost page, and that the program sees nothing of it.
 
 load ../harness/helper
-load ../harness/scenario
 load ../harness/log
 
 setup() {
@@ -29,14 +28,14 @@ skip_without_unwinder() {
 
 @test "backtrace: it names the functions that led to the page" {
     skip_without_unwinder
-    logged stderr+backtrace watched
+    run_with --policy "$policy" --log stderr+backtrace watched
     assert_success
     assert_output done
     [[ $stderr == *$'\nlibsigbus:   #0 0x'*" watched+0x"*" touch_the_page+0x"* ]]
     [[ $stderr == *$'\nlibsigbus:   #1 0x'*" watched+0x"*" main+0x"* ]]
     assert_equal "$(grep -cv '^libsigbus: ' <<<"$stderr")" 0
 
-    logged "json:$log+backtrace" watched
+    run_with --policy "$policy" --log "json:$log+backtrace" watched
     assert_output done
     run json "$log" "[frame['symbol'].split('+')[0] for frame in reports[0]['backtrace'][:2]]"
     assert_output "['touch_the_page', 'main']"
@@ -44,7 +43,7 @@ skip_without_unwinder() {
 
 @test "backtrace: the program sees nothing of the backtrace" {
     skip_without_unwinder
-    logged stderr+backtrace watched
+    run_with --policy "$policy" --log stderr+backtrace watched
     assert_success
     assert_lines "done" # no SIGCHLD, no child, no descriptor, its lock and mask as before
     [[ $stderr == *" #1 "* ]]
@@ -55,24 +54,23 @@ skip_without_unwinder() {
     local where
 
     for where in thread fork; do
-        logged stderr+backtrace pages "${lost_half[@]}" $where read:5 show
+        run_with --policy "$policy" --log stderr+backtrace pages open:memfd "${lost_half[@]}" \
+            $where read:5 show
         assert_success
         assert_line "show 0-3:= 4-7:0"
         [[ $stderr == *" do_read+0x"* ]]
     done
-    unset policy
-    logged stderr+backtrace pages "${lost_half[@]}" read:5
+    run_with --log stderr+backtrace pages open:memfd "${lost_half[@]}" read:5
     assert_equal "$status" "$bus_error"
     [[ $stderr == *" do_read+0x"* ]]
 }
 
 @test "backtrace: none that nobody asked for, and no program is started for it" {
-    unset policy
     with_helper fake-helper
-    us pages "${lost_half[@]}" read:5
+    run_with pages open:memfd "${lost_half[@]}" read:5
     assert_equal "$status" "$bus_error"
     [[ $stderr == *"killed by SIGBUS" ]]
-    logged "json:$log" pages "${lost_half[@]}" read:5
+    run_with --log "json:$log" pages open:memfd "${lost_half[@]}" read:5
     assert_equal "$status" "$bus_error"
     run json "$log" "'backtrace' in reports[0]"
     assert_output False
@@ -81,13 +79,15 @@ skip_without_unwinder() {
 
 @test "backtrace: no backtrace, and why" {
     with_helper
-    logged stderr+backtrace pages "${lost_half[@]}" read:5 show
+    run_with --policy "$policy" --log stderr+backtrace pages open:memfd "${lost_half[@]}" read:5 \
+        show
     assert_success
     assert_line "show 0-3:= 4-7:0"
     [[ $stderr == *$'\nlibsigbus:   no backtrace: sigbus-backtrace is not installed'* ]]
 
     with_helper fake-helper
-    logged "json:$log+backtrace" pages "${lost_half[@]}" read:5
+    run_with --policy "$policy" --log "json:$log+backtrace" pages open:memfd "${lost_half[@]}" \
+        read:5
     assert_success
     run json "$log" "reports[0]['backtrace']"
     assert_output None
@@ -96,7 +96,7 @@ skip_without_unwinder() {
 @test "backtrace: a helper that hangs is given up and ended" {
     with_helper fake-helper
     touch hang
-    logged stderr+backtrace watched
+    run_with --policy "$policy" --log stderr+backtrace watched
     assert_success
     assert_output done
     [[ $stderr == *"no backtrace: it took too long"* ]]
@@ -106,7 +106,7 @@ skip_without_unwinder() {
 
 @test "backtrace: the helper gets no file and no environment of the program" {
     with_helper fake-helper
-    logged stderr+backtrace watched
+    run_with --policy "$policy" --log stderr+backtrace watched
     assert_output done
     run cat files environment
     assert_line --regexp '^0 /proc/[0-9]+/mem read$'
@@ -128,9 +128,8 @@ make_jail() {
 @test "backtrace: after chroot() or pivot_root no program of the new root is started" {
     skip_unless_root
     make_jail
-    unset policy
     for step in chroot:jail pivot:"$BATS_TEST_TMPDIR/jail"; do
-        logged stderr+backtrace pages "${lost_half[@]}" "$step" read:5
+        run_with --log stderr+backtrace pages open:memfd "${lost_half[@]}" "$step" read:5
         assert_equal "$status" "$bus_error"
         [[ $stderr == *$'\nlibsigbus:   no backtrace: the root directory is not that of the start' ]]
         [ ! -e jail/pid ]
@@ -145,7 +144,8 @@ make_jail() {
     with_helper
     cp "$PROGS/fake-helper" other
     cp /bin/true tree/sigbus-backtrace
-    logged stderr+backtrace pages "${lost_half[@]}" run:'mv other tree/sigbus-backtrace' read:5
+    run_with --policy "$policy" --log stderr+backtrace pages open:memfd "${lost_half[@]}" \
+        run:'mv other tree/sigbus-backtrace' read:5
     assert_success
     [[ $stderr == *"no backtrace: sigbus-backtrace was replaced since the start"* ]]
     [ ! -e pid ]
@@ -158,7 +158,7 @@ make_jail() {
 mount -t tmpfs none /proc && mkdir /proc/self && touch /proc/self/mem
 exec env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY='*=zero' SIGBUS_LOG=stderr+backtrace "$@"
 END
-    run --separate-stderr unshare -m sh fake-proc.sh "$PROGS/pages" "${lost_half[@]}" read:5
+    run --separate-stderr unshare -m sh fake-proc.sh "$PROGS/pages" open:memfd "${lost_half[@]}" read:5
     assert_success
     [[ $stderr == *"no backtrace: /proc is no procfs"* ]]
     [ ! -e pid ]
@@ -168,9 +168,8 @@ END
     skip_unless_root
     with_helper fake-helper
     chmod 777 .
-    unset policy
     for step in keepcaps:65534 undumpable; do
-        logged stderr+backtrace pages "${lost_half[@]}" "$step" read:5
+        run_with --log stderr+backtrace pages open:memfd "${lost_half[@]}" "$step" read:5
         assert_equal "$status" "$bus_error"
         [[ $stderr == *"no backtrace: this process may not be inspected by others of its user"* ]]
         [ ! -e pid ]

@@ -4,7 +4,6 @@
 # garbled, no line of sigbus-stat either, and nothing of the program's is touched.
 
 load ../harness/helper
-load ../harness/scenario
 load ../harness/log
 
 setup() {
@@ -63,7 +62,7 @@ assert_plain() { # FILE
     write_victim
     for name in "${names[@]}"; do
         as_named "$name"
-        logged ./text "$PWD/$file" victim.py "$name"
+        run_with --policy "$policy" --log ./text "$PWD/$file" victim.py "$name"
         assert_output 0
         assert_plain text
         assert_equal "$(grep -c '' text)" "$(grep -c '^libsigbus: ' text)"
@@ -78,7 +77,7 @@ assert_plain() { # FILE
     write_victim
     for name in "${names[@]}"; do
         as_named "$name"
-        logged json:./log "$PWD/$file" victim.py "$name"
+        run_with --policy "$policy" --log json:./log "$PWD/$file" victim.py "$name"
         assert_output 0
         assert_plain log
         run jq -e -s 'length == 1 and .[0].pid != 1 and .[0].pages == 2 and
@@ -92,7 +91,7 @@ assert_plain() { # FILE
     write_victim
     skip_without_namespaces
     for name in "${names[@]}"; do
-        journal "$python" victim.py "$name"
+        journal --policy "$policy" "$python" victim.py "$name"
         assert_success # a field that is not as long as it says, or no UTF-8, fails there
         printf '%s\n' "$output" >fields
         assert_plain fields
@@ -129,10 +128,10 @@ assert_plain() { # FILE
 
 @test "hostile: a log file is no link, is private, and is not inherited" {
     ln -s elsewhere link
-    logged ./link fd-closer 1
+    run_with --policy "$policy" --log ./link fd-closer 1
     assert_line 'zeroes: 1'
     [ ! -e elsewhere ]
-    logged ./log fd-closer 1
+    run_with --policy "$policy" --log ./log fd-closer 1
     assert_equal "$(stat -c %a log)" 600
     skip_without strace
     run env SIGBUS_LOG=./log SIGBUS_POLICY="$policy" strace -f -e trace=openat,openat2,socket,memfd_create \
@@ -146,7 +145,7 @@ assert_plain() { # FILE
 
 @test "hostile: the program's descriptors are as they were" {
     for dest in ./log json:./log journal stderr ./log+backtrace; do
-        logged "$dest" fd-closer 20 3>&-
+        run_with --policy "$policy" --log "$dest" fd-closer 20 3>&-
         assert_line 'zeroes: 20'
         assert_equal "$(sed -n 's/^before://p' <<<"$output")" "$(sed -n 's/^after://p' <<<"$output")"
     done
@@ -155,7 +154,7 @@ assert_plain() { # FILE
 @test "hostile: a thread that closes all descriptors all the time" {
     local told lost
 
-    logged ./log+all fd-closer 400 close 3>&-
+    run_with --policy "$policy" --log ./log+all fd-closer 400 close 3>&-
     assert_success
     assert_line 'zeroes: 400'
     assert_plain log
@@ -169,17 +168,17 @@ assert_plain() { # FILE
 
 @test "hostile: a file that grows and is cut while its page is looked at" {
     for policy in '*=zero' '*=ones' 'owner:toggle=owner|zero' '*=zero(page)' '*=zero(range)'; do
-        us toggle 50
+        run_with --policy "$policy" toggle 50
         assert_success
     done
     policy='*=zero'
-    us toggle 50
+    run_with --policy "$policy" toggle 50
     assert_lines "00 77"
 }
 
 @test "hostile: a page that can always be read and never be copied is not tried for ever" {
     policy='*=zero|chain'
-    us toggle 1000000
+    run_with --policy "$policy" toggle 1000000
     assert_equal "$status" "$bus_error"
 }
 
@@ -189,22 +188,23 @@ assert_plain() { # FILE
 
     mkdir -p logs "jail$BATS_TEST_TMPDIR/logs"
     for step in chroot:jail pivot:"$BATS_TEST_TMPDIR/jail"; do
-        logged "$log" pages "${lost_half[@]}" "$step" read:5
+        run_with --policy "$policy" --log "$log" pages open:memfd "${lost_half[@]}" "$step" read:5
         assert_success
         [ ! -e "jail$log" ]
         [ ! -e "$log" ]
     done
-    logged "$log" pages "${lost_half[@]}" read:5
+    run_with --policy "$policy" --log "$log" pages open:memfd "${lost_half[@]}" read:5
     [ -e "$log" ]
 }
 
 @test "hostile: a link that is put in the place of a log's directory is not followed" {
     mkdir real other
     ln -s real link
-    logged ./link/log pages "${lost_half[@]}" read:5 # at the start it is
+    run_with --policy "$policy" --log ./link/log pages open:memfd "${lost_half[@]}" read:5 # at the start it is
     assert_success
     [ -e real/log ]
-    logged ./real/log2 pages "${lost_half[@]}" run:'mv real away; ln -s other real' read:5
+    run_with --policy "$policy" --log ./real/log2 pages open:memfd "${lost_half[@]}" \
+        run:'mv real away; ln -s other real' read:5
     assert_success
     [ ! -e other/log2 ]
 }
@@ -213,7 +213,7 @@ assert_plain() { # FILE
     skip_unless_root
     : >theirs
     chown 65534 theirs
-    logged ./theirs pages "${lost_half[@]}" read:5
+    run_with --policy "$policy" --log ./theirs pages open:memfd "${lost_half[@]}" read:5
     assert_success
     [ ! -s theirs ]
     mkfifo pipe
@@ -221,30 +221,32 @@ assert_plain() { # FILE
     timeout 10 cat pipe >read &
     reader=$!
     exec 9<>pipe # else neither end opens without the other
-    logged ./pipe pages "${lost_half[@]}" read:5
+    run_with --policy "$policy" --log ./pipe pages open:memfd "${lost_half[@]}" read:5
     assert_success
     exec 9>&-
     kill $reader 2>/dev/null || true
     wait $reader 2>/dev/null || true
     [ ! -s read ]
     : >ours
-    logged ./ours pages "${lost_half[@]}" read:5
+    run_with --policy "$policy" --log ./ours pages open:memfd "${lost_half[@]}" read:5
     [ -s ours ]
 }
 
 @test "hostile: a log that has a second name is not written" {
     : >elsewhere
     ln elsewhere log
-    logged ./log pages "${lost_half[@]}" read:5
+    run_with --policy "$policy" --log ./log pages open:memfd "${lost_half[@]}" read:5
     assert_success
     [ ! -s elsewhere ]
 }
 
 @test "hostile: the journal of another root gets no line" {
-    journal "$PROGS/pages" "${lost_half[@]}" read:5
+    journal --policy "$policy" pages open:memfd "${lost_half[@]}" read:5
     assert_success
     assert_line --partial "is lost"
-    journal "$PROGS/pages" "${lost_half[@]}" run:'mkdir jail && mount --rbind / jail || exit 99' chroot:jail read:5
+    journal --policy "$policy" pages open:memfd "${lost_half[@]}" \
+        run:'mkdir jail && mount --rbind / jail || exit 99' \
+        chroot:jail read:5
     assert_success
     assert_line "read 5 00"
     refute_line --partial "is lost"
@@ -263,7 +265,8 @@ lie() { # in the process, before it changes its root
 @test "hostile: nobody believes a file where another root has no /proc" {
     skip_unless_root
     policy='*=zero(range)'
-    us pages open:memfd size:8 fill map:8,shared,rw size:6 run:"$(declare -f lie); lie" chroot:jail read:6 \
+    run_with --policy "$policy" pages open:memfd size:8 fill map:8,shared,rw size:6 \
+        run:"$(declare -f lie); lie" chroot:jail read:6 \
         peek:0 peek:5
     assert_success
     assert_line "read 6 00"
@@ -277,10 +280,10 @@ lie() { # in the process, before it changes its root
     mkdir -p jail/proc/self jail/proc/thread-self jail/proc/sys/vm
     mkfifo jail/proc/thread-self/{maps,mountinfo,pagemap,smaps} jail/proc/self/{maps,mountinfo,pagemap,smaps} \
         jail/proc/sys/vm/overcommit_memory
-    us pages "${lost_half[@]}" chroot:jail read:5
+    run_with --policy "$policy" pages open:memfd "${lost_half[@]}" chroot:jail read:5
     assert_success
     assert_line "read 5 00"
-    us sent client:hostile send chroot:jail recv map close truncate read
+    run_with --policy "$policy" sent client:hostile send chroot:jail recv map close truncate read
     assert_success
     assert_line "read 00"
 }

@@ -4,7 +4,6 @@
 # control character, and no name looks like a line of ours.
 
 load ../harness/helper
-load ../harness/scenario
 load ../harness/log
 
 # ESC, BEL, DEL, C1 as UTF-8 and as a byte, what is no UTF-8, and a line that looks like ours.
@@ -130,9 +129,9 @@ compiled() { # FILE [OPTION...]
 }
 
 @test "names: the library: the journal's fields" {
-    local policy='*=zero'
     cp "$PROGS/pages" "$evil"
-    journal "$PWD/$evil" "open:$PWD/f$evil" size:8 fill map:8,shared,rw size:4 read:6
+    journal --policy '*=zero' "$PWD/$evil" "open:$PWD/f$evil" size:8 fill map:8,shared,rw size:4 \
+        read:6
     printf '%s' "$output$stderr" >printed
     expected="f$shown" showing cat printed
 }

@@ -9,7 +9,6 @@ setup() {
     notes >"$BATS_TEST_TMPDIR/notes"
     [ -s "$BATS_TEST_TMPDIR/notes" ] || has_sdt || skip 'built without sys/sdt.h'
     cd "$BATS_TEST_TMPDIR" || return
-    lost_half=(open:memfd size:8 fill map:8,shared,rw size:4)
 }
 
 has_sdt() {
@@ -56,7 +55,7 @@ probe_arguments() { # PROBE FORMAT...
         -ex 'handle SIGBUS nostop noprint pass' -ex 'set breakpoint pending on' \
         -ex "break -probe-stap libsigbus:$probe" -ex run -ex 'echo \nARGUMENTS\n' \
         "${prints[@]}" -ex delete -ex continue \
-        --args "$PROGS/pages" "${lost_half[@]}" read:6 2>/dev/null </dev/null
+        --args "$PROGS/pages" open:memfd "${lost_half[@]}" read:6 2>/dev/null </dev/null
 }
 
 @test "a tracer reads the arguments, and the program goes on" {
@@ -92,7 +91,7 @@ probe_arguments() { # PROBE FORMAT...
     tracer=$!
     # It does not say when it has begun to look.
     traced() {
-        SIGBUS_POLICY='program:pages=zero' SIGBUS_LOG=off with_us pages "${lost_half[@]}" read:6
+        run_with --policy 'program:pages=zero' --log off pages open:memfd "${lost_half[@]}" read:6
         file_says 'zero, pages replaced' trace || has_ended $tracer
     }
     wait_for traced

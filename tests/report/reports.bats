@@ -3,7 +3,6 @@
 # Where reports go (SIGBUS_LOG), what they say in each format, and what the program sees of it: nothing.
 
 load ../harness/helper
-load ../harness/scenario
 load ../harness/log
 
 setup() {
@@ -20,7 +19,7 @@ teardown() {
 # ---- JSON ----
 
 @test "reports: JSON has the documented keys in their order, and nothing else" {
-    logged "json:$log" pages "${lost_half[@]}" read:5
+    run_with --policy "$policy" --log "json:$log" pages open:memfd "${lost_half[@]}" read:5
     assert_success
     assert_equal "$stderr" ""
     run json "$log" "' '.join(reports[0])"
@@ -31,7 +30,8 @@ file_size_is_bound fs free_bytes wanted handler sender_pid sender_name sender_ui
 }
 
 @test "reports: JSON tells the facts of a repaired page" {
-    logged "json:$log" pages open:./data size:8 fill map:8,private,rw size:4 write:6
+    run_with --policy "$policy" --log "json:$log" pages open:./data size:8 fill map:8,private,rw \
+        size:4 write:6
     assert_success
     run json "$log" "(len(reports), *(reports[0][key] for key in ('code', 'cause', 'offset', \
         'map_prot', 'owner', 'rule', 'action', 'pages', 'count', 'access', 'file_size', 'thread')))"
@@ -45,7 +45,8 @@ file_size_is_bound fs free_bytes wanted handler sender_pid sender_name sender_ui
 }
 
 @test "reports: the time is now, in UTC" {
-    TZ=Asia/Tokyo logged "json:$log" pages "${lost_half[@]}" read:5
+    TZ=Asia/Tokyo run_with --policy "$policy" --log "json:$log" pages open:memfd \
+        "${lost_half[@]}" read:5
     run json "$log" "all(abs(__import__('datetime').datetime.strptime(line['time'], \
         '%Y-%m-%dT%H:%M:%S.%fZ').replace(tzinfo=__import__('datetime').timezone.utc).timestamp() \
         - __import__('time').time()) < 20 for line in lines)"
@@ -55,7 +56,8 @@ file_size_is_bound fs free_bytes wanted handler sender_pid sender_name sender_ui
 @test "reports: any file name can be had back from JSON" {
     local name=$'a "b" \\ \\x41 \n\t\x7f \xff\xc3 \xc3\xa9 \xe2\x80\xae {},'
 
-    logged "json:$log" pages "open:$BATS_TEST_TMPDIR/$name" size:8 fill map:8,shared,rw size:4 \
+    run_with --policy "$policy" --log "json:$log" pages "open:$BATS_TEST_TMPDIR/$name" size:8 \
+        fill map:8,shared,rw size:4 \
         read:6
     assert_success
     run json "$log" "plain(reports[0]['path']) == open('expected', 'rb').read()"
@@ -70,7 +72,8 @@ file_size_is_bound fs free_bytes wanted handler sender_pid sender_name sender_ui
 
     for _ in 1 2 3 4 5 6; do directory+=/$(printf '\\%.0s' {1..100}); done
     mkdir -p "$directory"
-    logged "json:$log" pages "open:$directory/the-end" size:8 fill map:8,shared,rw size:4 read:6
+    run_with --policy "$policy" --log "json:$log" pages "open:$directory/the-end" size:8 fill \
+        map:8,shared,rw size:4 read:6
     assert_success
     run json "$log" "reports[0]['path'].startswith('...'), reports[0]['path'].endswith('/the-end')"
     assert_output "(True, True)"
@@ -81,19 +84,19 @@ file_size_is_bound fs free_bytes wanted handler sender_pid sender_name sender_ui
 
     name=$(printf '\001%.0s' {1..250})
     cp "$PROGS/pages" "./$name"
-    logged stderr "$PWD/$name" "${lost_half[@]}" read:5
+    run_with --policy "$policy" --log stderr "$PWD/$name" open:memfd "${lost_half[@]}" read:5
     assert_output "read 5 00"
     [[ $stderr == *'SIGBUS in \x01\x01'*'\x01...['*'], thread '*": zero, 4 pages" ]]
     rule=program:page$(printf '*%.0s' {1..1100})
-    SIGBUS_LOG=json:fd:7 policy="$rule=zero" us pages "${lost_half[@]}" limit:files read:5 7>"$log"
+    run_with --log json:fd:7 --policy "$rule=zero" pages open:memfd "${lost_half[@]}" limit:files \
+        read:5 7>"$log"
     assert_output "read 5 00"
     run json "$log" "reports[0]['rule'].endswith('...'), reports[0]['path'], reports[0]['cause']"
     assert_output "(True, None, 'unknown')"
 }
 
 @test "reports: a sent signal has no address but a sender" {
-    unset policy
-    logged "json:$log" pages send:kill
+    run_with --log "json:$log" pages send:kill
     assert_equal "$status" "$bus_error"
     run json "$log" "(*(reports[0][key] for key in ('code', 'addr', 'cause', 'path', 'map_start', \
         'rule', 'action', 'count', 'sender_uid')), reports[0]['sender_pid'] == reports[0]['pid'])"
@@ -101,13 +104,13 @@ file_size_is_bound fs free_bytes wanted handler sender_pid sender_name sender_ui
 }
 
 @test "reports: JSON to stderr and to a descriptor; notes are JSON too" {
-    logged json:stderr+start pages "${lost_half[@]}" read:5
+    run_with --policy "$policy" --log json:stderr+start pages open:memfd "${lost_half[@]}" read:5
     printf '%s\n' "$stderr" >"$log"
     run json "$log" "len(lines), len(reports), lines[0]['note'].startswith('active in pages['), \
         sorted(lines[0])"
     assert_output "(2, 1, True, ['note', 'pid', 'time'])"
 
-    SIGBUS_LOG=json:fd:7 us pages "${lost_half[@]}" read:5 7>"$log"
+    run_with --policy "$policy" --log json:fd:7 pages open:memfd "${lost_half[@]}" read:5 7>"$log"
     assert_equal "$stderr" ""
     run json "$log" "len(reports)"
     assert_output 1
@@ -116,10 +119,10 @@ file_size_is_bound fs free_bytes wanted handler sender_pid sender_name sender_ui
 @test "reports: who mapped is told too where the owner's handler ended the range" {
     local by_zero
 
-    us scenario "$LIBS" a.install:repair a.map a.truncate a.touch
+    run_with --policy "$policy" scenario "$LIBS" a.install:repair a.map a.truncate a.touch
     by_zero=$(grep -o 'made by actor-a.so+0x[0-9a-f]*' <<<"$stderr")
     [ "$by_zero" ]
-    policy='*=owner|zero' us scenario "$LIBS" a.install:repair a.map a.truncate a.touch
+    run_with --policy '*=owner|zero' scenario "$LIBS" a.install:repair a.map a.truncate a.touch
     [[ $stderr == *"$by_zero, "*"handed to the handler at actor-a.so"* ]]
 }
 
@@ -132,12 +135,12 @@ file_size_is_bound fs free_bytes wanted handler sender_pid sender_name sender_ui
     for ((i = 0; i < 120; i++)); do
         steps+=(open:memfd size:1 fill map:1,shared,rw size:0 read:0)
     done
-    policy='*=zero' us pages "${steps[@]}"
+    run_with --policy '*=zero' pages "${steps[@]}"
     assert_success
     lines=$(grep -c 'is lost' <<<"$stderr")
     [ "$lines" -ge 20 ] && [ "$lines" -lt 120 ]
     [[ $stderr == *" 120 faults, 120 pages replaced in 120 ranges, $((120 - lines)) faults not reported, 0 lines lost" ]]
-    SIGBUS_LOG=stderr+all policy='*=zero' us pages "${steps[@]}"
+    run_with --log stderr+all --policy '*=zero' pages "${steps[@]}"
     assert_equal "$(grep -c 'is lost' <<<"$stderr")" 120
     refute_line --partial "summary of"
 }
@@ -145,7 +148,8 @@ file_size_is_bound fs free_bytes wanted handler sender_pid sender_name sender_ui
 @test "reports: a range is told of less and less often, the summary tells the rest" {
     policy='*=zero(page)'
     # shellcheck disable=SC2046
-    us pages open:memfd size:40 fill map:40,shared,rw size:0 $(printf 'read:%d ' {0..39})
+    run_with --policy "$policy" pages open:memfd size:40 fill map:40,shared,rw size:0 \
+        $(printf 'read:%d ' {0..39})
     assert_success
     assert_equal "$(grep -o 'fault [0-9]* of this range' <<<"$stderr" | tr -dc '0-9\n' | xargs)" \
         "1 2 3 4 5 6 7 8 9 10 16 32"
@@ -155,22 +159,21 @@ file_size_is_bound fs free_bytes wanted handler sender_pid sender_name sender_ui
 
 @test "reports: +quiet is only counted" {
     policy='*=zero+quiet'
-    us pages "${lost_half[@]}" read:5
+    run_with --policy "$policy" pages open:memfd "${lost_half[@]}" read:5
     assert_success
     assert_equal "$stderr" ""
 }
 
 @test "reports: no summary where each fault has its line" {
     policy='*=zero'
-    us pages "${lost_half[@]}" read:5
+    run_with --policy "$policy" pages open:memfd "${lost_half[@]}" read:5
     assert_success
     assert_reports 1
     [[ $stderr != *summary* ]]
-    unset policy
-    us pages open:memfd size:1 fill map:1,shared,rw read:0
+    run_with pages open:memfd size:1 fill map:1,shared,rw read:0
     assert_success
     assert_equal "$stderr" ""
-    us pages "${lost_half[@]}" handler:exit read:5
+    run_with pages open:memfd "${lost_half[@]}" handler:exit read:5
     assert_equal "$status" 40
     assert_reports 1
     [[ $stderr != *summary* ]]
@@ -193,7 +196,7 @@ if child:
 sys.exit(0)
 END
     policy='*=zero(page)'
-    us python3 both.py
+    run_with --policy "$policy" python3 both.py
     assert_success
     assert_output 0
     assert_equal "$(grep -c 'summary of' <<<"$stderr")" 1
@@ -208,7 +211,7 @@ END
     ln -s plain link
     for dest in /nonexistent/directory/log ./plain/log ./link /dev/full fd:999 json:fd:999 \
         json:/nonexistent/log "$BATS_TEST_TMPDIR" "./$(printf 'x%.0s' {1..300})"; do
-        logged "$dest" pages "${lost_half[@]}" read:5 show
+        run_with --policy "$policy" --log "$dest" pages open:memfd "${lost_half[@]}" read:5 show
         assert_success
         assert_lines "read 5 00" "show 0-3:= 4-7:0"
         assert_equal "$dest $stderr" "$dest "
@@ -220,7 +223,7 @@ END
     local dest
 
     for dest in nonsense json:nonsense journal:x later:./x fd:x fd:1234567890 /tmp/%d stderr+strat; do
-        logged "$dest" pages "${lost_half[@]}" read:5
+        run_with --policy "$policy" --log "$dest" pages open:memfd "${lost_half[@]}" read:5
         assert_success
         assert_output "read 5 00"
         assert_equal "$(grep -c '^libsigbus: SIGBUS_LOG: ' <<<"$stderr")" 1
@@ -230,24 +233,25 @@ END
 }
 
 @test "reports: a path that is too long, or that is relative to no directory" {
-    logged "/$(printf 'x%.0s' {1..4100})" pages "${lost_half[@]}" read:5
+    run_with --policy "$policy" --log "/$(printf 'x%.0s' {1..4100})" pages open:memfd \
+        "${lost_half[@]}" read:5
     assert_output "read 5 00"
     [[ $stderr == *'SIGBUS_LOG: path is too long: "/xxxx'*'..."; valid are '* ]]
     mkdir gone
     cd gone
     rmdir ../gone
-    logged ./log pages "${lost_half[@]}" read:5
+    run_with --policy "$policy" --log ./log pages open:memfd "${lost_half[@]}" read:5
     assert_output "read 5 00"
     [[ $stderr == *'SIGBUS_LOG: no current directory for "./log"; valid are '* ]]
 }
 
 @test "reports: a path in a directory that does not exist is told at the start" {
-    logged "$PWD/missing/log" pages open:memfd
+    run_with --policy "$policy" --log "$PWD/missing/log" pages open:memfd
     [[ $stderr == "libsigbus: SIGBUS_LOG: there is no directory "*"/missing"*": reports are lost until it is made" ]]
 }
 
 @test "reports: a path with the process id and a percent sign" {
-    logged ./%%-%p-log pages "${lost_half[@]}" read:5
+    run_with --policy "$policy" --log ./%%-%p-log pages open:memfd "${lost_half[@]}" read:5
     assert_output "read 5 00"
     run cat %-*-log
     [[ $output == *"SIGBUS in pages[$(echo %-*-log | tr -dc 0-9)]"* ]]
@@ -262,7 +266,8 @@ END
     mount -t tmpfs -o size=8k none room || skip "no tmpfs can be mounted"
     head -c 4096 /dev/zero >room/filler
     head -c 4000 /dev/zero | tr '\0' '#' >room/log
-    logged room/./log loss-victim "${lost_half[@]}" read:5 sh:"rm $room/filler" "${lost_half[@]}" \
+    run_with --policy "$policy" --log room/./log loss-victim open:memfd "${lost_half[@]}" read:5 \
+        sh:"rm $room/filler" open:memfd "${lost_half[@]}" \
         read:5
     cp room/log log
     umount -l room
@@ -283,7 +288,7 @@ stat -c %s mnt/log
 END
     mkdir mnt
     export SIGBUS_LIB
-    SIGBUS_POLICY='*=zero' run unshare -m sh full.sh "$PROGS/pages" "${lost_half[@]}" read:5
+    SIGBUS_POLICY='*=zero' run unshare -m sh full.sh "$PROGS/pages" open:memfd "${lost_half[@]}" read:5
     assert_success
     assert_lines "read 5 00" 0
 }
@@ -304,7 +309,7 @@ if os.fork() > 0:
     os.wait()
 sys.exit(0)
 END
-    logged ./later/log python3 lines.py
+    run_with --policy "$policy" --log ./later/log python3 lines.py
     assert_success
     assert_equal "$stderr" ""
     assert_equal "$(head -n 1 later/log)" "libsigbus: 2 lines lost"
@@ -320,11 +325,11 @@ ulimit $1
 shift
 exec env LD_PRELOAD="$SIGBUS_LIB" "$@"
 END
-    SIGBUS_POLICY=$policy run --separate-stderr bash limited.sh "$@"
+    SIGBUS_POLICY='*=zero' run --separate-stderr bash limited.sh "$@"
 }
 
 @test "reports: without a free descriptor" {
-    under_ulimit "-n 4" "$PROGS/pages" "${lost_half[@]}" read:5 show
+    under_ulimit "-n 4" "$PROGS/pages" open:memfd "${lost_half[@]}" read:5 show
     assert_success
     assert_lines "read 5 00" "show 0-3:= 4-4:. 5-5:0 6-7:."
     [[ $stderr == *"page of unknown memory is lost (BUS_ADRERR, cause unknown)"* ]]
@@ -336,7 +341,7 @@ END
 mount -t tmpfs none /proc
 exec env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY='*=zero' SIGBUS_LOG=stderr+backtrace "$@"
 END
-    run --separate-stderr unshare -m sh no-proc.sh "$PROGS/pages" "${lost_half[@]}" read:5
+    run --separate-stderr unshare -m sh no-proc.sh "$PROGS/pages" open:memfd "${lost_half[@]}" read:5
     assert_success
     assert_output "read 5 00"
     [[ $stderr == *"page of unknown memory is lost (BUS_ADRERR, cause unknown)"* ]]
@@ -346,7 +351,7 @@ END
 # ---- journal ----
 
 @test "reports: the journal gets a message and the facts as fields" {
-    journal "$PROGS/pages" open:$'./a\nb' size:8 fill map:8,shared,rw size:4 read:5
+    journal --policy "$policy" pages open:$'./a\nb' size:8 fill map:8,shared,rw size:4 read:5
     assert_success
     assert_equal "$stderr" ""
     assert_line SYSLOG_IDENTIFIER=libsigbus
@@ -361,7 +366,7 @@ END
 
 @test "reports: the death of a program is an error in the journal" {
     policy='*=chain'
-    journal "$PROGS/pages" "${lost_half[@]}" read:5
+    journal --policy "$policy" pages open:memfd "${lost_half[@]}" read:5
     assert_line PRIORITY=3
     assert_line SIGBUS_ACTION=default
 }
@@ -370,7 +375,7 @@ END
     skip_without_namespaces
     run --separate-stderr unshare -m sh -c 'mount -t tmpfs none /run && exec "$@"' sh \
         env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY="$policy" SIGBUS_LOG=journal \
-        "$PROGS/pages" "${lost_half[@]}" read:5
+        "$PROGS/pages" open:memfd "${lost_half[@]}" read:5
     assert_success
     assert_output "read 5 00"
     assert_equal "$stderr" ""
@@ -396,7 +401,7 @@ END
     policy='*=chain'
     for kind in -pie -no-pie; do
         $CC -g -O0 -fPIE $kind -o places places.c || skip "no $kind here"
-        us "$PWD/places"
+        run_with --policy "$policy" "$PWD/places"
         assert_equal "$status" "$bus_error"
         [[ $stderr =~ read\ by\ places\+(0x[0-9a-f]+)\;.*made\ by\ places\+(0x[0-9a-f]+), ]]
         touched=${BASH_REMATCH[1]} mapped=${BASH_REMATCH[2]}

@@ -4,10 +4,8 @@
 # device, a server. scripts/check --vm does the same with devices, in a guest.
 
 load ../harness/helper
-load ../harness/scenario
 
 setup() {
-    unset policy
     cd "$BATS_TEST_TMPDIR" || return
     mkdir mount
     server=
@@ -33,36 +31,37 @@ poisoned=(open:memfd size:8 fill map:8,shared,rw poison:5)
     local access
 
     for access in read:5 write:5; do
-        without_us loss-victim "${poisoned[@]}" $access
+        run_bare loss-victim "${poisoned[@]}" $access
         skip_if_it_cannot
-        same_as_bare loss-victim "${poisoned[@]}" $access
+        run_both loss-victim "${poisoned[@]}" $access
         assert_equal "$status" "$bus_error"
         assert_reports 1
         # Kernels without CONFIG_MEMORY_FAILURE say BUS_ADRERR.
         [[ $stderr == *'page of "/memfd:pages" (deleted) is lost (BUS_'@(MCEERR_AR|ADRERR)', hwpoison) at '* ]]
         [[ $stderr == *"; rule *=owner|chain (built-in): no handler answered: killed by SIGBUS"* ]]
-        same_as_bare loss-victim "${poisoned[@]}" handler:exit $access
+        run_both loss-victim "${poisoned[@]}" handler:exit $access
         assert_equal "$status" 40
     done
 }
 
 @test "devices: bad memory is replaced if a rule says so, and only that page" {
-    without_us loss-victim "${poisoned[@]}"
+    run_bare loss-victim "${poisoned[@]}"
     skip_if_it_cannot
-    policy="cause:hwpoison=zero" us loss-victim "${poisoned[@]}" read:5 bytes lost:0-7
+    run_with --policy "cause:hwpoison=zero" loss-victim "${poisoned[@]}" read:5 bytes lost:0-7
     assert_success
     assert_lines "read 5 00" "bytes 0-4:= 5-5:0 6-7:=" "lost 1"
-    policy="cause:hwpoison=ones" us loss-victim "${poisoned[@]}" write:5 bytes
+    run_with --policy "cause:hwpoison=ones" loss-victim "${poisoned[@]}" write:5 bytes
     assert_success
     assert_line "bytes 0-4:= 5-5:w 6-7:="
-    policy="cause:truncated=zero,cause:unknown=zero" us loss-victim "${poisoned[@]}" read:5
+    run_with --policy "cause:truncated=zero,cause:unknown=zero" loss-victim "${poisoned[@]}" read:5
     assert_equal "$status" "$bus_error"
 }
 
 @test "devices: the file that bad memory was mapped of can be put back" {
-    without_us loss-victim "${poisoned[@]}"
+    run_bare loss-victim "${poisoned[@]}"
     skip_if_it_cannot
-    policy="cause:hwpoison=zero" us loss-victim "${poisoned[@]}" read:5 restore:0-7 bytes lost:0-7
+    run_with --policy "cause:hwpoison=zero" loss-victim "${poisoned[@]}" read:5 restore:0-7 bytes \
+        lost:0-7
     assert_success
     assert_lines "read 5 00" "restore 1" "bytes 0-7:=" "lost 0"
 }
@@ -70,11 +69,11 @@ poisoned=(open:memfd size:8 fill map:8,shared,rw poison:5)
 @test "devices: bad memory that is only announced is the program's business" {
     local rest
 
-    without_us loss-victim "${poisoned[@]}"
+    run_bare loss-victim "${poisoned[@]}"
     skip_if_it_cannot
     for rest in "" handler:note handler:exit; do
-        policy="cause:hwpoison=zero,*=zero" \
-            same_as_bare loss-victim "${poisoned[@]}" $rest forge:5,ao show
+        run_both --policy "cause:hwpoison=zero,*=zero" loss-victim "${poisoned[@]}" $rest \
+            forge:5,ao show
     done
 }
 
@@ -89,19 +88,19 @@ attach_disk() {
     loop=$(losetup --find --show image) || skip "no loop device is to be had"
     truncate -s 16K image
     blockdev --flushbufs "$loop" # whoever looked at the new disk has read it
-    without_us loss-victim "open:$loop" map:8,shared,ro read:5
+    run_bare loss-victim "open:$loop" map:8,shared,ro read:5
     [ "$status" != 0 ] || skip "this kernel reads zeroes behind the end of a loop device's file"
     blockdev --flushbufs "$loop"
 }
 
 @test "devices: a loop device whose file was truncated" {
     attach_disk
-    same_as_bare loss-victim "open:$loop" map:8,shared,ro read:3 read:5
+    run_both loss-victim "open:$loop" map:8,shared,ro read:3 read:5
     assert_equal "$status" "$bus_error"
     assert_reports 1
     [[ $stderr == *"page of \"$loop\" is lost (BUS_ADRERR, device) at "* ]]
-    policy="cause:unknown=abort,path:/dev/loop*=ones" \
-        us loss-victim "open:$loop" map:8,shared,ro read:3 read:5 bytes
+    run_with --policy "cause:unknown=abort,path:/dev/loop*=ones" loss-victim "open:$loop" \
+        map:8,shared,ro read:3 read:5 bytes
     assert_success
     assert_lines "read 3 44" "read 5 ff" "bytes 0-3:= 4-7:f"
 }
@@ -109,7 +108,8 @@ attach_disk() {
 @test "devices: a loop device whose file comes back can be put back" {
     attach_disk
     "$PROGS/pages" open:whole size:8 fill
-    policy="path:/dev/loop*=ones" us loss-victim "open:$loop" map:8,shared,ro read:3 read:5 \
+    run_with --policy "path:/dev/loop*=ones" loss-victim "open:$loop" map:8,shared,ro read:3 \
+        read:5 \
         lost:0-7 "sh:cat whole >image" restore:0-7 bytes lost:0-7
     assert_success
     assert_lines "read 3 44" "read 5 ff" "lost 4" "restore 1" "bytes 0-7:=" "lost 0"
@@ -148,7 +148,8 @@ start_server() {
 
 @test "devices: the file of a server that returns can be put back" {
     start_server
-    policy="fs:fuse=zero" us loss-victim open:mount/file map:8,shared,rw read:3 read:5 lost:0-7 \
+    run_with --policy "fs:fuse=zero" loss-victim open:mount/file map:8,shared,rw read:3 read:5 \
+        lost:0-7 \
         "sh:kill -USR1 $server" bytes restore:0-7 bytes lost:0-7
     assert_success
     assert_lines "read 3 44" "read 5 00" "lost 4" "bytes 0-3:= 4-7:0" "restore 1" "bytes 0-7:=" \
@@ -158,7 +159,8 @@ start_server() {
 @test "devices: a server that returns is waited for" {
     start_server
     (wait_for file_says ": wait" log && kill -USR1 "$server") &
-    SIGBUS_LOG=$PWD/log policy="fs:fuse=wait(86400)|zero" us loss-victim open:mount/file map:8,shared,rw read:5 bytes
+    run_with --log $PWD/log --policy "fs:fuse=wait(86400)|zero" loss-victim open:mount/file \
+        map:8,shared,rw read:5 bytes
     assert_success
     assert_lines "read 5 46" "bytes 0-7:="
     assert_equal "$(reports log | wc -l)" 2

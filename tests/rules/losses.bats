@@ -5,11 +5,9 @@
 # its output.
 
 load ../harness/helper
-load ../harness/scenario
 load ../harness/huge-pages
 
 setup() {
-    unset policy
     cd "$BATS_TEST_TMPDIR" || return
     mkdir mount
     server=
@@ -44,7 +42,7 @@ assert_explained() { # FILE CAUSE [MAPPER]
 }
 
 json_is_known() {
-    SIGBUS_LOG=json:$PWD/log us true
+    run_with --log json:$PWD/log true
     [[ $stderr != *"unknown destination"* ]]
 }
 
@@ -77,13 +75,13 @@ loses() { # FILE CAUSE MAPPER TOUCH PAGE ZERO ONES STEP...
     shift 7
 
     prepare
-    without_us loss-victim "$@" "$touch"
+    run_bare loss-victim "$@" "$touch"
     skip_if_it_cannot
     assert_equal "$status" "$bus_error"
     bare_status=$status bare_output=$output
 
     prepare
-    us loss-victim "$@" "$touch"
+    run_with loss-victim "$@" "$touch"
     assert_equal "$status" "$bare_status"
     assert_equal "$output" "$bare_output"
     assert_reports 1
@@ -91,14 +89,14 @@ loses() { # FILE CAUSE MAPPER TOUCH PAGE ZERO ONES STEP...
     [[ $stderr == *"; rule *=owner|chain (built-in): no handler answered: killed by SIGBUS"* ]]
 
     prepare
-    us loss-victim "$@" handler:exit "$touch"
+    run_with loss-victim "$@" handler:exit "$touch"
     assert_equal "$status" 40
     assert_line "caught code=2 page=$page"
     assert_explained "$file" "$cause" "$mapper"
     [[ $stderr == *"handed to the handler at loss-victim+0x"* ]]
 
     prepare
-    policy="program:loss-victim=abort" us loss-victim "$@" handler:exit "$touch"
+    run_with --policy "program:loss-victim=abort" loss-victim "$@" handler:exit "$touch"
     assert_equal "$status" "$bus_error"
     assert_equal "$output" "$bare_output"
     assert_explained "$file" "$cause" "$mapper"
@@ -107,14 +105,14 @@ loses() { # FILE CAUSE MAPPER TOUCH PAGE ZERO ONES STEP...
     prepare
     # "cause unknown" in a line is unknown in a rule.
     word=${cause#cause } word=${word%%,*}
-    policy="cause:$word=zero" us loss-victim "$@" "$touch" bytes
+    run_with --policy "cause:$word=zero" loss-victim "$@" "$touch" bytes
     assert_success
     assert_line "bytes $zero"
     assert_explained "$file" "$cause" "$mapper"
     [[ $stderr == *"(item 1): zero, "* ]]
 
     prepare
-    policy="program:loss-victim=ones|zero" us loss-victim "$@" "$touch" bytes
+    run_with --policy "program:loss-victim=ones|zero" loss-victim "$@" "$touch" bytes
     assert_success
     assert_line "bytes $ones"
     assert_explained "$file" "$cause" "$mapper"
@@ -127,7 +125,7 @@ loses_in_json() { # PATH CAUSE TOUCH STEP...
     json_is_known || return 0
     prepare
     rm -f log
-    SIGBUS_LOG=json:$PWD/log policy="program:loss-victim=zero" us loss-victim "$@" "$touch"
+    run_with --log json:$PWD/log --policy "program:loss-victim=zero" loss-victim "$@" "$touch"
     assert_success
     assert_equal "$stderr" ""
     assert_json "$path" "$cause" zero
@@ -135,7 +133,6 @@ loses_in_json() { # PATH CAUSE TOUCH STEP...
 
 # ---- truncation ----
 
-lost_half=(size:8 fill map:8,shared,rw size:4) # pages 4-7 are lost
 truncated="truncated, file size 16384"
 
 truncates() { # PATH
@@ -193,7 +190,7 @@ make_tmpfs() { # SIZE
     skip_unless_root
     loses '"/dev/zero" (deleted)' "$truncated" unknown read:5 5 "0-3:= 4-7:0" "0-3:= 4-7:f" \
         shared-anon:8 cut:4
-    policy="kind:anon&map:shared=zero" us loss-victim shared-anon:8 cut:4 read:5
+    run_with --policy "kind:anon&map:shared=zero" loss-victim shared-anon:8 cut:4 read:5
     assert_success
 }
 
@@ -215,12 +212,14 @@ fill_tmpfs() {
         open:mount/file map:8,shared,rw read:0
     loses_in_json "$PWD/mount/file" nospace read:6 open:mount/file map:8,shared,rw
     assert_equal "$(stat -c %s mount/file)" 32768
-    policy="fs:tmpfs&cause:nospace=zero" us loss-victim open:mount/file map:8,shared,rw write:6 bytes
+    run_with --policy "fs:tmpfs&cause:nospace=zero" loss-victim open:mount/file map:8,shared,rw \
+        write:6 bytes
     assert_success
     assert_line "bytes 0-3:= 4-5:0 6-6:w 7-7:0"
     prepare
     # Not even of which mount it is.
-    policy="cause:nospace=abort,*=zero" us loss-victim open:mount/file map:8,shared,rw refuse:statx,1 \
+    run_with --policy "cause:nospace=abort,*=zero" loss-victim open:mount/file map:8,shared,rw \
+        refuse:statx,1 \
         write:6
     assert_success
 }
@@ -234,7 +233,7 @@ fill_tmpfs() {
     mount -t tmpfs -o size=32k none "$place" || skip "no tmpfs can be mounted"
     "$PROGS/pages" "open:$place/file" size:4 fill size:8
     dd if=/dev/zero of="$place/rest" bs=4k 2>/dev/null || :
-    policy="fs:tmpfs&cause:nospace=zero" us loss-victim "open:$place/file" map:8,shared,rw \
+    run_with --policy "fs:tmpfs&cause:nospace=zero" loss-victim "open:$place/file" map:8,shared,rw \
         sh:'rm a*/file' read:6
     umount -l "$place"
     assert_success
@@ -302,7 +301,7 @@ END
         fill_tmpfs
     }
     prepare
-    us loss-victim open:mount/file map:8,shared,rw size:4 read:6
+    run_with loss-victim open:mount/file map:8,shared,rw size:4 read:6
     assert_equal "$status" "$bus_error"
     assert_explained "\"$PWD/mount/file\"" "$truncated"
 }
@@ -326,7 +325,8 @@ fill_ext4() {
     loses "\"$PWD/mount/file\"" nospace loss-victim+0x write:2 2 "0-0:= 1-1:? 2-2:w 3-3:0" \
         "0-0:= 1-1:? 2-2:w 3-3:0" open:mount/file map:4,shared,rw read:0 read:2
     loses_in_json "$PWD/mount/file" nospace write:2 open:mount/file map:4,shared,rw
-    policy="*=zero" us loss-victim open:mount/file map:4,shared,rw write:2 write:3 peek:1 peek:3
+    run_with --policy "*=zero" loss-victim open:mount/file map:4,shared,rw write:2 write:3 peek:1 \
+        peek:3
     assert_success
     assert_lines "write 2" "write 3" "peek 1 42 42 42 00 00" "peek 3 77 00 00 00 00"
     assert_reports 1
@@ -336,7 +336,8 @@ fill_ext4() {
 @test "losses: a full disk, a page that was protected and is not any more" {
     make_ext4
     fill_ext4
-    policy="*=zero" us loss-victim open:mount/file map:4,shared,rw protect:1-2,ro protect:1-2,rw \
+    run_with --policy "*=zero" loss-victim open:mount/file map:4,shared,rw protect:1-2,ro \
+        protect:1-2,rw \
         write:2 write:1 peek:1
     assert_success
     assert_lines "write 2" "write 1" "peek 1 77 42 42 00 00"
@@ -345,10 +346,10 @@ fill_ext4() {
 @test "losses: a full disk, and what can be read cannot be copied" {
     make_ext4
     fill_ext4
-    policy="*=zero" us loss-victim open:mount/file map:4,shared,rw refuse:writev,1 write:2
+    run_with --policy "*=zero" loss-victim open:mount/file map:4,shared,rw refuse:writev,1 write:2
     assert_equal "$status" "$bus_error"
     [[ $stderr == *"no handler answered: killed by SIGBUS"* ]]
-    policy="*=zero" us loss-victim open:mount/file map:4,shared,rw refuse:writev,1 read:2
+    run_with --policy "*=zero" loss-victim open:mount/file map:4,shared,rw refuse:writev,1 read:2
     assert_success
 }
 
@@ -383,7 +384,8 @@ END
     require_huge_pages 4
     loses '"/memfd:pages" (deleted)' "truncated, file size 4194304" loss-victim+0x read:3 3 \
         "0-1:= 2-3:0" "0-1:= 2-3:0" open:hugetlb size:4 fill map:4,shared,rw size:2
-    policy="*=zero(page)" us loss-victim open:hugetlb size:4 fill map:4,shared,rw size:2 read:3 show
+    run_with --policy "*=zero(page)" loss-victim open:hugetlb size:4 fill map:4,shared,rw size:2 \
+        read:3 show
     assert_success
     assert_lines "read 3 00" "show 0-1:= 2-2:! 3-3:0"
     loses_in_json /memfd:pages truncated read:3 open:hugetlb size:4 fill map:4,shared,rw size:2
@@ -397,7 +399,7 @@ END
         skip "this machine makes huge pages when there are none (nr_overcommit_hugepages)"
     for kind in file anon; do
         [ "$kind" = file ] && file='"/memfd:huge" (deleted)' || file='"/anon_hugepage" (deleted)'
-        us loss-victim "huge:$kind"
+        run_with loss-victim "huge:$kind"
         skip_if_it_cannot
         free=$(awk '/^HugePages_Free/ { print $2 }' /proc/meminfo)
         last=$((free - 1))
@@ -430,7 +432,7 @@ END
     local action
 
     for action in zero ones "zero(page)" "zero(range)"; do
-        policy="*=$action" us loss-victim uffd:4 read:3
+        run_with --policy "*=$action" loss-victim uffd:4 read:3
         assert_equal "$status" "$bus_error"
         [[ $stderr == *"killed by SIGBUS; hint: userfaultfd watches this memory: the page is not lost"* ]]
     done
@@ -465,7 +467,8 @@ fuse_file() { # MODE KEPT LOST
         "0-3:= 4-7:f" open:mount/file map:8,shared,rw read:0 read:1 read:2 read:3
     loses_in_json "$PWD/mount/file" unknown read:5 open:mount/file map:8,shared,rw
     start_server "$mode"
-    policy="fs:nfs=abort,fs:fuse=zero" us loss-victim open:mount/file map:8,private,rw read:0 write:5
+    run_with --policy "fs:nfs=abort,fs:fuse=zero" loss-victim open:mount/file map:8,private,rw \
+        read:0 write:5
     assert_success
 }
 
@@ -490,7 +493,7 @@ fuse_file() { # MODE KEPT LOST
         start_server stop
         (wait_for file_says "killed by SIGBUS" log && kill "$server" && touch killed) &
         killer=$! # bats may have children too
-        SIGBUS_LOG=$PWD/log policy=$rule us loss-victim open:mount/file map:8,shared,rw read:5
+        run_with --log $PWD/log --policy $rule loss-victim open:mount/file map:8,shared,rw read:5
         wait "$killer"
         assert_equal "$status" "$bus_error"
         [ -e killed ]
@@ -505,7 +508,8 @@ fuse_file() { # MODE KEPT LOST
     require_fuse
     start_server hang
     (wait_for test -e asked && kill "$server") &
-    policy="fs:fuse=zero" us loss-victim open:mount/file map:8,shared,rw read:3 read:5 peek:3
+    run_with --policy "fs:fuse=zero" loss-victim open:mount/file map:8,shared,rw read:3 read:5 \
+        peek:3
     assert_success
     assert_lines "read 3 44" "read 5 00" "peek 3 44 44 44 44 44"
     assert_explained "\"$PWD/mount/file\"" "cause unknown"
@@ -514,7 +518,8 @@ fuse_file() { # MODE KEPT LOST
 # ---- several faults ----
 
 @test "losses: a lost page of each kind in one program is one line each" {
-    policy="kind:memfd=zero,path:$PWD/*=ones" us loss-victim open:memfd "${lost_half[@]}" read:5 \
+    run_with --policy "kind:memfd=zero,path:$PWD/*=ones" loss-victim open:memfd "${lost_half[@]}" \
+        read:5 \
         bytes open:file "${lost_half[@]}" read:5 bytes
     assert_success
     assert_lines "read 5 00" "bytes 0-3:= 4-7:0" "read 5 ff" "bytes 0-3:= 4-7:f"

@@ -4,7 +4,6 @@
 # program does is the measure, unless a rule answers.
 
 load ../harness/helper
-load ../harness/scenario
 
 # How many losses were told, with one line each.
 assert_told() { # COUNT
@@ -20,7 +19,7 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
 
     for way in $ways; do
         for policy in '*=owner|zero' '*=owner|chain' '*=chain'; do
-            same_as_bare handlers departures "$way"
+            run_both --policy "$policy" handlers departures "$way"
             assert_output "left 9 times"
             assert_told 9
         done
@@ -33,7 +32,7 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
     for way in $ways; do
         for what in action raise; do
             for policy in '*=owner|zero' '*=owner|chain'; do
-                same_as_bare handlers stale "$way" "$what"
+                run_both --policy "$policy" handlers stale "$way" "$what"
             done
         done
     done
@@ -44,7 +43,7 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
 
     for way in $ways; do
         for policy in '*=owner|zero' '*=owner|chain'; do
-            same_as_bare handlers coroutine "$way"
+            run_both --policy "$policy" handlers coroutine "$way"
             assert_success
         done
     done
@@ -55,7 +54,7 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
 
     for how in same thread; do
         for policy in '*=owner|zero' '*=owner|chain'; do
-            same_as_bare handlers swapped "$how"
+            run_both --policy "$policy" handlers swapped "$how"
             assert_success
         done
     done
@@ -66,19 +65,19 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
 
     for how in abort _exit exit kill exec pause pthread_exit; do
         for policy in '*=owner|zero' '*=owner|chain'; do
-            same_as_bare handlers ends "$how"
+            run_both --policy "$policy" handlers ends "$how"
             case $how in pthread_exit) assert_told 2 ;; *) assert_told 1 ;; esac
         done
     done
-    policy='*=owner|zero' same_as_bare handlers ends later # it has returned once
+    run_both --policy '*=owner|zero' handlers ends later # it has returned once
     assert_told 2
-    policy='*=owner|zero+quiet' same_as_bare handlers ends abort
+    run_both --policy '*=owner|zero+quiet' handlers ends abort
     assert_equal "$stderr" ""
 }
 
 @test "handlers: one that a vfork() child has left by its end is not running in the parent" {
     for policy in '*=owner|zero' '*=owner|chain'; do
-        same_as_bare handlers borrowed
+        run_both --policy "$policy" handlers borrowed
     done
 }
 
@@ -87,13 +86,13 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
 
     for how in same other thread return cede-same cede-other cede-thread deferred-same \
         deferred-cede-other deferred-thread; do
-        same_as_bare handlers stages "$how"
-        policy='*=chain' same_as_bare handlers stages "$how"
+        run_both handlers stages "$how"
+        run_both --policy '*=chain' handlers stages "$how"
     done
 }
 
 @test "handlers: the second stage of an owner is asked before the rule goes on" {
-    policy='*=owner|zero' us handlers stages return
+    run_with --policy '*=owner|zero' handlers stages return
     assert_equal "$status" 3
     assert_lines first second
 }
@@ -104,8 +103,8 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
     for stack in '' alternate alternate-onstack; do
         for flags in '' nodefer full; do
             for unblock in '' unblock pthread late; do
-                same_as_bare handlers declines "$stack-$flags-$unblock-abort"
-                policy='*=owner|zero' us handlers declines "$stack-$flags-$unblock"
+                run_both handlers declines "$stack-$flags-$unblock-abort"
+                run_with --policy '*=owner|zero' handlers declines "$stack-$flags-$unblock"
                 assert_success
                 assert_output --regexp $'^(behind raise\\(\\)\n)?read 0\naction installed$'
             done
@@ -115,19 +114,19 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
 
 @test "handlers: raise() does not return where it would not, once the fault is answered" {
     for how in nodefer unblock full-unblock alternate-nodefer; do
-        policy='*=owner|zero' us handlers declines "$how"
+        run_with --policy '*=owner|zero' handlers declines "$how"
         refute_line "behind raise()"
         assert_line "read 0"
     done
     for how in '' full plain; do # blocked: bare it would come with the return
-        policy='*=owner|zero' us handlers declines "$how"
+        run_with --policy '*=owner|zero' handlers declines "$how"
         assert_line "behind raise()"
         assert_line "read 0"
     done
 }
 
 @test "handlers: a SIGBUS that was pending before is no raise() of the handler" {
-    us handlers pending
+    run_with handlers pending
     assert_success
     assert_lines fault sent unblocked end
 }
@@ -136,12 +135,12 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
     local wait
 
     for wait in sigsuspend ppoll pselect epoll_pwait; do
-        policy='*=chain' same_as_bare handlers waits "$wait"
-        policy='*=chain' same_as_bare handlers waits "default:$wait"
-        policy='*=owner|zero' us handlers waits "default:$wait"
+        run_both --policy '*=chain' handlers waits "$wait"
+        run_both --policy '*=chain' handlers waits "default:$wait"
+        run_with --policy '*=owner|zero' handlers waits "default:$wait"
         assert_success
         assert_output 'end, 1 calls' # nothing of the handler behind the wait: bare it dies there
-        policy='*=owner|zero' us handlers waits "$wait"
+        run_with --policy '*=owner|zero' handlers waits "$wait"
         assert_success
         assert_line "$wait: -1 0 Interrupted system call"
         assert_line 'pending: 0'
@@ -153,26 +152,26 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
 
     for wait in sigwait sigwaitinfo sigtimedwait sigpending; do
         for policy in '*=chain' '*=owner|chain'; do
-            same_as_bare handlers waits "$wait"
+            run_both handlers waits "$wait"
         done
     done
     for wait in sigwait sigwaitinfo sigtimedwait; do
-        policy='*=owner|zero' same_as_bare handlers waits "$wait"
+        run_both --policy '*=owner|zero' handlers waits "$wait"
     done
-    policy='*=owner|zero' us handlers waits sigpending
+    run_with --policy '*=owner|zero' handlers waits sigpending
     assert_line 'sigpending: 1 0 '
 }
 
 @test "handlers: each of 200 threads with a SIGBUS pending is protected, and gets it once" {
-    policy='*=zero' us handlers crowd 200
+    run_with --policy '*=zero' handlers crowd 200
     assert_success
     assert_output 'protected 200, delivered 200'
 }
 
 @test "handlers: no count ends the program's own" {
-    SIGBUS_LOG=stderr+all same_as_bare handlers patient 300
+    run_both --log stderr+all handlers patient 300
     assert_told 300
-    same_as_bare handlers patient 30000
+    run_both handlers patient 30000
     assert_output "tries 30000"
     grep -q 'fault 1 of this range' <<<"$stderr" # and of the others as many as the limits allow
 }
@@ -181,11 +180,11 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
     local size tried=0
 
     for size in 3584 4096 5000 6000 8192 12288; do
-        without_us handlers small "$size"
+        run_bare handlers small "$size"
         [ "$status" = 0 ] || continue # the kernel's frame does not fit
         tried=$((tried + 1))
         for policy in '*=owner|zero' '*=owner|chain'; do
-            us handlers small "$size"
+            run_with --policy "$policy" handlers small "$size"
             assert_output "0 bytes written, left 20 times, stack in place"
         done
     done
@@ -196,7 +195,7 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
 
 @test "handlers: a query shows the C library's restorer, and flags as the program gave them" {
     skip_in_emulator "has a restorer of its own, which no query shows"
-    same_as_bare handlers restorer
+    run_both handlers restorer
     assert_success
 }
 
@@ -205,7 +204,7 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
 
     for how in backtrace unwind; do
         for policy in '*=owner|zero' '*=owner|chain'; do
-            same_as_bare handlers "$how"
+            run_both --policy "$policy" handlers "$how"
             assert_output "through the handler to main"
         done
     done
@@ -228,7 +227,7 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
     [ -x "$PROGS/throw" ] || skip "there is no C++ compiler"
     [[ "$CC ${emulator[*]}" != *-m32* && ${#emulator[@]} = 0 ]] || skip "the compiler is another machine's"
     for policy in '*=owner|zero' '*=owner|chain'; do
-        same_as_bare throw
+        run_both --policy "$policy" throw
         assert_success
         assert_told 9
     done

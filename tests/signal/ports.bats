@@ -4,7 +4,6 @@
 # their own, by tests/cross/check.
 
 load ../harness/helper
-load ../harness/scenario
 
 refused() { # HOST TEXT
     run "$top_srcdir/configure" --host="$1"
@@ -34,7 +33,7 @@ refused() { # HOST TEXT
 }
 
 @test "ports: a handler's frame moves to the stack where the handler wants to run" {
-    same_as_bare alt-stack
+    run_both alt-stack
     assert_success
     assert_equal "$(grep -c '^touched: 2469965.59$' <<<"$output")" 5
     assert_equal "$(grep -c '^signal 7 .* alternate stack 0, frame 0, siginfo 0,' <<<"$output")" 3
@@ -42,7 +41,8 @@ refused() { # HOST TEXT
 }
 
 @test "ports: repaired, read and written; the report says which" {
-    policy="*=zero" us scenario "$LIBS" p.map p.map p.truncate:0 p.truncate:1 p.touch:0 p.store:1
+    run_with --policy "*=zero" scenario "$LIBS" p.map p.map p.truncate:0 p.truncate:1 p.touch:0 \
+        p.store:1
     assert_success
     assert_reports 2
     [[ ${stderr%%" fault 1 of this range"*} == *", read by scenario+0x"* ]]
@@ -50,16 +50,16 @@ refused() { # HOST TEXT
 }
 
 @test "ports: chained: the program's handler gets the fault as without us" {
-    same_as_bare scenario "$LIBS" p.install:repair p.map p.truncate p.touch p.calls:repair \
+    run_both scenario "$LIBS" p.install:repair p.map p.truncate p.touch p.calls:repair \
         p.foreign p.sent
     assert_success
     assert_line "p.touch a1"
 }
 
 @test "ports: declined, and nobody is left: killed by SIGBUS as without us" {
-    same_as_bare scenario "$LIBS" a.install:restore-raise a.map a.truncate a.touch
+    run_both scenario "$LIBS" a.install:restore-raise a.map a.truncate a.touch
     assert_equal "$status" "$bus_error"
-    same_as_bare scenario "$LIBS" p.map p.truncate p.touch
+    run_both scenario "$LIBS" p.map p.truncate p.touch
     assert_equal "$status" "$bus_error"
     [[ $stderr == *"no handler answered: killed by SIGBUS"* ]]
 }

@@ -3,10 +3,9 @@
 # A SIGBUS that is nobody's but the program's ends as without us, to the last detail.
 
 load ../harness/helper
-load ../harness/scenario
 
 # tracer itself is bare; the program that it runs is with us.
-traced() { # us|bare PROG [ARG...]
+traced() { # bare|with PROG [ARG...]
     local preload=
     [ "$1" = bare ] || preload=$SIGBUS_LIB
     shift
@@ -29,7 +28,7 @@ core_limit() {
         assert_line --regexp '^signal 7 code 2 address 0x200001123 pc entry'
         assert_line --regexp '^killed by 7'
         bare_end=$output
-        traced us unknown "$what"
+        traced with unknown "$what"
         assert_equal "$output" "$bare_end"
     done
 }
@@ -42,7 +41,7 @@ core_limit() {
         traced bare unknown "$what"
         bare_end=$output
         assert_line --regexp '^killed by 7'
-        traced us unknown "$what"
+        traced with unknown "$what"
         assert_equal "$output" "$bare_end"
     done
 }
@@ -73,39 +72,40 @@ core_limit() {
 
     for flags in info plain info+onstack info+usr1 info+nodefer info+nodefer+usr1 info+resethand \
         plain+resethand+nodefer info+onstack+usr1+resethand plain+onstack; do
-        same_as_bare unknown handler "$flags"
+        run_both unknown handler "$flags"
         [ "$status" = 50 ] || [ "$status" = 51 ]
-        same_as_bare unknown handler-kill "$flags"
+        run_both unknown handler-kill "$flags"
     done
 }
 
 @test "unknown: exactly one report line a fault, and nothing else on stderr" {
-    us unknown default
+    run_with unknown default
     assert_equal "$status" "$bus_error"
     assert_reports 1
     assert_equal "$(wc -l <<<"$stderr")" 1
     [[ $stderr == *"/memfd:unknown"* && $stderr == *0x200001123* ]]
-    us unknown handler info
+    run_with unknown handler info
     assert_reports 1
 }
 
 @test "unknown: SIGBUS_LOG=off silences" {
-    SIGBUS_LOG=off us unknown default
+    run_with --log off unknown default
     assert_equal "$status" "$bus_error"
     assert_equal "$stderr" ""
-    SIGBUS_LOG=off policy="*=zero" us unknown default
+    run_with --log off --policy "*=zero" unknown default
     assert_success
     assert_equal "$stderr" ""
 }
 
 @test "unknown: a rule with +quiet is not reported" {
-    policy="program:unknown=zero+quiet" us unknown default
+    run_with --policy "program:unknown=zero+quiet" unknown default
     assert_success
     assert_equal "$stderr" ""
 }
 
 @test "unknown: a bad policy is one line, and the program runs with the built-in one" {
-    policy="*=owner|zero,owner:libfoo=zreo" us pages open:memfd size:4 fill map:4,shared,rw read:1
+    run_with --policy "*=owner|zero,owner:libfoo=zreo" pages open:memfd size:4 fill \
+        map:4,shared,rw read:1
     assert_success
     assert_lines "read 1 42"
     assert_reports 1
@@ -113,19 +113,20 @@ core_limit() {
     [[ $stderr == *"item 2"* && $stderr == *"column 27"* && $stderr == *zreo* ]]
     [[ ${stderr/zreo/} == *zero* ]]
 
-    policy="*=owner|zero,kidn:memfd=zero" us pages open:memfd size:4 map:4,shared,rw size:0 read:1
+    run_with --policy "*=owner|zero,kidn:memfd=zero" pages open:memfd size:4 map:4,shared,rw \
+        size:0 read:1
     assert_equal "$status" "$bus_error"
     [[ $stderr == *"item 2"* && $stderr == *"column 14"* && $stderr == *kidn* ]]
     [[ ${stderr/kidn/} == *kind* ]]
 }
 
 @test "unknown: with strict a bad policy starts nothing" {
-    policy="strict,*=zreo" us pages open:memfd size:4 fill map:4,shared,rw read:1
+    run_with --policy "strict,*=zreo" pages open:memfd size:4 fill map:4,shared,rw read:1
     assert_equal "$status" 2
     assert_equal "$output" ""
     assert_reports 1
     [[ ${stderr/zreo/} == *zero* && $stderr == *zreo* ]]
-    policy="strict,*=zero" us pages open:memfd size:4 map:4,shared,rw size:0 read:1
+    run_with --policy "strict,*=zero" pages open:memfd size:4 map:4,shared,rw size:0 read:1
     assert_success
 }
 
@@ -138,14 +139,14 @@ sigbus_caught() { # STATUS-TEXT
 
 @test "unknown: SIGBUS_ONLY leaves other programs alone" {
     skip_where_cat_is_wider
-    SIGBUS_ONLY="other*,c?t" us cat /proc/self/status
+    run_with --only "other*,c?t" cat /proc/self/status
     sigbus_caught "$output"
-    SIGBUS_ONLY="other*,ca" us cat /proc/self/status
+    run_with --only "other*,ca" cat /proc/self/status
     assert_success
     run ! sigbus_caught "$output"
-    SIGBUS_ONLY="other" policy="*=zero" us unknown default
+    run_with --only "other" --policy "*=zero" unknown default
     assert_equal "$status" "$bus_error"
     assert_equal "$stderr" ""
-    SIGBUS_ONLY="other,unk*" policy="*=zero" us unknown default
+    run_with --only "other,unk*" --policy "*=zero" unknown default
     assert_success
 }

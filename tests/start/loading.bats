@@ -3,7 +3,6 @@
 # When and how the library is loaded: first or late, once or twice, with little memory.
 
 load ../harness/helper
-load ../harness/scenario
 
 @test "loading: the library is loaded" {
     assert_loaded
@@ -20,7 +19,7 @@ load ../harness/scenario
 }
 
 @test "loading: loaded by dlopen() it leaves everything alone" {
-    without_us loading late ''
+    run_bare loading late ''
     assert_line 'own handler ran'
     bare_output=$output
     run --separate-stderr "$PROGS/loading" late "$SIGBUS_LIB"
@@ -59,9 +58,9 @@ load ../harness/scenario
 
 @test "loading: a program that may lock 8 MiB can still lock all its memory" {
     skip_unless_root
-    without_us loading lock
+    run_bare loading lock
     assert_output locked
-    us loading lock
+    run_with loading lock
     assert_output locked
 }
 

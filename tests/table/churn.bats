@@ -4,7 +4,6 @@
 # see progs/churn.c. scripts/check --full does ten million operations.
 
 load ../harness/helper
-load ../harness/scenario
 
 operations=${SIGBUS_CHURN_OPERATIONS:-200000}
 fewer=$((operations / 5)) # for variations
@@ -24,29 +23,29 @@ assert_sound() {
 }
 
 @test "churn: without us it dies at once" {
-    without_us churn 1000
+    run_bare churn 1000
     assert_equal "$status" "$bus_error"
 }
 
 @test "churn: eight threads map and unmap while others fault" {
-    policy="program:churn=zero" us churn "$operations" "$LIBS/actor-a.so"
+    run_with --policy "program:churn=zero" churn "$operations" "$LIBS/actor-a.so"
     assert_sound
 }
 
 @test "churn: page by page, and all of a range" {
-    policy="program:churn=zero(page)" us churn "$fewer" "$LIBS/actor-a.so"
+    run_with --policy "program:churn=zero(page)" churn "$fewer" "$LIBS/actor-a.so"
     assert_sound
-    policy="program:churn=zero(range)" us churn "$fewer"
+    run_with --policy "program:churn=zero(range)" churn "$fewer"
     assert_sound
 }
 
 @test "churn: signal handlers on top that map, fault, fork, and leave by siglongjmp" {
-    policy="program:churn=zero" us churn "$operations" signals
+    run_with --policy "program:churn=zero" churn "$operations" signals
     assert_sound
 }
 
 @test "churn: the same with an owner that declines, or leaves by siglongjmp" {
-    policy="program:churn=owner|zero" us churn "$fewer" signals owner
+    run_with --policy "program:churn=owner|zero" churn "$fewer" signals owner
     assert_sound
 }
 
@@ -54,7 +53,7 @@ assert_sound() {
     local count
 
     for ((count = 0; count < 6; count++)); do
-        policy="program:churn=zero" us churn $((count * 500)) signals exit
+        run_with --policy "program:churn=zero" churn $((count * 500)) signals exit
         assert_success
         assert_output ""
     done

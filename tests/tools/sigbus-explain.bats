@@ -67,8 +67,6 @@ assert_refused() { # FILE WHAT
     [[ $stderr == "sigbus-explain: $1: $2"* ]] || fail "$stderr"
 }
 
-lost_half=(size:8 fill map:8,shared,rw size:4)
-
 # ---- causes ----
 
 @test "explain: a file that was truncated" {
@@ -90,13 +88,13 @@ lost_half=(size:8 fill map:8,shared,rw size:4)
     core_of pages "open:$PWD/a,b &[1]=*'x'" "${lost_half[@]}" read:5
     local policy
     policy=$("$EXPLAIN" --json core | jq -r .policy)
-    SIGBUS_POLICY=$policy SIGBUS_LOG=off run with_us pages "open:$PWD/a,b &[1]=*'x'" "${lost_half[@]}" \
+    run_with --policy "$policy" --log off pages "open:$PWD/a,b &[1]=*'x'" "${lost_half[@]}" \
         read:5
     assert_success
     # As it is printed, for a shell.
     explain core
     policy=$(sed -n "s/^    sigbus-run --policy \(.*\) COMMAND$/\1/p" <<<"$output")
-    SIGBUS_POLICY=$(eval "printf %s $policy") SIGBUS_LOG=off run with_us pages \
+    run_with --policy "$(eval "printf %s $policy")" --log off pages \
         "open:$PWD/a,b &[1]=*'x'" "${lost_half[@]}" read:5
     assert_success
 }
@@ -330,7 +328,7 @@ END
     assert_json '.path | endswith("/a\\x1b[31m\\x0a\\x22x\\xff")' true
     local policy
     policy=$("$EXPLAIN" --json core | jq -r .policy)
-    SIGBUS_POLICY=$policy SIGBUS_LOG=off run with_us pages "open:$PWD/$name" "${lost_half[@]}" read:5
+    run_with --policy "$policy" --log off pages "open:$PWD/$name" "${lost_half[@]}" read:5
     assert_success
 }
 
@@ -440,12 +438,12 @@ fake_coredumpctl() { # SHELL COMMANDS
 @test "explain: a log, grouped, with counts" {
     local i
     for i in 1 2 3; do
-        SIGBUS_POLICY='path:*/file=zero(page)' SIGBUS_LOG=json:$PWD/log run with_us pages \
+        run_with --policy 'path:*/file=zero(page)' --log "json:$PWD/log" pages \
             "open:$PWD/file" "${lost_half[@]}" read:4 read:5 read:6
         assert_success
     done
-    SIGBUS_LOG=json:$PWD/log run with_us pages open:memfd "${lost_half[@]}" read:5
-    SIGBUS_LOG=json:$PWD/log run with_us sh -c 'kill -BUS $$'
+    run_with --log "json:$PWD/log" pages open:memfd "${lost_half[@]}" read:5
+    run_with --log "json:$PWD/log" sh -c 'kill -BUS $$'
     echo '{"time":"x","pid":1,"note":"a note"}' >>log
     explain log
     assert_success
@@ -468,7 +466,7 @@ with open("mount/file", "w+b") as file:
     except OSError:
         pass
 END
-    SIGBUS_POLICY='fs:tmpfs=reserve' SIGBUS_LOG=json:$PWD/log run with_us python3 asks.py
+    run_with --policy 'fs:tmpfs=reserve' --log "json:$PWD/log" python3 asks.py
     explain log
     assert_success
     [[ ${output//$'\n'/ } == *" was refused a mapping of 1048576 bytes of \"$PWD/mount/file\""*"The cause is nospace. The rule fs:tmpfs=reserve decided: reserve."* ]]
@@ -478,7 +476,7 @@ END
 }
 
 @test "explain: more faults than lines" {
-    SIGBUS_POLICY='path:*/file=zero(page)' SIGBUS_LOG=json:$PWD/log run with_us pages \
+    run_with --policy 'path:*/file=zero(page)' --log "json:$PWD/log" pages \
         "open:$PWD/file" size:40 map:40,shared,rw size:0 $(seq -f read:%.0f 0 39)
     assert_success
     explain log
@@ -487,7 +485,7 @@ END
 }
 
 @test "explain: logs that others wrote" {
-    SIGBUS_LOG=json:$PWD/log run with_us pages open:memfd "${lost_half[@]}" read:5
+    run_with --log "json:$PWD/log" pages open:memfd "${lost_half[@]}" read:5
     { echo 'not ours'; echo '{"a":1}'; echo '{"broken'; head -c 100000 /dev/zero | tr '\0' x; echo; } >>log
     explain log
     assert_success
@@ -509,7 +507,7 @@ END
 # ---- a process ----
 
 start_victim() { # STEP...
-    env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_LOG=off SIGBUS_POLICY="${policy:-*=zero(page)}" \
+    env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_LOG=off SIGBUS_POLICY="*=zero(page)" \
         "$PROGS/stat-victim" "$LIBS" "$@" >ready 2>errors 3>&- &
     victim=$!
     disown $victim

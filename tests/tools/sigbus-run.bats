@@ -86,8 +86,8 @@ line>"
     env -i PATH="$PATH" status=1 found=2 library=3 IFS=x option=4 CDPATH=/ PWD="$PWD" _=x \
         sh -c env | grep -v -e '^_=' -e '^OLDPWD=' | sort >bare
     env -i PATH="$PATH" status=1 found=2 library=3 IFS=x option=4 CDPATH=/ PWD="$PWD" _=x \
-        "$SIGBUS_RUN" sh -c env | grep -v -e '^_=' -e '^OLDPWD=' | sort >with_us
-    run diff bare with_us
+        "$SIGBUS_RUN" sh -c env | grep -v -e '^_=' -e '^OLDPWD=' | sort >with
+    run diff bare with
     assert_output --regexp $'^[0-9a]+\n> LD_PRELOAD=[^\n]*$'
 }
 

@@ -33,17 +33,20 @@ ready_or_end() {
     file_says ready ready || has_ended "$pid"
 }
 
-victim() { # STEP...
+# Its options are those of run_with.
+start_with() { # [OPTION...] STEP...
+    local settings preload apart edit but used
+
+    read_options "$@"
     rm -f ready
-    start env ${preload+LD_PRELOAD="$preload"} ${policy+SIGBUS_POLICY="$policy"} \
-        ${only+SIGBUS_ONLY="$only"} "$PROGS/stat-victim" "$LIBS" "$@" || {
+    start env ${preload:+LD_PRELOAD="$preload"} "${settings[@]}" "$PROGS/stat-victim" "$LIBS" "${@:used+1}" || {
         cat errors >&2
         return 1
     }
 }
 
-us_victim() { # STEP...
-    preload=$SIGBUS_LIB victim "$@"
+start_bare() { # STEP...
+    start_with --preload '' "$@"
 }
 
 stat_of() { # [OPTION...]
@@ -59,7 +62,7 @@ assert_json() { # FILTER VALUE
 }
 
 @test "stat: ranges with owner, file, faults and replaced pages" {
-    policy='path:*/file=zero(page)' us_victim "file:$PWD/file" "cut:$PWD/file" read:1 store:2
+    start_with --policy 'path:*/file=zero(page)' "file:$PWD/file" "cut:$PWD/file" read:1 store:2
     stat_of
     assert_success
     assert_line --regexp "^stat-victim\[$pid\]: libsigbus is active, .* handler: default$"
@@ -70,7 +73,7 @@ assert_json() { # FILTER VALUE
 
 @test "stat: the same in JSON" {
     skip_without jq
-    policy='path:*/file=zero(page)' us_victim "file:$PWD/file" "cut:$PWD/file" read:1 store:2
+    start_with --policy 'path:*/file=zero(page)' "file:$PWD/file" "cut:$PWD/file" read:1 store:2
     assert_json '[.pid, .program, .state, .reason]' "[$pid,\"stat-victim\",\"active\",null]"
     assert_json '.ranges | length' 1
     assert_json '.ranges[0] | [.path, .offset, .map_prot, .owner, .faults, .replaced, .registered,
@@ -83,7 +86,7 @@ assert_json() { # FILTER VALUE
 
 @test "stat: counters" {
     skip_without jq
-    policy='path:*/file=zero(page)' us_victim "file:$PWD/file" "cut:$PWD/file" read:1 store:2
+    start_with --policy 'path:*/file=zero(page)' "file:$PWD/file" "cut:$PWD/file" read:1 store:2
     stat_of
     assert_success
     assert_line "Counted since the process started"
@@ -96,19 +99,19 @@ assert_json() { # FILTER VALUE
 
 @test "stat: a range of which every page was replaced still has its file" {
     skip_without jq
-    policy='path:*/file=zero' us_victim "file:$PWD/file" "cut:$PWD/file" store:0 read:1
+    start_with --policy 'path:*/file=zero' "file:$PWD/file" "cut:$PWD/file" store:0 read:1
     assert_json '.ranges[0] | [.path, .offset, .replaced]' "[\"$PWD/file\",\"0x0\",3]"
     : >file
     kill -9 "$pid"
     head -c 16384 /dev/zero >file
-    policy='*=zero' us_victim a.map a.truncate:0 a.touch:0
+    start_with --policy '*=zero' a.map a.truncate:0 a.touch:0
     assert_json '.ranges[0] | [.path, .offset, .deleted, .map_prot, .replaced]' \
         '["/memfd:actor","0x0",true,"rw-s",2]'
 }
 
 @test "stat: handlers of each owner, newest first, and the program's own" {
     skip_without jq
-    us_victim a.install:exit a.install:repair p.install:nothing a.map
+    start_with a.install:exit a.install:repair p.install:nothing a.map
     assert_json '[.owners[] | select(.handlers | length > 0) | [.owner, (.handlers | length)]]
         | sort' '[["actor-a.so",2],["stat-victim",1]]'
     assert_json '.disposition.handler | test("^stat-victim[+]0x[0-9a-f]+$")' true
@@ -124,7 +127,7 @@ assert_json() { # FILTER VALUE
 
 @test "stat: a registered owner" {
     skip_without jq
-    us_victim "file:$PWD/file" register:reg-x
+    start_with "file:$PWD/file" register:reg-x
     assert_json '.owners[] | select(.registered) | [.owner, .ranges, .handlers,
         (.callback | test("^stat-victim[+]0x"))]' '["reg-x",1,[],true]'
     assert_json '.ranges[0] | [.owner, .mapped_by, .registered, .mapped]' \
@@ -135,8 +138,8 @@ assert_json() { # FILTER VALUE
 
 @test "stat: hits of each rule" {
     skip_without jq
-    policy='path:/nowhere=chain,path:*/file=zero(page)' \
-        us_victim "file:$PWD/file" "cut:$PWD/file" read:1 store:2 a.map
+    start_with --policy 'path:/nowhere=chain,path:*/file=zero(page)' "file:$PWD/file" \
+        "cut:$PWD/file" read:1 store:2 a.map
     assert_json '[.rules[] | [.rule, .item, .hits]]' \
         '[["path:/nowhere=chain",1,0],["path:*/file=zero(page)",2,2],["*=owner|chain",0,0]]'
     stat_of
@@ -146,12 +149,12 @@ assert_json() { # FILTER VALUE
 
 @test "stat: other processes that have the same file, by mapping and by descriptor" {
     skip_without jq
-    victim "file:$PWD/file"
+    start_bare "file:$PWD/file"
     local mapper=$pid
-    victim "open:$PWD/file"
+    start_bare "open:$PWD/file"
     local opener=$pid
-    victim # has neither
-    us_victim "file:$PWD/file"
+    start_bare # has neither
+    start_with "file:$PWD/file"
     assert_json '[.users[] | [.pid, .name, .path, .map_prot, .fd_access]] | sort' \
         "$(jq -nc "[[$mapper,\"stat-victim\",\"$PWD/file\",\"rw-s\",\"rw\"],
             [$opener,\"stat-victim\",\"$PWD/file\",null,\"rw\"]] | sort")"
@@ -162,9 +165,9 @@ assert_json() { # FILTER VALUE
 
 @test "stat: a file that somebody removed and then held on to" {
     skip_without jq
-    us_victim "file:$PWD/file" "open:$PWD/file"
+    start_with "file:$PWD/file" "open:$PWD/file"
     local first=$pid
-    us_victim "file:$PWD/file"
+    start_with "file:$PWD/file"
     rm file
     assert_json '.users[] | [.pid, .path, .deleted]' "[$first,\"$PWD/file\",true]"
 }
@@ -173,7 +176,7 @@ assert_json() { # FILTER VALUE
     skip_without jq
     local name=$'a\e[31m"b\\c\nd\xff'
     cp file "$name"
-    us_victim "file:$PWD/$name"
+    start_with "file:$PWD/$name"
     stat_of
     assert_success
     refute_output --partial $'\e'
@@ -182,7 +185,7 @@ assert_json() { # FILTER VALUE
 }
 
 @test "stat: a dormant process" {
-    only=other,program us_victim
+    start_with --only other,program
     stat_of
     assert_success
     assert_output "stat-victim[$pid]: libsigbus is dormant: SIGBUS_ONLY names other programs"
@@ -192,7 +195,7 @@ assert_json() { # FILTER VALUE
 }
 
 @test "stat: a process without us" {
-    victim
+    start_bare
     stat_of
     assert_success
     assert_output --partial "libsigbus is absent: not preloaded"
@@ -201,7 +204,7 @@ assert_json() { # FILTER VALUE
 }
 
 @test "stat: a library that the dynamic linker did not find" {
-    preload=/nowhere/libsigbus.so.0 victim
+    start_with --preload /nowhere/libsigbus.so.0
     stat_of
     assert_success
     assert_output --partial "LD_PRELOAD names it, but the dynamic linker did not load it"
@@ -251,7 +254,7 @@ assert_json() { # FILTER VALUE
     skip_without setpriv
     local nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
     "${nobody[@]}" test -x "$STAT" || skip "nobody can't execute sigbus-stat here"
-    us_victim
+    start_with
     run "${nobody[@]}" "$STAT" "$pid"
     assert_equal "$status" 3
     assert_output --partial "$pid: no access: it runs as another user, root (uid 0)"
@@ -309,7 +312,7 @@ assert_json() { # FILTER VALUE
 
 @test "stat: watches until the process ends" {
     skip_without jq
-    us_victim "file:$PWD/file"
+    start_with "file:$PWD/file"
     limited "$STAT" --watch --json "$pid" >looks 2>end 3>&- &
     local watcher=$!
     two_looks() {
@@ -326,7 +329,7 @@ assert_json() { # FILTER VALUE
 
 @test "stat: plain when piped, headings and a clean screen on a terminal" {
     skip_without script
-    us_victim "file:$PWD/file"
+    start_with "file:$PWD/file"
     stat_of
     refute_output --partial $'\e'
     run script -qec "stty cols 40; exec '$STAT' $pid" /dev/null </dev/null
@@ -349,7 +352,7 @@ assert_json() { # FILTER VALUE
     skip_without jq
     cp "$SIGBUS_LIB" libsigbus.so.0
     strip -s libsigbus.so.0
-    preload=$PWD/libsigbus.so.0 victim "file:$PWD/file"
+    start_with --preload $PWD/libsigbus.so.0 "file:$PWD/file"
     rm libsigbus.so.0
     assert_json '[.state, .ranges[0].path]' "[\"active\",\"$PWD/file\"]"
 }
@@ -366,9 +369,9 @@ assert_json() { # FILTER VALUE
 
 @test "stat: many ranges, and ranges that come and go" {
     skip_without jq
-    us_victim "file:$PWD/file" many:5000
+    start_with "file:$PWD/file" many:5000
     assert_json '[(.ranges | length), .skipped]' '[5001,0]'
-    us_victim "file:$PWD/file" churn
+    start_with "file:$PWD/file" churn
     for _ in 1 2 3 4 5; do
         assert_json '[.state, (.ranges | length) >= 1, (.ranges | length) <= 3]' \
             '["active",true,true]'
@@ -377,7 +380,7 @@ assert_json() { # FILTER VALUE
 }
 
 @test "stat: nothing of it stops or changes the process" {
-    us_victim "file:$PWD/file"
+    start_with "file:$PWD/file"
     local before after
     wait_for grep -q '^State:.S' "/proc/$pid/status" # it has nothing left to do
     before=$(grep -E '^(voluntary|nonvoluntary|State|TracerPid)' "/proc/$pid/status")
@@ -444,9 +447,9 @@ assert_json() { # FILTER VALUE
 # ---- several processes ----
 
 @test "stat: several processes, by number and by name; the status is the worst" {
-    us_victim "file:$PWD/file"
+    start_with "file:$PWD/file"
     local first=$pid
-    us_victim a.map
+    start_with a.map
     local second=$pid
     run "$STAT" "$first" "$second"
     assert_success
@@ -470,9 +473,9 @@ assert_json() { # FILTER VALUE
 }
 
 @test "stat: without an argument, a line for each process that has the library" {
-    policy='path:*/file=zero(page)' us_victim "file:$PWD/file" "cut:$PWD/file" read:1 store:2
+    start_with --policy 'path:*/file=zero(page)' "file:$PWD/file" "cut:$PWD/file" read:1 store:2
     local first=$pid
-    only=other us_victim
+    start_with --only other
     # Other tests may run other builds of it.
     run --separate-stderr "$STAT"
     assert_line --regexp "^ *PID +PROGRAM +STATE +RANGES +FAULTS +AGO +LAST LOSS$"
@@ -487,7 +490,7 @@ assert_json() { # FILTER VALUE
 
 @test "stat: faults by answer, cause and file system; the last one" {
     skip_without jq
-    SIGBUS_LOG=/dev/null policy='path:*/file=zero(page)' us_victim "file:$PWD/file" "cut:$PWD/file" \
+    start_with --log /dev/null --policy 'path:*/file=zero(page)' "file:$PWD/file" "cut:$PWD/file" \
         read:1 store:2
     local fs
     fs=$(stat -f -c %T file)
@@ -529,9 +532,9 @@ metrics() { # OUT: of our own victims only
 }
 
 @test "stat: metrics" {
-    SIGBUS_LOG=/dev/null policy='path:*/file=zero(page)' us_victim "file:$PWD/file" "cut:$PWD/file" \
+    start_with --log /dev/null --policy 'path:*/file=zero(page)' "file:$PWD/file" "cut:$PWD/file" \
         read:1 store:2
-    us_victim a.map
+    start_with a.map
     cp "$PROGS/stat-victim" $'a"b\\c\nd'
     rm ready
     start env LD_PRELOAD="$SIGBUS_LIB" $'./a"b\\c\nd' "$LIBS"
@@ -549,7 +552,7 @@ metrics() { # OUT: of our own victims only
 }
 
 @test "stat: metrics are what promtool and a node exporter take" {
-    SIGBUS_LOG=/dev/null policy='path:*/file=zero(page)' us_victim "file:$PWD/file" "cut:$PWD/file" \
+    start_with --log /dev/null --policy 'path:*/file=zero(page)' "file:$PWD/file" "cut:$PWD/file" \
         read:1 store:2
     metrics out.prom
     skip_without promtool
@@ -609,7 +612,7 @@ END
 
 @test "stat: on a terminal rules without hits are one line, losses come first" {
     skip_without script
-    policy='path:/a=zero,path:/b=zero,path:*/file=zero(page)' us_victim a.map "file:$PWD/file" \
+    start_with --policy 'path:/a=zero,path:/b=zero,path:*/file=zero(page)' a.map "file:$PWD/file" \
         "cut:$PWD/file" read:1
     run script -qec "stty cols 200 rows 50; exec '$STAT' $pid" /dev/null </dev/null
     assert_output --partial "0  (3 rules without a hit)"
@@ -622,7 +625,7 @@ END
 
 @test "stat: --watch fits the height of the screen" {
     skip_without script
-    us_victim "file:$PWD/file" many:200
+    start_with "file:$PWD/file" many:200
     local screens look clear=$'\e[H\e[2J'
     limited script -qec "stty cols 100 rows 12; exec '$STAT' --watch $pid" /dev/null </dev/null \
         >screen 3>&- &
