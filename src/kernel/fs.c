@@ -293,7 +293,7 @@ const char *fs_alias(const char *type, unsigned i)
 
 bool fs_is_served(const char *type)
 {
-	static const char *const types[] = {
+	static const char types[][12] = {
 		"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "afs", "virtiofs", "lustre", "coda"};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
@@ -307,7 +307,7 @@ bool fs_is_served(const char *type)
 /* Their statfs() adds up what is in memory: no I/O that could hang, no lock held over I/O. */
 static bool has_local_answer(const char *type)
 {
-	static const char *const types[] = {
+	static const char types[][12] = {
 		"tmpfs", "ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "bcachefs"};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static const char *const file_systems[] = TALLY_FILE_SYSTEMS;
+static const char file_systems[][12] = TALLY_FILE_SYSTEMS;
 _Static_assert(sizeof(file_systems) / sizeof(*file_systems) == TALLY_FS_COUNT, "file systems");
 
 /* fuse.sshfs is fuse, nfs4 is nfs: as in rules. */

@@ -283,7 +283,7 @@ static bool is_zero_device(const char *path)
 const char *vma_kind(const struct vma *vma)
 {
 	static const struct {
-		const char *prefix, *kind;
+		char prefix[12], kind[8];
 	} kinds[] = {
 		{"/memfd:", "memfd"},
 		{"/dev/shm/", "shm"},

@@ -289,7 +289,7 @@ static const char *why_refused(int error)
 {
 	static const struct {
 		int error;
-		const char *why;
+		char why[84];
 	} reasons[] = {
 		{-ENOMEM, "the kernel gave no memory or no mapping for it, see vm.max_map_count and "
 			  "RLIMIT_DATA"},

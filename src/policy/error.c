@@ -11,9 +11,14 @@
 
 const char *policy_words_at(struct policy_words words, size_t i)
 {
-	if (!words.first)
+	const char *at = words.first;
+
+	if (!at)
 		return NULL;
-	return *(const char *const *)(const void *)((const char *)words.first + i * words.stride);
+	at += i * words.stride;
+	if (!words.in_place)
+		return *(const char *const *)(const void *)at;
+	return *at ? at : NULL;
 }
 
 static unsigned char lower(char c)

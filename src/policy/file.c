@@ -109,16 +109,20 @@ static int check_directory(int fd)
 /* The next name of a path, and what is behind it; NULL: the name is too long. */
 static const char *take_name(const char *path, char name[NAME_MAX + 1])
 {
-	size_t length;
+	size_t length = 0;
 
-	path += strspn(path, "/");
-	length = strcspn(path, "/");
+	while (*path == '/')
+		path++;
+	while (path[length] && path[length] != '/')
+		length++;
 	if (length > NAME_MAX)
 		return NULL;
 	memcpy(name, path, length);
 	name[length] = '\0';
 	path += length;
-	return path + strspn(path, "/");
+	while (*path == '/')
+		path++;
+	return path;
 }
 
 static int open_in(int directory, const char *name, int flags)
@@ -269,5 +273,5 @@ struct policy_words policy_presets(void)
 	}
 	if (size > 0)
 		add_entries(names, count, buffer, (size_t)size);
-	return (struct policy_words){names, sizeof(*names)};
+	return (struct policy_words){names, sizeof(*names), false};
 }

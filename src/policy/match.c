@@ -7,9 +7,9 @@
 
 struct policy policy; /* set by start/init.c before it sets active */
 
-static const char *const kinds[] = {"hugetlb", "memfd", "shm", "device", "file", "anon", NULL};
-static const char *const maps[] = {"shared", "private", "ro", "rw", NULL};
-static const char *const causes[] = {"truncated", "nospace", "device", "hwpoison", "unknown", NULL};
+static const policy_value kinds[] = {"hugetlb", "memfd", "shm", "device", "file", "anon", ""};
+static const policy_value maps[] = {"shared", "private", "ro", "rw", ""};
+static const policy_value causes[] = {"truncated", "nospace", "device", "hwpoison", "unknown", ""};
 
 const struct policy_word policy_keys[] = {
 	[KEY_ANY] = {.word = "*", .help = "every fault"},
@@ -22,10 +22,10 @@ const struct policy_word policy_keys[] = {
 	[KEY_MAP] = {.word = "map", .values = maps, .help = "how it is mapped"},
 	[KEY_CAUSE] = {.word = "cause", .values = causes, .help = "why the page is lost"},
 	[KEY_PROGRAM] = {.word = "program", .help = "the base name of the program"},
-	[KEY_COUNT] = {0},
+	[KEY_COUNT] = {.word = ""},
 };
 
-static const char *const extents[] = {"page", "range", NULL};
+static const policy_value extents[] = {"page", "range", ""};
 
 const struct policy_word policy_actions[] = {
 	[ACTION_OWNER] = {.word = "owner", .help = "run the handler of the memory's owner"},
@@ -46,7 +46,7 @@ const struct policy_word policy_actions[] = {
 	[ACTION_ABORT] = {.word = "abort",
 		.help = "end the program, whatever handlers it has",
 		.final = true},
-	[ACTION_COUNT] = {0},
+	[ACTION_COUNT] = {.word = ""},
 };
 
 const char *action_name(enum action_kind kind)
@@ -64,9 +64,12 @@ bool policy_rule_has(const struct rule *rule, enum action_kind kind)
 
 void policy_builtin(struct policy *policy)
 {
-	static const struct match any = {.glob = "*", .glob_length = 1, .key = KEY_ANY};
 	static const struct action actions[] = {{.kind = ACTION_OWNER}, {.kind = ACTION_CHAIN}};
-	static struct rule rule = {
+	static struct match any;
+	static struct rule rule;
+
+	any = (struct match){.glob = "*", .glob_length = 1, .key = KEY_ANY};
+	rule = (struct rule){
 		.text = "*=owner|chain",
 		.text_length = sizeof("*=owner|chain") - 1,
 		.match_count = 1,
@@ -74,7 +77,6 @@ void policy_builtin(struct policy *policy)
 		.match = &any,
 		.action = actions,
 	};
-
 	*policy = (struct policy){.rule = &rule, .rule_count = 1};
 }
 

@@ -89,7 +89,7 @@ static const char *load_reason(int error)
 {
 	static const struct {
 		int error;
-		const char *reason;
+		char reason[64];
 	} reasons[] = {
 		{ENOENT, "not found"},
 		{ENOTDIR, "not found"},

@@ -62,9 +62,9 @@ static inline bool span_is(struct span span, const char *word)
 	return span_length(span) == strlen(word) && !memcmp(span.start, word, span_length(span));
 }
 
-static inline struct policy_words list_of(const char *const *values)
+static inline struct policy_words list_of(const policy_value *values)
 {
-	return (struct policy_words){values, sizeof(*values)};
+	return (struct policy_words){values, sizeof(*values), true};
 }
 
 /* Without the blanks around it. */

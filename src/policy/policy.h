@@ -78,20 +78,28 @@ struct policy {
 	uint32_t keys, actions;
 };
 
-/* A row of the tables from which the parser, its messages and --list are made. */
+/*
+ * A row of the tables from which the parser, its messages and --list are made. Words are in place in
+ * all tables of the library: a pointer would be relocated in each process, which costs 17 instructions.
+ */
+typedef char policy_value[12];
 struct policy_word {
-	const char *word;
-	const char *const *values; /* all of them, NULL-terminated; NULL: any glob, or no argument */
-	const char *help;
+	char word[8];
+	char help[72];
 	bool final;    /* an action that never declines */
 	bool seconds;  /* an action whose argument is a number of seconds, which it must have */
+	const policy_value *values; /* all of them, "" ends; NULL: any glob, or no argument */
 };
-extern const struct policy_word policy_keys[], policy_actions[]; /* in enum order; word NULL ends */
+extern const struct policy_word policy_keys[], policy_actions[]; /* in enum order; word "" ends */
 
-/* Words stride bytes apart, up to a NULL: a column of a table, or an array. first NULL: none. */
+/*
+ * Words stride bytes apart: a column of a table, or an array. Either they are in place, and "" ends
+ * them, or pointers to them are, and NULL does. first NULL: none.
+ */
 struct policy_words {
-	const char *const *first;
+	const void *first;
 	size_t stride;
+	bool in_place;
 };
 const char *policy_words_at(struct policy_words words, size_t i);
 /* The word that was probably meant, or NULL when none is near. */

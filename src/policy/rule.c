@@ -14,11 +14,13 @@
 #define RUNTIME_DIR_MAX 1024 /* bytes of $XDG_RUNTIME_DIR */
 #define EXPECTED_SECONDS "expected whole seconds from 1 to " STRING(WAIT_SECONDS_MAX)
 
-static const struct policy_words key_words = {&policy_keys[0].word, sizeof(policy_keys[0])};
-static const struct policy_words action_words = {
-	&policy_actions[0].word, sizeof(policy_actions[0])};
-static const char *const strict_word[] = {"strict", NULL};
-static const char *const option_words[] = {"quiet", "hangup", NULL};
+static const policy_value strict_word[] = {"strict", ""};
+static const policy_value option_words[] = {"quiet", "hangup", ""};
+
+static struct policy_words column_of(const struct policy_word *table)
+{
+	return (struct policy_words){table->word, sizeof(*table), true};
+}
 
 /* The first unescaped c, or the end. */
 static const char *find(const char *p, const char *end, char c)
@@ -47,9 +49,9 @@ static int find_word(struct policy_words words, struct span span)
 	return -1;
 }
 
-static bool some_value_matches(const char *const *values, struct span glob)
+static bool some_value_matches(const policy_value *values, struct span glob)
 {
-	for (; *values; values++) {
+	for (; **values; values++) {
 		if (glob_match(glob.start, span_length(glob), *values))
 			return true;
 	}
@@ -57,19 +59,19 @@ static bool some_value_matches(const char *const *values, struct span glob)
 }
 
 /* Types that people look for; any other can be asked for, too. */
-static const char *const file_systems[] = {"tmpfs", "ext4", "ext3", "xfs", "btrfs", "nfs", "nfs4",
-	"fuse", "overlay", "cifs", "9p", "vfat", "zfs", "f2fs", "hugetlbfs", NULL};
+static const policy_value file_systems[] = {"tmpfs", "ext4", "ext3", "xfs", "btrfs", "nfs", "nfs4",
+	"fuse", "overlay", "cifs", "9p", "vfat", "zfs", "f2fs", "hugetlbfs", ""};
 
 /* The match in which this word would be right, as "fs:", or NULL. */
 static const char *key_of_value(struct span value)
 {
-	static const char *const prefixes[KEY_COUNT] = {
+	static const char prefixes[KEY_COUNT][8] = {
 		[KEY_KIND] = "kind:", [KEY_MAP] = "map:", [KEY_CAUSE] = "cause:"};
 
 	if (find_word(list_of(file_systems), value) >= 0)
 		return "fs:";
 	for (int key = 0; key < KEY_COUNT; key++)
-		if (prefixes[key] && find_word(list_of(policy_keys[key].values), value) >= 0)
+		if (*prefixes[key] && find_word(list_of(policy_keys[key].values), value) >= 0)
 			return prefixes[key];
 	return NULL;
 }
@@ -87,7 +89,7 @@ static int fail_key(struct parser *parser, struct span match, struct span word)
 {
 	const char *prefix = *match.start == '/' ? "path:" : key_of_value(match);
 
-	policy_fail_unknown(parser, "key", word, key_words);
+	policy_fail_unknown(parser, "key", word, column_of(policy_keys));
 	return prefix ? policy_meant(parser, prefix, match) : -EINVAL;
 }
 
@@ -167,10 +169,10 @@ static int parse_match(struct parser *parser, struct span text)
 {
 	const char *colon = find_byte(text.start, text.end, ':');
 	struct span word = span_trim(text.start, colon), glob;
-	int result, key = find_word(key_words, word);
+	int result, key = find_word(column_of(policy_keys), word);
 
 	if (span_empty(text))
-		return policy_fail_empty(parser, text.start, "empty match", key_words);
+		return policy_fail_empty(parser, text.start, "empty match", column_of(policy_keys));
 	if (key < 0)
 		return fail_key(parser, text, word);
 	if (key == KEY_ANY && colon < text.end)
@@ -227,7 +229,7 @@ static int parse_seconds(struct parser *parser, struct span word, uint32_t *seco
 }
 
 static int parse_extent(
-	struct parser *parser, const char *const *extents, struct span word, uint8_t *extent)
+	struct parser *parser, const policy_value *extents, struct span word, uint8_t *extent)
 {
 	int row = find_word(list_of(extents), word);
 
@@ -271,13 +273,13 @@ static int parse_action(struct parser *parser, struct span text, const struct po
 {
 	const char *open = find_byte(text.start, text.end, '(');
 	struct span word = span_trim(text.start, open);
-	int result, kind = find_word(action_words, word);
+	int result, kind = find_word(column_of(policy_actions), word);
 	struct action action = {.kind = (uint8_t)kind};
 
 	if (span_empty(text))
-		return policy_fail_empty(parser, text.start, "empty action", action_words);
+		return policy_fail_empty(parser, text.start, "empty action", column_of(policy_actions));
 	if (kind < 0)
-		return policy_fail_unknown(parser, "action", word, action_words);
+		return policy_fail_unknown(parser, "action", word, column_of(policy_actions));
 	if (*last && (*last)->final)
 		return policy_fail_word(
 			parser, text.start, "nothing can follow", span_of((*last)->word));
@@ -373,12 +375,12 @@ static int fail_no_rule(struct parser *parser, struct span item)
 	const char *preset;
 
 	policy_fail_word(parser, item.start, "expected MATCH=ACTION, @NAME or strict, not", item);
-	if (find_word(key_words, until(item, ":")) > KEY_ANY && parser->source->next &&
+	if (find_word(column_of(policy_keys), until(item, ":")) > KEY_ANY && parser->source->next &&
 		parser->source->before == ',') {
 		parser->error->reason = "a comma in a glob is written '\\,'";
 		return -EINVAL;
 	}
-	if (find_word(action_words, until(item, "|(+")) >= 0)
+	if (find_word(column_of(policy_actions), until(item, "|(+")) >= 0)
 		return policy_meant(parser, "*=", item);
 	if (*item.start == '/')
 		return policy_meant(parser, "@", item);

@@ -156,10 +156,12 @@ static void parse_suffixes(struct out_target *target, struct word *word)
 /* What was probably meant, as far as the word itself says it; or "". */
 static void add_meant(struct text *text, const char *spec)
 {
-	static const char *const words[] = {"stderr", "off", "journal", NULL};
+	static const policy_value words[] = {"stderr", "off", "journal", ""};
 	const char *comma = strchr(spec, ','), *nearest;
-	size_t prefix = strncmp(spec, "json:", 5) ? 0 : 5, length = strcspn(spec, ",+");
+	size_t prefix = strncmp(spec, "json:", 5) ? 0 : 5, length = 0;
 
+	while (spec[length] && spec[length] != ',' && spec[length] != '+')
+		length++;
 	if (strcmp(spec, "json") == 0) {
 		text_add(text, "json:stderr");
 	} else if (comma && comma[1] == '+') {
@@ -171,7 +173,7 @@ static void add_meant(struct text *text, const char *spec)
 		text_escaped(text, spec + prefix);
 	} else {
 		nearest = policy_nearest(
-			(struct policy_words){words, sizeof(*words)}, spec, length);
+			(struct policy_words){words, sizeof(*words), true}, spec, length);
 		if (!nearest || (strncmp(spec, nearest, length) == 0 && !nearest[length]))
 			return;
 		text_add(text, nearest);

@@ -60,7 +60,7 @@ static const char *code_name(int code)
 {
 	static const struct {
 		int code;
-		const char *name;
+		char name[16];
 	} names[] = {
 		{BUS_ADRALN, "BUS_ADRALN"},
 		{BUS_ADRERR, "BUS_ADRERR"},

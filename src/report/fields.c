@@ -29,7 +29,7 @@ static bool add_address(struct text *text, uintptr_t address)
 
 static bool add_event(struct text *text, const struct fault *fault)
 {
-	static const char *const names[] = {[EVENT_FAULT] = "fault",
+	static const char names[][12] = {[EVENT_FAULT] = "fault",
 		[EVENT_REFUSED] = "refused",
 		[EVENT_RECOVERED] = "recovered"};
 
@@ -250,43 +250,68 @@ static bool add_hangup(struct text *text, const struct fault *fault)
 	return true;
 }
 
+/* Name, whether it is text (else a number, true or false), and what adds its value. */
+#define FIELDS(X) \
+	X(event, true, add_event) \
+	X(time, true, add_time) \
+	X(pid, false, add_pid) \
+	X(tid, false, add_tid) \
+	X(thread, true, add_thread) \
+	X(code, true, fact_code) \
+	X(addr, true, add_addr) \
+	X(cause, true, add_cause) \
+	X(path, true, add_path) \
+	X(offset, false, add_offset) \
+	X(map_start, true, add_start) \
+	X(map_end, true, add_end) \
+	X(map_prot, true, fact_protection) \
+	X(owner, true, add_owner) \
+	X(mapped_by, true, fact_mapped_by) \
+	X(touched_by, true, add_touched_by) \
+	X(pc, true, add_pc) \
+	X(rule, true, fact_rule) \
+	X(action, true, add_action) \
+	X(pages, false, add_pages) \
+	X(count, false, add_count) \
+	X(program, true, add_program) \
+	X(access, true, add_access) \
+	X(deleted, false, add_deleted) \
+	X(file_size, false, add_file_size) \
+	X(file_size_is_bound, false, add_size_is_bound) \
+	X(fs, true, add_fs) \
+	X(free_bytes, false, add_free_bytes) \
+	X(wanted, false, add_wanted) \
+	X(handler, true, add_handler) \
+	X(sender_pid, false, add_sender_pid) \
+	X(sender_name, true, add_sender_name) \
+	X(sender_uid, false, add_sender_uid) \
+	X(sender_others, false, add_sender_others) \
+	X(hangup, false, add_hangup) \
+	X(waited, false, fact_waited) \
+	X(hint, true, fact_hint)
+
 const struct report_field report_fields[] = {
-	{"event", true, add_event},
-	{"time", true, add_time},
-	{"pid", false, add_pid},
-	{"tid", false, add_tid},
-	{"thread", true, add_thread},
-	{"code", true, fact_code},
-	{"addr", true, add_addr},
-	{"cause", true, add_cause},
-	{"path", true, add_path},
-	{"offset", false, add_offset},
-	{"map_start", true, add_start},
-	{"map_end", true, add_end},
-	{"map_prot", true, fact_protection},
-	{"owner", true, add_owner},
-	{"mapped_by", true, fact_mapped_by},
-	{"touched_by", true, add_touched_by},
-	{"pc", true, add_pc},
-	{"rule", true, fact_rule},
-	{"action", true, add_action},
-	{"pages", false, add_pages},
-	{"count", false, add_count},
-	{"program", true, add_program},
-	{"access", true, add_access},
-	{"deleted", false, add_deleted},
-	{"file_size", false, add_file_size},
-	{"file_size_is_bound", false, add_size_is_bound},
-	{"fs", true, add_fs},
-	{"free_bytes", false, add_free_bytes},
-	{"wanted", false, add_wanted},
-	{"handler", true, add_handler},
-	{"sender_pid", false, add_sender_pid},
-	{"sender_name", true, add_sender_name},
-	{"sender_uid", false, add_sender_uid},
-	{"sender_others", false, add_sender_others},
-	{"hangup", false, add_hangup},
-	{"waited", false, fact_waited},
-	{"hint", true, fact_hint},
-	{NULL, false, NULL},
+#define ROW(name, is_text, add) {#name, is_text},
+	FIELDS(ROW)
+#undef ROW
+	{"", false},
 };
+
+/* Not a column of the table: a pointer in it would be relocated in each process. */
+bool report_add_value(struct text *text, const struct report_field *field, const struct fault *fault)
+{
+	enum {
+#define NUMBER(name, is_text, add) FIELD_##name,
+		FIELDS(NUMBER)
+#undef NUMBER
+	};
+
+	switch (field - report_fields) {
+#define CASE(name, is_text, add)                                                                   \
+	case FIELD_##name:                                                                         \
+		return add(text, fault);
+		FIELDS(CASE)
+#undef CASE
+	}
+	return false;
+}

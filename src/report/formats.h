@@ -38,11 +38,12 @@ bool frame_symbol(struct text *text, const struct backtrace *trace, unsigned i);
 /* ---- report-fields.c: the facts by name, for JSON and the journal ---- */
 
 struct report_field {
-	const char *name;
+	char name[20];
 	bool is_text; /* else a number, true or false */
-	bool (*add)(struct text *text, const struct fault *fault);
 };
-extern const struct report_field report_fields[]; /* name NULL ends */
+extern const struct report_field report_fields[]; /* name "" ends */
+/* False: not known, or there is none; nothing is added. */
+bool report_add_value(struct text *text, const struct report_field *field, const struct fault *fault);
 
 /* ---- the formats. trace NULL: there is none. The buffer may be too small for all. ---- */
 

@@ -9,7 +9,7 @@ static void add_field(struct text *text, const struct report_field *fact, const 
 {
 	struct journal_field field = journal_begin(text, "SIGBUS_", fact->name);
 
-	if (fact->add(text, fault))
+	if (report_add_value(text, fact, fault))
 		journal_end(text, &field);
 	else
 		*text = field.before;
@@ -23,7 +23,7 @@ void report_journal(struct text *text, const struct fault *fault, const struct b
 	field = journal_begin(text, "", "MESSAGE");
 	report_line(text, fault);
 	journal_end(text, &field);
-	for (const struct report_field *fact = report_fields; fact->name; fact++)
+	for (const struct report_field *fact = report_fields; *fact->name; fact++)
 		add_field(text, fact, fault);
 	if (!trace)
 		return;

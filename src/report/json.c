@@ -52,7 +52,7 @@ static void add_value(
 	if (field->is_text)
 		text_add(text, "\"");
 	from = text->length;
-	if (!field->add(text, fault)) {
+	if (!report_add_value(text, field, fault)) {
 		*text = before;
 		text_add(text, "null");
 		return;
@@ -134,7 +134,7 @@ void report_json(struct text *text, const struct fault *fault, const struct back
 
 	text->size -= CLOSING_SIZE;
 	text_add(text, "{");
-	for (const struct report_field *field = report_fields; field->name; field++)
+	for (const struct report_field *field = report_fields; *field->name; field++)
 		add_field(text, field, fault);
 	before = *text;
 	if (trace)

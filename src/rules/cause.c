@@ -368,7 +368,7 @@ struct loss cause_find(
 
 const char *cause_name(enum cause cause)
 {
-	static const char *const names[CAUSE_COUNT] = {
+	static const char names[CAUSE_COUNT][12] = {
 		[CAUSE_UNKNOWN] = "unknown",
 		[CAUSE_TRUNCATED] = "truncated",
 		[CAUSE_NOSPACE] = "nospace",
@@ -381,7 +381,7 @@ const char *cause_name(enum cause cause)
 
 const char *outcome_name(enum outcome outcome)
 {
-	static const char *const names[OUTCOME_COUNT] = {
+	static const char names[OUTCOME_COUNT][12] = {
 		[OUTCOME_OWNER] = "owner",
 		[OUTCOME_ZERO] = "zero",
 		[OUTCOME_ONES] = "ones",

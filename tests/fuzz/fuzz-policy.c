@@ -50,7 +50,7 @@ static struct policy_words presets(void)
 {
 	static const char *const names[] = {"self", "file", NULL};
 
-	return (struct policy_words){names, sizeof(names[0])};
+	return (struct policy_words){names, sizeof(names[0]), false};
 }
 
 static const char *const facts[FACT_NAMES_MAX] = {"libwayland-server.so.0", "memfd"};

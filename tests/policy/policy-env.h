@@ -48,7 +48,7 @@ static inline struct policy_words fake_presets(void)
 {
 	static const char *const names[] = {"compositor", "diagnose", NULL};
 
-	return (struct policy_words){names, sizeof(names[0])};
+	return (struct policy_words){names, sizeof(names[0]), false};
 }
 
 static const struct policy_env fake_env = {.allocate = fake_allocate, .load = fake_load, .presets = fake_presets};

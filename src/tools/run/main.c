@@ -143,7 +143,7 @@ __attribute__((noreturn)) static void print_and_exit(char letter)
 __attribute__((noreturn)) static void fail_option(char **argv, int result)
 {
 	static const char see[] = " (see sigbus-run --help)";
-	const struct policy_words names = {&run_options[0].name, sizeof(run_options[0])};
+	const struct policy_words names = {&run_options[0].name, sizeof(run_options[0]), false};
 	const char *word = shown(argv[optind - 1]), *nearest;
 
 	if (result == ':')

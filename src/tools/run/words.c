@@ -263,11 +263,11 @@ bool only_names(const struct settings *settings, const char *path)
 static void list_keys(void)
 {
 	printf("keys:\n");
-	for (const struct policy_word *key = policy_keys; key->word; key++) {
+	for (const struct policy_word *key = policy_keys; *key->word; key++) {
 		const char *word = format("%s%s", key->word, key == policy_keys ? "" : ":GLOB");
 
 		printf("  %-16s %s", word, key->help);
-		for (size_t i = 0; key->values && key->values[i]; i++)
+		for (size_t i = 0; key->values && *key->values[i]; i++)
 			printf("%s%s", i ? ", " : ": ", key->values[i]);
 		printf("\n");
 	}
@@ -276,12 +276,12 @@ static void list_keys(void)
 static void list_actions(void)
 {
 	printf("actions:\n");
-	for (const struct policy_word *action = policy_actions; action->word; action++) {
+	for (const struct policy_word *action = policy_actions; *action->word; action++) {
 		const char *word =
 			format("%s%s", action->word, action->seconds ? "(SECONDS)" : "");
 
 		printf("  %-16s %s", word, action->help);
-		for (size_t i = 0; action->values && action->values[i]; i++)
+		for (size_t i = 0; action->values && *action->values[i]; i++)
 			printf("%s%s(%s)", i ? ", " : "; also ", action->word, action->values[i]);
 		printf("\n");
 	}
