@@ -71,10 +71,13 @@ static void give_entry(unsigned id)
 static bool set_name(struct owner *owner, const char *name)
 {
 	char *copy = owner->name ? (char *)owner->name : arena_allocate(NAME_SIZE);
+	size_t length;
 
 	if (!copy)
 		return false;
-	strncpy(copy, name, NAME_SIZE - 1);
+	length = strnlen(name, NAME_SIZE - 1);
+	memcpy(copy, name, length);
+	memset(copy + length, 0, NAME_SIZE - length);
 	owner->name = owner->resolved = copy;
 	return true;
 }

@@ -48,6 +48,8 @@
 #define TLS static __thread __attribute__((tls_model("initial-exec")))
 /* For the stack's sake: a frame of its own, which is gone before the caller goes deeper. */
 #define APART __attribute__((noinline))
+/* Big or sparsely used: behind all else, so that what each process writes is on few pages. */
+#define LARGE __attribute__((section(".bss.large")))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 

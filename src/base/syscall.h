@@ -66,11 +66,13 @@ IN_CALLER long sys_call(long number, long a, long b, long c, long d, long e, lon
 #undef SYS_fcntl
 #undef SYS_fstat
 #undef SYS_geteuid
+#undef SYS_getuid
 #undef SYS_mmap
 #define SYS_clock_gettime SYS_clock_gettime64
 #define SYS_fcntl SYS_fcntl64
 #define SYS_fstat SYS_fstat64
 #define SYS_geteuid SYS_geteuid32
+#define SYS_getuid SYS_getuid32
 #define SYS_mmap SYS_mmap2
 #else
 #error "libsigbus knows the system calls of x86-64, i386 and aarch64 only"

@@ -12,7 +12,7 @@
 #define TAG_BITS 19 /* the page of a 57-bit address has 45 */
 
 _Atomic uint64_t losses;
-static _Atomic uint64_t last_losses[LOSS_LOG_SIZE]; /* page << TAG_BITS | tag */
+LARGE static _Atomic uint64_t last_losses[LOSS_LOG_SIZE]; /* page << TAG_BITS | tag */
 
 static uint64_t tag(uint64_t number)
 {

@@ -44,8 +44,7 @@ static uintptr_t saved_sp(const struct __jmp_buf_tag *buffer)
 /* In the same function, so that the stack pointer is the same. */
 #define SAVE_HERE(buffer, sp)                                  \
 	do {                                                   \
-		if (_setjmp(buffer) != 0)                      \
-			__builtin_unreachable();               \
+		real.__sigsetjmp(buffer, 0); /* nobody jumps */ \
 		__asm__ volatile(COPY_SP : "=r"(sp));          \
 	} while (0)
 #if defined(__x86_64__)

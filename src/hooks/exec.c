@@ -66,7 +66,11 @@ EXPORT int execve(const char *path, char *const arguments[], char *const environ
 
 EXPORT int execv(const char *path, char *const arguments[])
 {
-	return execve(path, arguments, environ);
+	struct handover handover = begin();
+	int result = next()->execv(path, arguments);
+
+	undo(handover);
+	return result;
 }
 
 EXPORT int execvpe(const char *file, char *const arguments[], char *const environment[])
@@ -80,7 +84,11 @@ EXPORT int execvpe(const char *file, char *const arguments[], char *const enviro
 
 EXPORT int execvp(const char *file, char *const arguments[])
 {
-	return execvpe(file, arguments, environ);
+	struct handover handover = begin();
+	int result = next()->execvp(file, arguments);
+
+	undo(handover);
+	return result;
 }
 
 EXPORT int fexecve(int fd, char *const arguments[], char *const environment[])
@@ -133,7 +141,7 @@ EXPORT int execl(const char *path, const char *first, ...)
 
 	collect(arguments, first, n, &list);
 	va_end(list);
-	return execve(path, arguments, environ);
+	return execv(path, arguments);
 }
 
 EXPORT int execlp(const char *file, const char *first, ...)
@@ -146,7 +154,7 @@ EXPORT int execlp(const char *file, const char *first, ...)
 
 	collect(arguments, first, n, &list);
 	va_end(list);
-	return execvpe(file, arguments, environ);
+	return execvp(file, arguments);
 }
 
 EXPORT int execle(const char *path, const char *first, ...)
@@ -173,21 +181,13 @@ typedef int (*spawn_function)(pid_t *, const char *, const posix_spawn_file_acti
 static const posix_spawnattr_t *with_mask(const posix_spawnattr_t *given, posix_spawnattr_t *copy)
 {
 	uint64_t mask = mask_swap(SIG_BLOCK, 0);
-	short flags = 0;
-	sigset_t set;
 
-	if (given)
-		posix_spawnattr_getflags(given, &flags);
-	if (flags & POSIX_SPAWN_SETSIGMASK || !(mask & SIGNAL_BIT(shadow_signal)))
+	if (!(mask & SIGNAL_BIT(shadow_signal)) || (given && given->__flags & POSIX_SPAWN_SETSIGMASK))
 		return given;
-	if (given)
-		*copy = *given;
-	else
-		posix_spawnattr_init(copy);
-	memset(&set, 0, sizeof(set));
-	mask_set_word(&set, mask_from_kernel(mask));
-	posix_spawnattr_setsigmask(copy, &set);
-	posix_spawnattr_setflags(copy, flags | POSIX_SPAWN_SETSIGMASK);
+	*copy = given ? *given : (posix_spawnattr_t){0}; /* as posix_spawnattr_init() does */
+	copy->__ss = (sigset_t){0};
+	mask_set_word(&copy->__ss, mask_from_kernel(mask));
+	copy->__flags |= POSIX_SPAWN_SETSIGMASK;
 	return copy;
 }
 
@@ -225,12 +225,26 @@ EXPORT int posix_spawnp(pid_t *restrict pid, const char *restrict file,
 }
 
 /*
- * Waiting for the command is a cancellation point. What <pthread.h> makes of the two macros is the C
- * library's own; under another one these are missing, and nothing is ever handed over.
+ * Waiting for the command is a cancellation point. <pthread.h> makes these functions of its two macros,
+ * and __sigsetjmp(), which is in kernel/sigsetjmp.S, for it returns twice.
  */
-#pragma weak __pthread_register_cancel
-#pragma weak __pthread_unregister_cancel
-#pragma weak __pthread_unwind_next
+#define AS_DECLARED(name) ((__typeof__(name) *)real.name) /* i386 has an argument in a register */
+
+HIDDEN void __cleanup_fct_attribute __pthread_register_cancel(__pthread_unwind_buf_t *buffer)
+{
+	AS_DECLARED(__pthread_register_cancel)(buffer);
+}
+
+HIDDEN void __cleanup_fct_attribute __pthread_unregister_cancel(__pthread_unwind_buf_t *buffer)
+{
+	AS_DECLARED(__pthread_unregister_cancel)(buffer);
+}
+
+HIDDEN void __cleanup_fct_attribute __pthread_unwind_next(__pthread_unwind_buf_t *buffer)
+{
+	AS_DECLARED(__pthread_unwind_next)(buffer);
+	__builtin_unreachable();
+}
 
 static void undo_cancelled(void *handover)
 {

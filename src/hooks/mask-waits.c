@@ -178,7 +178,7 @@ static int taken_raise(siginfo_t *info)
 		info->si_signo = SIGBUS;
 		info->si_code = SI_USER;
 		info->si_pid = process_pid();
-		info->si_uid = getuid();
+		info->si_uid = (uid_t)SYS_0(SYS_getuid);
 	}
 	return SIGBUS;
 }
@@ -291,9 +291,8 @@ EXPORT int pthread_attr_getsigmask_np(const pthread_attr_t *attributes, sigset_t
 
 static int swap_int(int how, int mask)
 {
-	sigset_t new, old;
+	sigset_t new = {0}, old;
 
-	sigemptyset(&new);
 	mask_set_word(&new, (uint32_t)mask);
 	if (sigprocmask(how, &new, &old) < 0)
 		return -1;
@@ -317,19 +316,25 @@ EXPORT int siggetmask(void)
 
 static int pause_with(int mask)
 {
-	sigset_t set;
+	sigset_t set = {0};
 
-	sigemptyset(&set);
 	mask_set_word(&set, (uint32_t)mask);
 	return sigsuspend(&set);
 }
+
+#define SIGRTMIN_OF_LIBC 34 /* those before are its own */
 
 static int pause_without(int signo)
 {
 	sigset_t set;
 
-	if (sigprocmask(SIG_BLOCK, NULL, &set) < 0 || sigdelset(&set, signo) < 0)
+	if (signo < 1 || signo >= NSIG || (signo > SIGSYS && signo < SIGRTMIN_OF_LIBC)) {
+		errno = EINVAL;
 		return -1;
+	}
+	if (sigprocmask(SIG_BLOCK, NULL, &set) < 0)
+		return -1;
+	mask_set_word(&set, mask_word(&set) & ~SIGNAL_BIT(signo));
 	return sigsuspend(&set);
 }
 

@@ -9,12 +9,12 @@
 #define mmap mmap_renamed_by_headers
 #define mmap64 mmap64_renamed_by_headers
 #include <stdarg.h>
-#include <pthread.h>
 #include <sys/mman.h>
 #undef mmap
 #undef mmap64
 #include <sys/types.h>
 #include "base/base.h"
+#include "base/syscall.h"
 #include "fault/refusal.h"
 #include "fault/running.h"
 #include "kernel/mask.h"
@@ -25,6 +25,7 @@
 #include "policy/policy.h"
 #include "signal/disposition.h"
 
+#define LENDING_NAP 100000 /* nanoseconds */
 #define CALLER running_caller((uintptr_t)__builtin_return_address(0))
 
 /* Neither put into the table nor able to replace what is in it. */
@@ -75,7 +76,7 @@ EXPORT void *mmap(void *address, size_t length, int prot, int flags, int fd, lon
 	void *at;
 
 	if (is_no_matter(flags))
-		return real.mmap(address, length, prot, flags, fd, offset);
+		return next()->mmap(address, length, prot, flags, fd, offset);
 	if (!is_usual(flags))
 		return map_tracked(NEXT_MMAP,
 			&(struct mapping){.address = address, .length = length, .prot = prot,
@@ -92,7 +93,7 @@ EXPORT void *mmap64(void *address, size_t length, int prot, int flags, int fd, o
 	void *at;
 
 	if (is_no_matter(flags))
-		return real.mmap64(address, length, prot, flags, fd, offset);
+		return next()->mmap64(address, length, prot, flags, fd, offset);
 	if (!is_usual(flags))
 		return map_tracked(real.mmap64,
 			&(struct mapping){.address = address, .length = length, .prot = prot,
@@ -106,7 +107,7 @@ EXPORT void *mmap64(void *address, size_t length, int prot, int flags, int fd, o
 
 EXPORT int munmap(void *address, size_t length)
 {
-	return likely(active) ? track_munmap(address, length) : real.munmap(address, length);
+	return likely(active) ? track_munmap(address, length) : next()->munmap(address, length);
 }
 
 EXPORT void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
@@ -123,7 +124,7 @@ EXPORT void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
 		va_end(arguments);
 	}
 	if (!active)
-		return real.mremap(old, old_size, new_size, flags, move.new);
+		return next()->mremap(old, old_size, new_size, flags, move.new);
 	at = track_mremap(&move, &refusal);
 	if (unlikely(at == MAP_FAILED && refusal.wanted))
 		refusal_tell_growth(&move, &refusal);
@@ -136,7 +137,7 @@ EXPORT int mprotect(void *address, size_t length, int prot)
 	int result;
 
 	if (!active)
-		return real.mprotect(address, length, prot);
+		return next()->mprotect(address, length, prot);
 	track_protect(&protecting, address, length, prot);
 	do
 		result = real.mprotect(address, length, prot);
@@ -185,7 +186,6 @@ EXPORT int shmdt(const void *address)
 /* For MCL_CURRENT the kernel compares the limit with all addresses that the process has. */
 EXPORT int mlockall(int flags)
 {
-	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 	struct reserved_lent lent;
 	uint64_t mask;
 	int result;
@@ -193,11 +193,12 @@ EXPORT int mlockall(int flags)
 	if (!active || !(flags & MCL_CURRENT) || process_is_borrowed())
 		return next()->mlockall(flags);
 	mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
-	pthread_mutex_lock(&one_at_a_time);
+	while (atomic_exchange(&process_state->is_lending, 1)) /* one at a time */
+		sys_nap(LENDING_NAP);
 	reserved_lend(&lent);
 	result = next()->mlockall(flags);
 	reserved_take_back(&lent);
-	pthread_mutex_unlock(&one_at_a_time);
+	atomic_store(&process_state->is_lending, 0);
 	mask_swap(SIG_SETMASK, mask);
 	return result;
 }

@@ -13,7 +13,7 @@
 #include "base/syscall.h"
 #include "kernel/mask.h"
 
-int shadow_signal = 64;
+int shadow_signal;
 
 uint64_t mask_neighbours;
 

@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <string.h>
 #include <sys/mman.h>
 #include "base/base.h"
 #include "base/syscall.h"
@@ -60,44 +61,91 @@ static int raw_mprotect(void *address, size_t length, int prot)
 }
 
 bool real_resolved;
-struct real real = {
-	.mmap = raw_mmap,
-	.mmap64 = raw_mmap64,
-	.munmap = raw_munmap,
-	.mremap = raw_mremap,
-	.mprotect = raw_mprotect,
+__attribute__((section(".bss.after"))) struct real real;
+
+static const struct symbol_name names[] = {
+#define NAME(type, name, parameters) SYMBOL_NAME(#name),
+	REAL_FUNCTIONS(NAME)
+	OWN_FUNCTIONS(NAME)
+	ACTIVE_FUNCTIONS(NAME)
+#undef NAME
 };
 
-/* ISO C has no conversion from an object pointer to a function pointer; POSIX promises it. */
-static void resolve(const struct symbol_search *search, void *slot, const char *name)
-{
-	void *next;
+#define ONE(type, name, parameters) +1
+#define ACTIVE_COUNT (0 ACTIVE_FUNCTIONS(ONE))
+#define OWN_COUNT (0 OWN_FUNCTIONS(ONE))
+#define COUNT (sizeof(names) / sizeof(*names))
+#define FIRST_ACTIVE (COUNT - ACTIVE_COUNT)
+#define FIRST_OWN (FIRST_ACTIVE - OWN_COUNT)
 
-	if (!search || !symbols_find(search, name, &next))
-		next = dlsym(RTLD_NEXT, name);
-	if (next)
-		*(void **)slot = next;
+_Static_assert(offsetof(struct real, __sigsetjmp) == 0, "as sigsetjmp.S has it");
+_Static_assert(sizeof(struct real) % PAGE_SIZE == 0, "nothing else is on its pages");
+
+static void use_raw(void)
+{
+	if (!real.mmap)
+		real.mmap = raw_mmap;
+	if (!real.mmap64)
+		real.mmap64 = raw_mmap64;
+	if (!real.munmap)
+		real.munmap = raw_munmap;
+	if (!real.mremap)
+		real.mremap = raw_mremap;
+	if (!real.mprotect)
+		real.mprotect = raw_mprotect;
 }
 
-static bool is_protected;
+/* It may allocate, and the allocator map memory by our hooks: with raw system calls, meanwhile. */
+static void ask_loader(size_t first, size_t end)
+{
+	void **addresses = (void **)&real, *known[COUNT];
+
+	memcpy(known, addresses, sizeof(known));
+	use_raw();
+	for (size_t i = first; i < end; i++) {
+		void *next = known[i] ? NULL : dlsym(RTLD_NEXT, names[i].name);
+
+		if (next)
+			addresses[i] = next;
+	}
+}
+
+static void resolve(size_t first, size_t end)
+{
+	if (!symbols_find(names + first, end - first, (void **)&real + first))
+		ask_loader(first, end);
+}
 
 void real_init(void)
 {
-	struct symbol_search search;
-	const struct symbol_search *own;
+	static bool is_called;
 
-	if (is_protected)
+	if (is_called) /* by a hook that the loader's allocator calls */
 		return;
-	own = symbols_open(&search) ? &search : NULL;
-#define RESOLVE(type, name, parameters) resolve(own, &real.name, #name);
-	REAL_FUNCTIONS(RESOLVE)
-#undef RESOLVE
+	is_called = true;
+	resolve(0, FIRST_ACTIVE);
+	/* Loaded behind the C library, we have no next functions, and nobody's calls come here. */
+	for (size_t i = FIRST_OWN; i < FIRST_ACTIVE; i++)
+		if (!((void **)&real)[i])
+			((void **)&real)[i] = dlsym(RTLD_DEFAULT, names[i].name);
+	use_raw();
 	real_resolved = true;
 }
 
-_Static_assert(sizeof(struct real) % PAGE_SIZE == 0, "nothing else is on its pages");
+void real_init_active(void)
+{
+	resolve(FIRST_ACTIVE, COUNT);
+}
 
 void real_protect(void)
 {
-	is_protected = SYS_3(SYS_mprotect, &real, sizeof(real), PROT_READ) == 0;
+	SYS_3(SYS_mprotect, &real, sizeof(real), PROT_READ);
+}
+
+/* What errno is made of. Hidden, as all that is ours: no other object is bound to it. */
+HIDDEN int *__errno_location(void)
+{
+	static int nowhere; /* while the loader is asked */
+
+	return real.__errno_location ? real.__errno_location() : &nowhere;
 }

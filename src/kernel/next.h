@@ -15,6 +15,7 @@
 #include "base/base.h"
 
 struct epoll_event;
+struct shmid_ds;
 struct __jmp_buf_tag;
 #define SPAWN_PARAMETERS                                                                           \
 	(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,     \
@@ -34,7 +35,9 @@ struct __jmp_buf_tag;
 #define TIME64_FUNCTIONS(X)
 #endif
 
+/* The first one is where sigsetjmp.S looks for it. */
 #define REAL_FUNCTIONS(X)                                                                          \
+	X(int, __sigsetjmp, (struct __jmp_buf_tag *, int))                                         \
 	X(void *, mmap, (void *, size_t, int, int, int, long))                                     \
 	X(void *, mmap64, (void *, size_t, int, int, int, off_t))                                  \
 	X(int, munmap, (void *, size_t))                                                           \
@@ -78,6 +81,8 @@ struct __jmp_buf_tag;
 	X(int, pthread_attr_getsigmask_np, (const pthread_attr_t *, sigset_t *))                   \
 	X(pid_t, vfork, (void))                                                                    \
 	X(int, clone, (int (*)(void *), void *, int, void *, ...))                                 \
+	X(int, execv, (const char *, char *const *))                                               \
+	X(int, execvp, (const char *, char *const *))                                              \
 	X(int, execve, (const char *, char *const *, char *const *))                               \
 	X(int, execvpe, (const char *, char *const *, char *const *))                              \
 	X(int, fexecve, (int, char *const *, char *const *))                                       \
@@ -100,14 +105,34 @@ struct __jmp_buf_tag;
 		(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void),     \
 			void (*)(void), void *))
 
+/* What we call ourselves: each name that the loader would bind costs it about 700 instructions. */
+#define OWN_FUNCTIONS(X)                                                                           \
+	X(int *, __errno_location, (void))                                                         \
+	X(unsigned long, getauxval, (unsigned long))                                               \
+	X(int, clock_gettime, (clockid_t, struct timespec *))                                      \
+	X(int, __libc_allocate_rtsig, (int))
+
+/* And only while we are active. */
+#define ACTIVE_FUNCTIONS(X)                                                                        \
+	X(int, __register_atfork, (void (*)(void), void (*)(void), void (*)(void), void *))        \
+	X(void, __pthread_register_cancel, (__pthread_unwind_buf_t *))                             \
+	X(void, __pthread_unregister_cancel, (__pthread_unwind_buf_t *))                           \
+	X(void, __pthread_unwind_next, (__pthread_unwind_buf_t *))                                 \
+	X(int, shmctl, (int, int, struct shmid_ds *))                                              \
+	X(void *, dlopen, (const char *, int))                                                     \
+	X(char *, dlerror, (void))
+
 struct real {
 #define REAL_MEMBER(type, name, parameters) type(*name) parameters;
 	REAL_FUNCTIONS(REAL_MEMBER)
+	OWN_FUNCTIONS(REAL_MEMBER)
+	ACTIVE_FUNCTIONS(REAL_MEMBER)
 #undef REAL_MEMBER
 } __attribute__((aligned(4096))); /* on pages of its own: see real_protect() */
 extern struct real real;
 extern bool real_resolved;
 void real_init(void);
+void real_init_active(void);
 /* From now on nobody can make a hook call something else by writing to memory. */
 void real_protect(void);
 /* For hooks that may be called before our constructor, by that of another -z initfirst object. */

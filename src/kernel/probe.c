@@ -15,8 +15,9 @@
 #include "base/base.h"
 #include "base/syscall.h"
 #include "kernel/kernel.h"
+#include "kernel/reserved.h"
 
-static bool populate_works;
+static _Atomic enum { POPULATE_UNTRIED, POPULATE_WORKS, POPULATE_FAILS } populate;
 
 /* Not strtoul(): for glibc since 2.38 that is a symbol which musl and older glibcs do not have. */
 static unsigned read_number(const char **text)
@@ -28,35 +29,35 @@ static unsigned read_number(const char **text)
 	return number;
 }
 
-static bool populate_ends(void)
+/* At start: a sandbox may forbid to ask for the version, or even kill for it. */
+void probe_init(void)
 {
-	struct utsname name;
+	struct utsname name = {0};
 	const char *end = name.release;
 	unsigned major;
 
-	if (uname(&name) < 0)
-		return false;
+	SYS_1(SYS_uname, &name);
 	major = read_number(&end);
 	if (*end == '.')
 		end++;
-	return major > 6 || (major == 6 && read_number(&end) >= 9);
+	if (major < 6 || (major == 6 && read_number(&end) < 9))
+		atomic_store(&populate, POPULATE_FAILS);
 }
 
-void probe_init(void)
+/* Where it works at all, it refuses a page that may not be read: -EINVAL or -EFAULT. */
+static bool populate_works(void)
 {
-	long page;
+	static const char readable;
+	uintptr_t page = (uintptr_t)&readable & PAGE_MASK;
 
-	if (!populate_ends())
-		return;
-	page = SYS_6(SYS_mmap, 0, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (is_error(page))
-		return;
-	/* Where it works at all, it refuses a page that may not be read: -EINVAL or -EFAULT. */
-	if (SYS_3(SYS_madvise, page, PAGE_SIZE, MADV_POPULATE_READ) < 0) {
-		SYS_3(SYS_mprotect, page, PAGE_SIZE, PROT_READ | PROT_WRITE);
-		populate_works = SYS_3(SYS_madvise, page, PAGE_SIZE, MADV_POPULATE_READ) == 0;
-	}
-	SYS_2(SYS_munmap, page, PAGE_SIZE);
+	if (likely(atomic_load(&populate) != POPULATE_UNTRIED))
+		return atomic_load(&populate) == POPULATE_WORKS;
+	if (SYS_3(SYS_madvise, reserved_closed_page(), PAGE_SIZE, MADV_POPULATE_READ) < 0 &&
+		SYS_3(SYS_madvise, page, PAGE_SIZE, MADV_POPULATE_READ) == 0)
+		atomic_store(&populate, POPULATE_WORKS);
+	else
+		atomic_store(&populate, POPULATE_FAILS);
+	return atomic_load(&populate) == POPULATE_WORKS;
 }
 
 static uint32_t unused;
@@ -86,7 +87,7 @@ bool probe_poison(uintptr_t page)
 
 int probe(uintptr_t page, bool write)
 {
-	if (populate_works) {
+	if (populate_works()) {
 		int advice = write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
 		long error = SYS_3(SYS_madvise, page, PAGE_SIZE, advice);
 
@@ -98,7 +99,7 @@ int probe(uintptr_t page, bool write)
 
 bool probe_may_populate(void)
 {
-	return populate_works;
+	return populate_works();
 }
 
 /* Where it cannot be told without touching: what the record says. */
@@ -106,7 +107,7 @@ unsigned probe_protection(uintptr_t page, unsigned known)
 {
 	unsigned prot = known & PROT_EXEC;
 
-	if (!populate_works)
+	if (!populate_works())
 		return known;
 	if (SYS_3(SYS_madvise, page, PAGE_SIZE, MADV_POPULATE_READ) != -EINVAL)
 		prot |= PROT_READ;

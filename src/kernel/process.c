@@ -11,12 +11,9 @@
 #include <sys/mman.h>
 #include "base/base.h"
 #include "base/syscall.h"
+#include "kernel/next.h"
 #include "kernel/process.h"
 #include "kernel/reserved.h"
-
-/* Weak: missing under other C libraries, where we stay inert. */
-extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *)
-	__attribute__((weak));
 
 struct process_state *process_state;
 __thread unsigned running_watch __attribute__((tls_model("initial-exec")));
@@ -24,17 +21,23 @@ __thread uintptr_t suspended_at __attribute__((tls_model("initial-exec")));
 
 /* Set by start/init.c, before active is. */
 bool active;
-const char *program_name = "?";
-const char *program_path = "?";
+const char *program_name;
+const char *program_path;
 const char *runtime_directory;
 bool secure_mode;
 
+__attribute__((section(".bss.after"))) static struct process_state state; /* on pages of its own */
+_Static_assert(sizeof(state) % PAGE_SIZE == 0, "else what is behind it would be wiped, too");
+
 #define ARENA_CHUNK ((size_t)1 << 20)
+#define ARENA_FIRST ((size_t)16 << 10) /* enough for most processes */
 
 struct arena {
 	_Atomic size_t used;
+	size_t size;
 	_Alignas(64) char memory[];
 };
+LARGE static _Alignas(struct arena) char first_chunk[ARENA_FIRST];
 static _Atomic(struct arena *) arena;
 
 static void (*in_fork_child)(void);
@@ -48,20 +51,15 @@ static void take_over(void)
 
 int process_init(void (*forked)(void))
 {
-	struct process_state *state;
-
 	if (!reserved_init())
 		return -ENOMEM;
-	state = reserved_memory(sizeof(*state));
-	if (!state)
-		return -ENOMEM;
-	if (SYS_3(SYS_madvise, state, sizeof(*state), MADV_WIPEONFORK) < 0)
+	if (SYS_3(SYS_madvise, &state, sizeof(state), MADV_WIPEONFORK) < 0)
 		return -ENOSYS;
-	atomic_store(&state->pid, (int)SYS_0(SYS_getpid));
-	process_state = state;
+	atomic_store(&state.pid, (int)SYS_0(SYS_getpid));
+	process_state = &state;
 	in_fork_child = forked;
-	if (__register_atfork)
-		__register_atfork(NULL, NULL, take_over, NULL);
+	if (real.__register_atfork)
+		real.__register_atfork(NULL, NULL, take_over, NULL);
 	return 0;
 }
 
@@ -92,10 +90,11 @@ bool process_is_borrowed(void)
 
 static bool arena_grow(struct arena *full)
 {
-	struct arena *fresh = reserved_memory(ARENA_CHUNK);
+	struct arena *fresh = full ? reserved_memory(ARENA_CHUNK) : (struct arena *)first_chunk;
 
 	if (!fresh)
 		return atomic_load(&arena) != full;
+	fresh->size = (full ? ARENA_CHUNK : ARENA_FIRST) - sizeof(*fresh);
 	/* Somebody else was faster: use theirs. Ours is addresses only, for nobody touched it. */
 	atomic_compare_exchange_strong(&arena, &full, fresh);
 	return true;
@@ -113,7 +112,7 @@ void *arena_allocate(size_t size)
 		if (chunk) {
 			size_t at = atomic_fetch_add(&chunk->used, size);
 
-			if (at + size <= ARENA_CHUNK - sizeof(*chunk))
+			if (at + size <= chunk->size)
 				return chunk->memory + at;
 		}
 		if (!arena_grow(chunk))

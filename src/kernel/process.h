@@ -71,8 +71,10 @@ struct waited {
 
 /* Lives in MADV_WIPEONFORK pages: a fork child finds all of it zero, whatever was held. */
 struct process_state {
+	/* First what the start and the end of a process look at, on one page. */
+	_Atomic int pid; /* of the process that uses it; 0 in a new child */
+	struct counters counters;
 	struct lock_word lock[LOCKS + 1];
-	_Atomic int pid;                              /* of the process that uses it; 0 in a new child */
 	/* Writers come between cutting a range and its new state: how many came, and how many left. */
 	_Atomic uint32_t writers_in, writers_out;
 	_Atomic uint32_t writers_lost; /* of those who are in: how many were waited for in vain */
@@ -81,16 +83,17 @@ struct process_state {
 	_Atomic int showing_ignored; /* threads that execute something: see disposition_show_ignored() */
 	_Atomic uint32_t window_busy[WINDOWS];        /* see window_take() */
 	_Atomic bool is_pending; /* a SIGBUS for the process: signal/pending.c */
+	_Atomic int unwinder_loader;   /* the thread that loads it, or has: see wrapper.c */
+	_Atomic uint32_t is_lending;   /* address space is given back around mlockall() */
 	struct callbacks callbacks[CALLBACK_SLOTS];
 	_Atomic bool is_sweeping; /* see sender.c */
-	struct counters counters;
 	struct tally tally;
 	struct waiting waiting[WAITING_SLOTS];
 	struct waited waited[WAITED_SLOTS];
 	_Atomic int64_t report_time; /* see may_tell_now() */
 	_Atomic uintptr_t last_fault; /* its address; 0: there was none */
 	_Atomic int64_t last_fault_at; /* milliseconds of CLOCK_MONOTONIC; 0: there was no clock */
-};
+} __attribute__((aligned(4096)));
 extern struct process_state *process_state;
 
 struct counters *counters(void); /* [H] of this process; never NULL */

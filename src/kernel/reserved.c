@@ -11,7 +11,8 @@
  * A window is room for pages on their way: a second view of lost pages, or new content that is moved
  * in place when it is complete. Spare mappings are pages whose protection keeps the kernel from
  * joining them: where the program has as many mappings as it may, some are given up, so that a page
- * can be replaced.
+ * can be replaced. They are made when the first range is put into the table, for they cost as much as
+ * all else that we do at start.
  */
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -54,11 +55,20 @@ static size_t memory_wanted(void)
 	return wanted;
 }
 
-static void make_spares(void)
+void reserved_make_spares(void)
 {
+	static atomic_flag is_done = ATOMIC_FLAG_INIT;
+
+	if (atomic_flag_test_and_set(&is_done))
+		return;
 	for (unsigned i = 1; i < SPARE_PAGES; i += 2)
 		if (SYS_3(SYS_mprotect, area + i * PAGE_SIZE, PAGE_SIZE, PROT_READ) == 0)
 			atomic_fetch_add(&spares, 1);
+}
+
+uintptr_t reserved_closed_page(void)
+{
+	return area; /* a spare one, which stays as it is */
 }
 
 static size_t size_before_memory(void)
@@ -85,7 +95,6 @@ bool reserved_init(void)
 	memory = area + size_before_memory();
 	memory_end = memory + size;
 	atomic_store(&memory_next, memory);
-	make_spares();
 	return true;
 }
 

@@ -13,6 +13,8 @@ bool reserved_init(void);
 /* Pages that are zero, never given back; NULL: no more of them. [H] */
 void *reserved_memory(size_t size);
 
+uintptr_t reserved_closed_page(void); /* [H] one that nobody can read; 0: there is no area */
+
 #define WINDOW_SIZE ((size_t)2 << 20)
 
 /*
@@ -36,6 +38,8 @@ struct reserved_lent {
 void reserved_lend(struct reserved_lent *lent);
 void reserved_take_back(const struct reserved_lent *lent);
 
+/* To be called before there is anything to replace. [H] */
+void reserved_make_spares(void);
 /* The process has one mapping less, or two, which it may use otherwise. False: none is left. [H] */
 bool reserved_give_up_mapping(void);
 

@@ -11,7 +11,7 @@
 #define NAPS_MAX 40000
 #define NAP_NANOSECONDS 20000
 
-static struct scratch slots[SCRATCH_SLOTS];
+LARGE static struct scratch slots[SCRATCH_SLOTS];
 
 static bool try_take(_Atomic uint32_t *busy)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Looking up a symbol as dlsym(RTLD_NEXT) does, many at once and cheaply: dlsym() costs about a
- * thousand instructions for each name, allocates, and takes the loader's lock.
+ * Looking up symbols as dlsym(RTLD_NEXT) does, all in one pass over the loaded objects: dlsym() costs
+ * about a thousand instructions for each name, allocates, and takes the loader's lock.
  *
  * At start the list of loaded objects is in the order of the global search, and nobody changes it: it
- * is walked from the object behind ours. Each object's DT_GNU_HASH has a Bloom filter, which most
- * objects are passed over by, then buckets of chains; a chain ends at a value with the lowest bit set.
+ * is walked from the object behind ours. Each object's DT_GNU_HASH has a Bloom filter, then buckets of
+ * chains; a chain ends at a value with the lowest bit set.
  */
 #include <dlfcn.h>
 #include <elf.h>
@@ -14,10 +14,20 @@
 #include "kernel/symbols.h"
 
 #define VERSION_HIDDEN 0x8000 /* not what a reference without a version means */
-#define WORD_BITS (8 * sizeof(ElfW(Addr)))
 
 /* Weak: missing under other C libraries. It takes no lock, unlike dladdr(). */
 extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
+
+struct tables {
+	uintptr_t base;
+	const ElfW(Sym) *symbols;
+	const char *strings;
+	const uint16_t *versions; /* NULL: the object has none */
+	size_t strings_size;
+	/* Of DT_GNU_HASH: the buckets begin with the index of a symbol, of which the first has this one. */
+	const uint32_t *buckets, *chains;
+	uint32_t bucket_count, first;
+};
 
 /* The loader has made addresses of the offsets in most objects, but not in the kernel's. */
 static const void *table_at(const struct link_map *map, const ElfW(Dyn) *entry)
@@ -27,106 +37,115 @@ static const void *table_at(const struct link_map *map, const ElfW(Dyn) *entry)
 	return (const void *)(address < map->l_addr ? address + map->l_addr : address);
 }
 
-static bool read_tables(const struct link_map *map, struct symbol_tables *tables)
+static bool read_tables(const struct link_map *map, struct tables *tables)
 {
-	*tables = (struct symbol_tables){.base = map->l_addr};
-	for (const ElfW(Dyn) *entry = map->l_ld; entry->d_tag != DT_NULL; entry++) {
-		switch (entry->d_tag) {
-		case DT_GNU_HASH:
-			tables->hash = table_at(map, entry);
-			break;
-		case DT_SYMTAB:
+	const uint32_t *hash = NULL; /* buckets, first symbol, words of the filter, shift; then these */
+
+	*tables = (struct tables){.base = map->l_addr};
+	for (const ElfW(Dyn) *entry = map->l_ld; entry && entry->d_tag != DT_NULL; entry++) {
+		if (entry->d_tag == DT_GNU_HASH)
+			hash = table_at(map, entry);
+		else if (entry->d_tag == DT_SYMTAB)
 			tables->symbols = table_at(map, entry);
-			break;
-		case DT_STRTAB:
-			tables->names = table_at(map, entry);
-			break;
-		case DT_VERSYM:
+		else if (entry->d_tag == DT_STRTAB)
+			tables->strings = table_at(map, entry);
+		else if (entry->d_tag == DT_STRSZ)
+			tables->strings_size = entry->d_un.d_val;
+		else if (entry->d_tag == DT_VERSYM)
 			tables->versions = table_at(map, entry);
-			break;
-		}
 	}
-	return tables->hash && tables->symbols && tables->names;
-}
-
-bool symbols_open(struct symbol_search *search)
-{
-	struct dl_find_object self;
-	const struct link_map *map;
-
-	search->count = 0;
-	if (!_dl_find_object || _dl_find_object((void *)symbols_open, &self) != 0)
+	if (!hash || !hash[0] || !tables->symbols || !tables->strings)
 		return false;
-	for (map = self.dlfo_link_map->l_next; map; map = map->l_next) {
-		if (search->count == OBJECTS_MAX || !map->l_ld ||
-			!read_tables(map, &search->object[search->count]))
-			return false;
-		search->count++;
-	}
+	tables->bucket_count = hash[0];
+	tables->first = hash[1];
+	tables->buckets = (const uint32_t *)((const ElfW(Addr) *)(hash + 4) + hash[2]);
+	tables->chains = tables->buckets + hash[0] - hash[1];
 	return true;
 }
 
-static uint32_t hash_of(const char *name)
+static bool same_4(const char *a, const char *b)
 {
-	uint32_t hash = 5381;
+	uint32_t x, y;
 
-	while (*name)
-		hash = hash * 33 + (unsigned char)*name++;
-	return hash;
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return x == y;
+}
+
+static bool same_8(const char *a, const char *b)
+{
+	uint64_t x, y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return x == y;
+}
+
+/* Of 4 to 32 bytes: by words from both ends, which may overlap. */
+static bool same_name(const char *a, const char *b, size_t size)
+{
+	if (size < 8)
+		return same_4(a, b) && same_4(a + size - 4, b + size - 4);
+	return same_8(a, b) && same_8(a + size - 8, b + size - 8) &&
+	       (size <= 16 || (same_8(a + 8, b + 8) && same_8(a + size - 16, b + size - 16)));
 }
 
 /* A definition that a reference without a version is bound to. */
-static bool is_meant(const struct symbol_tables *tables, uint32_t index, const char *name)
+static bool is_meant(const struct tables *tables, uint32_t index, const struct symbol_name *wanted)
 {
-	const ElfW(Sym) *symbol = (const ElfW(Sym) *)tables->symbols + index;
+	const ElfW(Sym) *symbol = &tables->symbols[index];
 
 	return symbol->st_shndx != SHN_UNDEF && symbol->st_value &&
 	       !(tables->versions && tables->versions[index] & VERSION_HIDDEN) &&
-	       strcmp(tables->names + symbol->st_name, name) == 0;
+	       symbol->st_name + wanted->size <= tables->strings_size &&
+	       same_name(tables->strings + symbol->st_name, wanted->name, wanted->size);
 }
 
-/* The index of the symbol, or 0. */
-static uint32_t find_in(const struct symbol_tables *tables, uint32_t hash, const char *name)
+/* The Bloom filter is not asked: here nearly all is found in one object, and else a bucket is as near. */
+static const ElfW(Sym) *find_in(const struct tables *tables, const struct symbol_name *wanted)
 {
-	uint32_t buckets = tables->hash[0], first = tables->hash[1], words = tables->hash[2],
-		 shift = tables->hash[3];
-	const ElfW(Addr) *bloom = (const ElfW(Addr) *)(tables->hash + 4);
-	const uint32_t *bucket = (const uint32_t *)(bloom + words), *chain = bucket + buckets;
-	ElfW(Addr) word = bloom[hash / WORD_BITS % words];
-	uint32_t index;
+	uint32_t index = tables->buckets[wanted->hash % tables->bucket_count], chain;
 
-	if (!(word >> hash % WORD_BITS & word >> (hash >> shift) % WORD_BITS & 1) || !buckets)
-		return 0;
-	index = bucket[hash % buckets];
-	if (index < first)
-		return 0;
-	for (;; index++) {
-		uint32_t value = chain[index - first];
-
-		if ((value | 1) == (hash | 1) && is_meant(tables, index, name))
-			return index;
-		if (value & 1)
-			return 0;
-	}
+	if (index < tables->first)
+		return NULL;
+	do {
+		chain = tables->chains[index];
+		if ((chain ^ wanted->hash) <= 1 && is_meant(tables, index, wanted))
+			return &tables->symbols[index];
+		index++;
+	} while (!(chain & 1));
+	return NULL;
 }
 
-bool symbols_find(const struct symbol_search *search, const char *name, void **address)
+bool symbols_find(const struct symbol_name *names, size_t count, void **addresses)
 {
-	uint32_t hash = hash_of(name);
+	struct dl_find_object self;
+	const struct link_map *map;
+	struct tables tables;
+	size_t missing = count;
+	bool complete = true;
 
-	*address = NULL;
-	for (unsigned i = 0; i < search->count; i++) {
-		const struct symbol_tables *tables = &search->object[i];
-		uint32_t index = find_in(tables, hash, name);
-		const ElfW(Sym) *symbol = (const ElfW(Sym) *)tables->symbols + index;
-
-		if (!index)
-			continue;
-		/* ELF64_ST_TYPE is the same for both word sizes. */
-		if (ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC)
+	if (!_dl_find_object || _dl_find_object((void *)symbols_find, &self) != 0)
+		return false;
+	for (map = self.dlfo_link_map->l_next; map && missing; map = map->l_next) {
+		if (!read_tables(map, &tables))
 			return false;
-		*address = (void *)(tables->base + symbol->st_value);
-		return true;
+		missing = 0;
+		for (size_t i = 0; i < count; i++) {
+			const ElfW(Sym) *symbol;
+
+			if (addresses[i])
+				continue;
+			symbol = find_in(&tables, &names[i]);
+			missing += !symbol;
+			if (!symbol)
+				continue;
+			/* ELF64_ST_TYPE is the same for both word sizes. */
+			if (ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC)
+				complete = false;
+			else
+				addresses[i] = (void *)(tables.base + symbol->st_value);
+		}
 	}
-	return true;
+	return complete;
 }

@@ -15,7 +15,7 @@ struct block {
 };
 
 static _Atomic(struct block *) blocks;
-static struct block shared;
+LARGE static struct block shared;
 TLS struct block *mine;
 
 static bool has_ended(int pid, int tid)

@@ -548,7 +548,7 @@ void *track_shmat(int id, const void *address, int flags, uintptr_t caller,
 	struct range_attributes attributes = {.lock = -1};
 	struct shmid_ds segment = {0};
 	int saved_errno = errno;
-	bool is_known = shmctl(id, IPC_STAT, &segment) == 0;
+	bool is_known = real.shmctl(id, IPC_STAT, &segment) == 0;
 	uintptr_t start = (uintptr_t)address & (flags & SHM_RND ? PAGE_MASK : ~(uintptr_t)0);
 	struct range_cut cut = {0};
 	void *result;

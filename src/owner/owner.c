@@ -11,6 +11,7 @@
 #include <link.h>
 #include <string.h>
 #include "base/base.h"
+#include "base/text.h"
 #include "base/syscall.h"
 #include "kernel/process.h"
 #include "owner/owner.h"
@@ -27,15 +28,18 @@ extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
 #define UNLOADED UINT16_MAX /* in slots: there was one */
 #define NAME_BYTES 256
 
-struct owner owners[OWNERS_MAX];
-static _Atomic uint32_t owner_count = 1; /* 0 is "unknown" */
-static _Atomic uint16_t slots[SLOTS];    /* by start address, open addressing */
+LARGE struct owner owners[OWNERS_MAX];
+static _Atomic uint32_t last_owner; /* the first one, 0, is "unknown" */
+LARGE static _Atomic uint16_t slots[SLOTS]; /* by start address, open addressing */
 
 const char *base_name(const char *path)
 {
-	const char *slash = strrchr(path, '/');
+	const char *name = path;
 
-	return slash ? slash + 1 : path;
+	for (; *path; path++)
+		if (*path == '/')
+			name = path + 1;
+	return name;
 }
 
 /* The arena hands out whole lines of the cache. */
@@ -88,10 +92,10 @@ static const char *resolve_name(const char *old, const char *path)
 
 static bool is_system_object(const char *name)
 {
-	static const char *const prefixes[] = {"libc.so", "ld-linux", "linux-vdso", "libsigbus.so"};
+	static const char prefixes[][16] = {"libc.so", "ld-linux", "linux-vdso", "libsigbus.so"};
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
-		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
+		if (text_starts(name, prefixes[i]))
 			return true;
 	return false;
 }
@@ -137,18 +141,18 @@ static void describe(struct owner *owner, const struct dl_find_object *object)
 
 unsigned owner_allocate(void)
 {
-	uint32_t id = atomic_load(&owner_count);
+	uint32_t last = atomic_load(&last_owner);
 
 	do {
-		if (id >= OWNERS_MAX)
+		if (last == OWNERS_MAX - 1)
 			return 0;
-	} while (!atomic_compare_exchange_weak(&owner_count, &id, id + 1));
-	return id;
+	} while (!atomic_compare_exchange_weak(&last_owner, &last, last + 1));
+	return last + 1;
 }
 
 unsigned owner_end(void)
 {
-	return atomic_load(&owner_count);
+	return atomic_load(&last_owner) + 1;
 }
 
 static bool is_same_object(const struct owner *owner, const struct dl_find_object *object)
@@ -167,7 +171,7 @@ static bool is_same_object(const struct owner *owner, const struct dl_find_objec
 static unsigned take_unloaded(const struct dl_find_object *object)
 {
 	const char *path = object->dlfo_link_map->l_name;
-	unsigned count = atomic_load(&owner_count);
+	unsigned count = owner_end();
 
 	for (unsigned id = 1; id < count; id++) {
 		struct owner *owner = &owners[id];
@@ -383,7 +387,7 @@ static void leave_slots(unsigned id)
 
 void owner_drop_unloaded(void)
 {
-	unsigned count = atomic_load(&owner_count);
+	unsigned count = owner_end();
 
 	for (unsigned id = 1; id < count; id++) {
 		struct dl_find_object object;

@@ -35,13 +35,23 @@
 
 #define CHUNKS (SENDER_FILES / SENDER_CHUNK)
 
-_Atomic uint64_t sender_slots[SENDER_SLOTS];
-_Atomic uint32_t sender_sites[SENDER_SITES]; /* offsets of mapping calls; the first is of none */
-static struct sender_file first_chunk[SENDER_CHUNK]; /* 64 KiB, of which unused pages cost nothing */
+LARGE _Atomic uint64_t sender_slots[SENDER_SLOTS];
+LARGE _Atomic uint32_t sender_sites[SENDER_SITES]; /* offsets of mapping calls; the first is of none */
+LARGE static struct sender_file first_chunk[SENDER_CHUNK]; /* 64 KiB, of which unused pages cost nothing */
 _Static_assert(sizeof(first_chunk) <= 65536, "what is not mapped takes no more");
-_Atomic(struct sender_file *) sender_chunks[CHUNKS] = {first_chunk};
-static _Atomic uint32_t chunks = 1, cursor, mapped;
-static _Atomic uint32_t epoch = 1;
+LARGE _Atomic(struct sender_file *) sender_chunks[CHUNKS];
+static _Atomic uint32_t chunks, cursor, mapped, epoch;
+
+/* With the first file, for most processes never receive one. Two threads at once do the same. */
+static void open_first_chunk(void)
+{
+	uint32_t none = 0;
+
+	atomic_compare_exchange_strong(&epoch, &none, 1);
+	none = 0;
+	atomic_compare_exchange_strong(&chunks, &none, 1);
+	atomic_store(&sender_chunks[0], first_chunk);
+}
 
 static struct sender_file *file_at(uint32_t index)
 {
@@ -115,6 +125,8 @@ static struct sender_file *take(uint32_t *index)
 {
 	uint32_t count;
 
+	if (!atomic_load(&sender_chunks[0]))
+		open_first_chunk();
 	if (is_crowded()) {
 		sweep();
 		sweep(); /* the first one only ends the epoch of what was mapped last */
@@ -151,7 +163,7 @@ struct peer {
 	_Atomic bool closed;
 	struct sender sender; /* pid 0: it shall not be named */
 };
-static struct peer peers[PEERS];
+LARGE static struct peer peers[PEERS];
 
 static struct peer *peer_at(uint64_t cookie)
 {

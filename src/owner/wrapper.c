@@ -10,10 +10,11 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 #include <unwind.h>
-#include "base/glob.h"
+#include "base/syscall.h"
+#include "base/text.h"
+#include "kernel/next.h"
 #include "kernel/process.h"
 #include "owner/owner.h"
 
@@ -24,24 +25,23 @@ static __typeof__(_Unwind_GetIP) *frame_address;
 static bool wanted; /* a rule asks for owners, and nothing was loaded before the program ran */
 
 static const struct {
-	const char *glob;
-	bool early; /* it may be called where nothing can be loaded */
+	char name[23]; /* how it begins */
+	bool early;    /* it may be called where nothing can be loaded */
 } wrappers[] = {
-	{"libglib-2.0.so*", false}, /* g_mapped_file_new() */
-	{"libQt5Core.so*", false},  /* QFile::map() */
-	{"libQt6Core.so*", false},
-	{"mmap.cpython-*", false},  /* mmap.mmap() */
-	{"libnio.so", false},       /* FileChannel.map() */
-	{"libeatmydata.so*", true}, /* other preloads that forward mmap() ... */
-	{"libjemalloc.so*", true},
-	{"libjsig.so*", true}, /* ... or sigaction() */
+	{"libglib-2.0.so", false}, /* g_mapped_file_new() */
+	{"libQt5Core.so", false},  /* QFile::map() */
+	{"libQt6Core.so", false},
+	{"mmap.cpython-", false},  /* mmap.mmap() */
+	{"libnio.so", false},      /* FileChannel.map() */
+	{"libeatmydata.so", true}, /* other preloads that forward mmap() ... */
+	{"libjemalloc.so", true},
+	{"libjsig.so", true}, /* ... or sigaction() */
 };
 
 static bool is_listed(const char *object_name, bool early_only)
 {
 	for (size_t i = 0; i < sizeof(wrappers) / sizeof(*wrappers); i++)
-		if ((!early_only || wrappers[i].early) &&
-			glob_match(wrappers[i].glob, strlen(wrappers[i].glob), object_name))
+		if ((!early_only || wrappers[i].early) && text_starts(object_name, wrappers[i].name))
 			return true;
 	return false;
 }
@@ -56,23 +56,37 @@ static bool is_early(const char *object_name)
 	return is_listed(object_name, true);
 }
 
+static atomic_bool is_loaded; /* or it was tried */
+#define LOADING_NAP 100000 /* nanoseconds */
+
+/*
+ * Once. The others wait; not the thread itself, whose loader or allocator may map memory by a wrapper
+ * meanwhile: that mapping is the wrapper's.
+ */
 static void load_unwinder(void)
 {
-	void *library = dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
+	int loader = 0, me = (int)SYS_0(SYS_gettid);
+	void *library;
+
+	if (!atomic_compare_exchange_strong(&process_state->unwinder_loader, &loader, me)) {
+		while (loader != me && !atomic_load(&is_loaded))
+			sys_nap(LOADING_NAP);
+		return;
+	}
+	library = real.dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
 
 	if (library) {
 		*(void **)(void *)&frame_address = dlsym(library, "_Unwind_GetIP");
 		*(void **)(void *)&backtrace = dlsym(library, "_Unwind_Backtrace");
 	}
-	dlerror(); /* nothing of this is for the program to find */
+	real.dlerror(); /* nothing of this is for the program to find */
+	atomic_store(&is_loaded, true);
 }
-
-static pthread_once_t loaded = PTHREAD_ONCE_INIT;
 
 void wrapper_init(void)
 {
 	if (object_is_loaded(is_early))
-		pthread_once(&loaded, load_unwinder);
+		load_unwinder();
 	else
 		wanted = true;
 }
@@ -101,8 +115,8 @@ uintptr_t wrapper_caller(uintptr_t caller)
 	/* Not in our handlers: the fault may have come at an instruction that cannot be unwound. */
 	if (running_watch)
 		return caller;
-	if (wanted)
-		pthread_once(&loaded, load_unwinder);
+	if (wanted && !atomic_load(&is_loaded))
+		load_unwinder();
 	if (!backtrace || !frame_address)
 		return caller;
 	backtrace(visit, &walk);

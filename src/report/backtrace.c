@@ -234,7 +234,7 @@ static void find_helper(char *path, size_t size)
 
 void backtrace_init(void)
 {
-	static char path[4096];
+	LARGE static char path[4096];
 	long fd;
 
 	find_helper(path, sizeof(path));

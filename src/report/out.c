@@ -24,7 +24,7 @@
 #include "report/report.h"
 
 /* Set while there is one thread, then only read. */
-static struct out_target out = {.fd = 2};
+LARGE static struct out_target out; /* two paths */
 static struct identity identity; /* of the descriptor when it was named */
 
 static _Atomic uint64_t lost_untold;

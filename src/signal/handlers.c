@@ -15,7 +15,7 @@
 #include "signal/handlers.h"
 
 #define CELL_BUCKETS 4096
-static _Atomic(struct handler_cell *) cells[CELL_BUCKETS];
+LARGE static _Atomic(struct handler_cell *) cells[CELL_BUCKETS];
 
 static struct handler_cell *find_cell(struct handler_cell *cell,
 	const struct disposition *disposition, struct handler_cell *rest)

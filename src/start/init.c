@@ -6,9 +6,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <unistd.h>
 #include "base/base.h"
 #include "base/glob.h"
 #include "base/syscall.h"
@@ -20,6 +20,7 @@
 #include "kernel/mask.h"
 #include "kernel/next.h"
 #include "kernel/process.h"
+#include "kernel/reserved.h"
 #include "memory/memory.h"
 #include "memory/repair.h"
 #include "owner/owner.h"
@@ -29,10 +30,38 @@
 #include "start/inspect.h"
 #include "table/table.h"
 
-/* Weak: missing under other C libraries, where we stay inert. */
-extern int __libc_allocate_rtsig(int high) __attribute__((weak));
-
+/* Of the environment, which the C library has not set yet: we come first. In secure mode: nothing. */
+enum variable { POLICY, LOG, ONLY, RUNTIME_DIRECTORY, VARIABLES };
+static const char variable_names[VARIABLES][16] = {
+	"SIGBUS_POLICY", "SIGBUS_LOG", "SIGBUS_ONLY", "XDG_RUNTIME_DIR"};
+static const char *variables[VARIABLES];
 static char **environment;
+
+/* What is behind "NAME=", or NULL: it is another variable. */
+static const char *value_of(const char *entry, const char *name)
+{
+	for (; *name && *entry == *name; name++)
+		entry++;
+	return !*name && *entry == '=' ? entry + 1 : NULL;
+}
+
+static void read_environment(void)
+{
+	for (char **entry = environment; entry && *entry; entry++)
+		if (**entry == 'S' || **entry == 'X')
+			for (unsigned i = 0; i < VARIABLES; i++)
+				if (!variables[i])
+					variables[i] = value_of(*entry, variable_names[i]);
+}
+
+static const char *from_environment(const char *name)
+{
+	const char *value = NULL;
+
+	for (char **entry = environment; entry && *entry && !value; entry++)
+		value = value_of(*entry, name);
+	return value;
+}
 
 /* By a link of /proc or a descriptor: the name says nothing about the program. */
 static bool is_magic(const char *executed)
@@ -42,13 +71,18 @@ static bool is_magic(const char *executed)
 
 static void name_program(void)
 {
-	static char path[4096];
-	const char *executed = (const char *)getauxval(AT_EXECFN);
+	static char name[NAME_MAX + 1];
+	char path[PATH_MAX];
+	const char *executed = (const char *)real.getauxval(AT_EXECFN), *base;
 	long length = SYS_4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, sizeof(path) - 1);
 
 	if (executed)
-		program_name = base_name(executed);
-	program_path = length > 0 ? base_name(path) : program_name;
+		program_path = program_name = base_name(executed);
+	if (length > 0) {
+		path[length] = '\0';
+		base = base_name(path);
+		program_path = memcpy(name, base, strnlen(base, NAME_MAX));
+	}
 	if (!executed || is_magic(executed) || secure_mode) /* anybody can make a link with any name */
 		program_name = program_path;
 }
@@ -56,27 +90,16 @@ static void name_program(void)
 /* SIGBUS_ONLY: a list of globs of program names. */
 static bool is_wanted_here(const char *list)
 {
-	while (list && *list) {
-		size_t length = strcspn(list, ",");
+	while (*list) {
+		size_t length = 0;
 
+		while (list[length] && list[length] != ',')
+			length++;
 		if (glob_match(list, length, program_name) || glob_match(list, length, program_path))
 			return true;
 		list += length + (list[length] == ',');
 	}
 	return false;
-}
-
-/* The C library's own environ is not set yet: we come first. In secure mode it is an attacker's. */
-static const char *from_environment(const char *name)
-{
-	size_t length = strlen(name);
-
-	if (secure_mode)
-		return NULL;
-	for (char **entry = environment; entry && *entry; entry++)
-		if (!strncmp(*entry, name, length) && (*entry)[length] == '=')
-			return *entry + length + 1;
-	return NULL;
 }
 
 /* Programs write over their environment (setproctitle): keep a copy. */
@@ -92,7 +115,7 @@ static void open_log(void)
 {
 	char error[512];
 
-	if (out_open(keep(from_environment("SIGBUS_LOG")), error, sizeof(error)) == 0)
+	if (out_open(keep(variables[LOG]), error, sizeof(error)) == 0)
 		return;
 	out_open(NULL, NULL, 0);
 	report_note(error);
@@ -119,7 +142,7 @@ static const char *policy_text(struct policy_env *env, size_t *length)
 
 	*length = 0;
 	if (!secure_mode) {
-		text = keep(from_environment("SIGBUS_POLICY"));
+		text = keep(variables[POLICY]);
 		*length = text ? strlen(text) : 0;
 		return text ? text : "";
 	}
@@ -151,7 +174,7 @@ static void read_policy(void)
 	line[length] = '\n';
 	out_stderr_line(line, length + 1);
 	if (policy.strict)
-		_exit(2);
+		SYS_1(SYS_exit_group, 2);
 	policy_builtin(&policy);
 }
 
@@ -179,7 +202,7 @@ static int reserve_signal(void)
 	int signo;
 
 	do
-		signo = __libc_allocate_rtsig(0);
+		signo = real.__libc_allocate_rtsig(0);
 	while (signo > 0 && !can_be_blocked(signo));
 	return signo;
 }
@@ -187,7 +210,13 @@ static int reserve_signal(void)
 /* Tables and repairs are made of pages of this size. */
 static bool has_our_page_size(void)
 {
-	return getauxval(AT_PAGESZ) == PAGE_SIZE;
+	return real.getauxval(AT_PAGESZ) == PAGE_SIZE;
+}
+
+static void *table_memory(size_t size)
+{
+	reserved_make_spares();
+	return arena_allocate(size);
 }
 
 static void say_owners_are_full(void)
@@ -199,7 +228,7 @@ static void say_owners_are_full(void)
 /* INSPECT_ACTIVE, or why not. */
 static enum inspect_state start(void)
 {
-	static const struct range_env env = {.allocate = arena_allocate,
+	const struct range_env env = {.allocate = table_memory,
 		.wait = repair_wait,
 		.release = range_cut_release,
 		.hold = repair_hold,
@@ -212,7 +241,7 @@ static enum inspect_state start(void)
 	range_init(&env);
 	owner_when_full(say_owners_are_full);
 	open_log();
-	runtime_directory = keep(from_environment("XDG_RUNTIME_DIR"));
+	runtime_directory = keep(variables[RUNTIME_DIRECTORY]);
 	read_policy();
 	probe_init();
 	/* Address space that is limited, or locked by mlockall(), is taken only where it is needed. */
@@ -255,7 +284,7 @@ static void say_started(void)
 
 static void say_inactive(enum inspect_state state)
 {
-	static const char *const reasons[INSPECT_STATES] = {
+	static const char reasons[INSPECT_STATES][96] = {
 #define REASON(state, reason) [state] = reason,
 		INSPECT_FAILURES(REASON)
 #undef REASON
@@ -273,14 +302,13 @@ static void say_inactive(enum inspect_state state)
 /* A library of the program may be linked with us for sigbus_copy_from(): then nobody misses us. */
 static bool is_missed(enum inspect_state state)
 {
-	return state != INSPECT_BEHIND || from_environment("SIGBUS_POLICY") ||
-	       from_environment("SIGBUS_LOG");
+	return state != INSPECT_BEHIND || variables[POLICY] || variables[LOG];
 }
 
 static enum inspect_state try_to_start(void)
 {
 	/* By dlopen(), or linked in behind the C library: nobody's calls come to our hooks. */
-	if (!object_precedes(&active, (void *)__libc_allocate_rtsig))
+	if (!object_precedes(&active, (void *)real.__libc_allocate_rtsig))
 		return INSPECT_BEHIND;
 	return has_our_page_size() ? start() : INSPECT_PAGES;
 }
@@ -288,24 +316,27 @@ static enum inspect_state try_to_start(void)
 __attribute__((constructor)) static void load(int argc, char **argv, char **envp)
 {
 	enum inspect_state state;
-	const char *only;
 
 	(void)argc, (void)argv;
+	program_path = program_name = "?";
 	real_init();
-	real_protect();
 	inspect_init();
-	if (!__libc_allocate_rtsig) {
+	if (!real.__libc_allocate_rtsig) {
+		real_protect();
 		inspect_set_state(INSPECT_FOREIGN);
 		return;
 	}
-	secure_mode = getauxval(AT_SECURE);
-	environment = envp; /* given by this C library's loader only */
+	secure_mode = real.getauxval(AT_SECURE);
+	environment = secure_mode ? NULL : envp; /* given by this C library's loader only */
+	read_environment();
 	name_program();
-	only = from_environment("SIGBUS_ONLY");
-	if (only && !is_wanted_here(only)) {
+	if (variables[ONLY] && !is_wanted_here(variables[ONLY])) {
+		real_protect();
 		inspect_set_state(INSPECT_DORMANT);
 		return;
 	}
+	real_init_active();
+	real_protect();
 	state = try_to_start();
 	inspect_set_state(state);
 	if (state != INSPECT_ACTIVE && is_missed(state))

@@ -23,7 +23,7 @@
 #define INSPECT_NOTE_NAME "sigbus"
 #define INSPECT_NOTE 1
 #define INSPECT_MAGIC 0x7375626769735f73 /* "s_sigbus" */
-#define INSPECT_VERSION 5
+#define INSPECT_VERSION 6
 
 /* Loaded, but inactive: why, as the library and sigbus-stat say it. */
 #define INSPECT_FAILURES(X)                                                                        \

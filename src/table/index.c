@@ -4,7 +4,7 @@
 #include "kernel/next.h"
 #include "table/record.h"
 
-struct range_top range_top;
+LARGE struct range_top range_top;
 
 /* ---- the ids of a leaf ---- */
 

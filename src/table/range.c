@@ -74,7 +74,7 @@ static __attribute__((noinline)) struct range_cut finish_long(
 	uint32_t id, uint64_t geometry, unsigned lock)
 {
 	clear_carries(geometry, id);
-	range_pool.env.wait(lock); /* WAIT */
+	range_env.wait(lock); /* WAIT */
 	return (struct range_cut){.first = id};
 }
 
@@ -87,7 +87,7 @@ static __attribute__((noinline)) struct range_cut finish_whole(
 	range_link_piece(range, 0);
 	if (unlikely((from ^ last) >> BLOCK_SHIFT))
 		return finish_long(id, geometry_make(from, last + 1), lock);
-	range_pool.env.wait(lock); /* WAIT */
+	range_env.wait(lock); /* WAIT */
 	return (struct range_cut){.first = id};
 }
 
@@ -197,7 +197,7 @@ static __attribute__((noinline)) int insert_slowly(
 	uint32_t id;
 
 	if (!is_clear(from, last))
-		range_pool.env.release(range_cut(start, size));
+		range_env.release(range_cut(start, size));
 	id = record_take();
 	if (!id)
 		return -ENOMEM;

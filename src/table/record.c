@@ -18,18 +18,19 @@ struct arena {
 
 static _Atomic(struct arena *) arena_now;
 static _Atomic(void *) chunk_spare;
-struct range_pool range_pool;
+LARGE struct range_pool range_pool;
+struct range_env range_env;
 
 void range_init(const struct range_env *env)
 {
-	range_pool.env = *env;
+	range_env = *env;
 }
 
 static void *chunk_take(void)
 {
 	void *chunk = atomic_exchange(&chunk_spare, NULL);
 
-	return chunk ? chunk : range_pool.env.allocate(CHUNK_SIZE);
+	return chunk ? chunk : range_env.allocate(CHUNK_SIZE);
 }
 
 /* For the loser of a race. If two lose at once, one chunk is leaked. */

@@ -54,9 +54,9 @@ struct range_pool {
 	_Atomic uint64_t unused;       /* times popped << 32 | id */
 	/* Of each lock word: the record that its holder splits << 32 | the right part. Survives fork(). */
 	_Atomic uint64_t open[RANGE_LOCKS];
-	struct range_env env;
 };
 extern HIDDEN struct range_pool range_pool;
+extern HIDDEN struct range_env range_env;
 
 /* ---- range-memory.c ---- */
 

@@ -66,7 +66,7 @@ static bool publish(uint32_t part, uint64_t geometry)
 static void give_up(struct walk *walk)
 {
 	walk->cut.lost = true;
-	range_pool.env.lost();
+	range_env.lost();
 }
 
 static void add_piece(struct walk *walk, uint32_t piece)
@@ -83,7 +83,7 @@ static bool take_out(struct split *split)
 	if (!swap(&split->hit.range->geometry, &geometry, ~geometry)) /* CUT */
 		return false;
 	index_remove(first(geometry), split->id);
-	range_pool.env.wait(state_lock(split->hit.state)); /* WAIT */
+	range_env.wait(state_lock(split->hit.state)); /* WAIT */
 	return true;
 }
 
@@ -210,9 +210,9 @@ void split_visit(struct walk *walk, uint32_t id)
 	split = split_of(walk, id, hit);
 	if (split.gone == hit.geometry) {
 		done = split_whole(walk, &split);
-	} else if (range_pool.env.hold(state_lock(hit.state), &mask)) { /* TAKE */
+	} else if (range_env.hold(state_lock(hit.state), &mask)) { /* TAKE */
 		done = split_held(walk, &split);
-		range_pool.env.let_go(state_lock(hit.state), mask); /* RELEASE */
+		range_env.let_go(state_lock(hit.state), mask); /* RELEASE */
 	} else {
 		done = split_borrowed(walk, &split);
 	}

@@ -4,9 +4,8 @@
 
 load ../harness/helper
 
-# libc: no lock, no memory, no locale, nothing to resolve. _dl_find_object() takes no lock.
-functions='__errno_location clock_gettime _dl_find_object bcmp memcmp memcpy memmove memset strcmp strlen strncmp
-    strnlen strrchr'
+# Of other objects: _dl_find_object() takes no lock.
+functions='_dl_find_object'
 
 # Of every fault; of an answer; of a rule or a report (readlinkat: of the action reserve, which asks
 # rules too); of what is done in a borrowed child.
@@ -20,15 +19,17 @@ system_calls='rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigti
     sigaltstack rt_sigreturn'
 
 # Calls through pointers: to functions of the table's env, to visitors and facts that the caller
-# names (they are reached by that), to the program's handlers and callbacks.
+# names (they are reached by that), to the program's handlers and callbacks, and to two of libc that only
+# read memory: __errno_location() and clock_gettime() of a coarse clock, in report_count().
 through_pointers='node_new chunk_take chunk_ready record_take record_first_use
     split_visit walk_settled finish_whole finish_long insert_slowly
     take_out give_up walk_at walk_first walk_all each_visit range_each
     policy_match match_holds ask_name visit_mounts visit_text
-    add_outcome add_value add_field add_part add_frame report_json report_journal
+    add_outcome report_add_value add_part add_frame report_json report_journal
+    __errno_location report_count
     aside child start_child
     sigbus_entry sigbus_restorer elsewhere call_handler ask_callback add_object'
-env='arena_allocate range_cut_release range_forked repair_hold repair_let_go repair_wait track_lost'
+env='table_memory range_cut_release range_forked repair_hold repair_let_go repair_wait track_lost'
 
 setup_file() {
     command -v python3 >/dev/null && command -v objdump >/dev/null || return 0
