@@ -161,7 +161,7 @@ static bool visit_mounts(
 	bool found = false;
 	long length, fd;
 
-	if (!vma->inode || (fd = kernel_open_own("mountinfo")) < 0)
+	if (!vma->inode || (fd = kernel_open_own(KERNEL_OWN "mountinfo")) < 0)
 		return false;
 	memset(scan, 0, sizeof(*scan));
 	scan->dev_major = vma->dev_major;

@@ -29,7 +29,8 @@ bool root_is_ours(void);
 /* A file of procfs, sysfs or a control group, to be read, or -errno. It is the kernel's own, not what
  * somebody has put where /proc was, and opening it does not wait. [H] */
 long kernel_open(int directory, const char *path);
-long kernel_open_own(const char *name); /* the same of /proc/self/NAME. [H] */
+#define KERNEL_OWN "/proc/thread-self/"
+long kernel_open_own(const char *path); /* the same of KERNEL_OWN "NAME". [H] */
 
 /* ---- vma.c: what is mapped at an address ---- */
 

@@ -86,7 +86,7 @@ static uintptr_t find_guard(int fd, uintptr_t start, uintptr_t end)
 
 void pages_without_guards(uintptr_t page, uintptr_t *start, uintptr_t *end)
 {
-	long fd = kernel_open_own("pagemap");
+	long fd = kernel_open_own(KERNEL_OWN "pagemap");
 	uintptr_t guard;
 
 	if (fd < 0) {
@@ -104,7 +104,7 @@ void pages_without_guards(uintptr_t page, uintptr_t *start, uintptr_t *end)
 
 int page_is_zero_page(uintptr_t page)
 {
-	long fd = kernel_open_own("pagemap");
+	long fd = kernel_open_own(KERNEL_OWN "pagemap");
 	uintptr_t found;
 
 	if (fd < 0)
@@ -185,7 +185,7 @@ static APART int scan_smaps(int fd, uintptr_t address, char *chunk, size_t size)
 
 int vma_is_watched(uintptr_t address)
 {
-	long fd = kernel_open_own("smaps");
+	long fd = kernel_open_own(KERNEL_OWN "smaps");
 	struct scratch *scratch;
 	int answer = -EBUSY;
 

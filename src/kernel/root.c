@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include "base/syscall.h"
@@ -87,18 +88,21 @@ long kernel_open(int directory, const char *path)
 	return -ENODEV;
 }
 
-/* /proc/self is no help once the main thread has ended; the other name is from Linux 3.17. */
-long kernel_open_own(const char *name)
+/* Before Linux 3.17, or where /proc is missing. */
+static APART long open_by_process(const char *name)
 {
 	char path[40];
-	long fd = -ENOENT;
+	struct text text = {path, sizeof(path), 0, false};
 
-	for (int i = 0; i < 2 && fd == -ENOENT; i++) {
-		struct text text = {path, sizeof(path), 0, false};
+	text_add(&text, "/proc/self/");
+	text_add(&text, name);
+	return kernel_open(AT_FDCWD, path);
+}
 
-		text_add(&text, i ? "/proc/self/" : "/proc/thread-self/");
-		text_add(&text, name);
-		fd = kernel_open(AT_FDCWD, path);
-	}
-	return fd;
+/* /proc/self is no help once the main thread has ended. */
+long kernel_open_own(const char *path)
+{
+	long fd = kernel_open(AT_FDCWD, path);
+
+	return fd == -ENOENT ? open_by_process(path + strlen(KERNEL_OWN)) : fd;
 }

@@ -253,7 +253,7 @@ static int ask(int fd, uintptr_t address, struct vma *vma, char *path, size_t pa
 
 int vma_query(uintptr_t address, struct vma *vma, char *path, size_t path_size)
 {
-	long fd = kernel_open_own("maps");
+	long fd = kernel_open_own(KERNEL_OWN "maps");
 	int error;
 
 	if (fd < 0)

@@ -239,6 +239,15 @@ static bool is_device(const struct vma *vma, const struct file *file, const stru
 	return strcmp(vma_kind(vma), "device") == 0 && strcmp(loss->fs, "devtmpfs") == 0;
 }
 
+static bool is_there(const char *path)
+{
+	long fd = kernel_open(AT_FDCWD, path);
+
+	if (fd >= 0)
+		SYS_1(SYS_close, fd);
+	return fd >= 0;
+}
+
 /* Was the disk under the file system pulled out, or the file taken away from a loop device? */
 static APART bool disk_is_gone(const struct vma *vma)
 {
@@ -255,9 +264,7 @@ static APART bool disk_is_gone(const struct vma *vma)
 	text_decimal(&text, vma->dev_minor);
 	text_add(&text, "/size");
 	error = number_in_file(AT_FDCWD, path, &sectors);
-	if (error == -ENOENT)
-		return SYS_3(SYS_faccessat, AT_FDCWD, "/sys/dev/block", 0) == 0;
-	return error == 0 && sectors == 0;
+	return error == -ENOENT ? is_there("/sys/dev/block") : error == 0 && sectors == 0;
 }
 
 /* ---- space ---- */

@@ -100,7 +100,7 @@ static bool group_is_full(int group, uint32_t page_size)
 /* The group of this process, below GROUPS and without the first slash; NULL: not known. */
 static const char *own_group(char *buffer, size_t size)
 {
-	long fd = kernel_open_own("cgroup");
+	long fd = kernel_open_own(KERNEL_OWN "cgroup");
 	long length;
 	char *line, *end;
 

@@ -353,29 +353,36 @@ fill_ext4() {
     assert_success
 }
 
-# That a disk is gone, or of what size it is, is told by /sys: STATE makes that.
+# That a disk is gone, or of what size it is, is told by /sys: STATE makes that, for $device.
 full_disk_with_sys() { # STATE CAUSE
     fill_ext4
     cat >in-mount <<'END'
-mount -t tmpfs none /sys || exit 77
 device=/sys/dev/block/$(stat -c %Hd:%Ld mount/file)
-eval "$1"
+eval "$1" || exit 77
 exec env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY='*=zero' "$PROGS/loss-victim" open:mount/file \
     map:4,shared,rw write:2
 END
     run --separate-stderr limited unshare -m sh in-mount "$1"
+    [ "$status" != 77 ] || skip "no other /sys can be made: $stderr"
     assert_success
     [[ $stderr == *"file\" is lost (BUS_ADRERR, $2"* ]]
 }
 
-@test "losses: a full disk, and /sys says nothing of it, nonsense, or that it is gone" {
+@test "losses: a full disk, and /sys says that it is gone" {
     make_ext4
     unshare -m true || skip "no mount namespace"
-    full_disk_with_sys : nospace
-    full_disk_with_sys 'mkdir -p "$device" && echo much >"$device/size"' nospace
-    full_disk_with_sys 'mkdir -p "$device" && : >"$device/size"' nospace
-    full_disk_with_sys 'mkdir -p /sys/dev/block' device
-    full_disk_with_sys 'mkdir -p "$device" && echo 0 >"$device/size"' device
+    full_disk_with_sys 'mount --bind /sys/kernel/mm /sys/dev/block' device
+    full_disk_with_sys 'mount --bind "$(grep -lx 0 /sys/block/*/size | head -n 1)" "$device/size"' device
+}
+
+# Then everybody who can write there could say it.
+@test "losses: a full disk, and what is at /sys is not the kernel's" {
+    make_ext4
+    unshare -m true || skip "no mount namespace"
+    full_disk_with_sys 'mount -t tmpfs none /sys' nospace
+    full_disk_with_sys 'mount -t tmpfs none /sys && mkdir -p "$device" && echo 0 >"$device/size"' nospace
+    full_disk_with_sys 'mount -t tmpfs none /sys && mkdir -p /sys/dev/block' nospace
+    full_disk_with_sys 'mount -t tmpfs none /sys && mkdir -p "$device" && : >"$device/size"' nospace
 }
 
 # ---- huge pages ----
