@@ -79,6 +79,23 @@ uid=$(id -u)
     assert_sent_by ""
 }
 
+@test "senders: who is not among the processes that we can see is nobody" {
+    [ "$(id -u)" = 0 ] || skip "only root can make a name space of processes"
+    run_with --policy "$policy" sent client:hostile send space recv "${lost[@]}"
+    assert_sent_by ""
+}
+
+@test "senders: what comes by raw system calls has no sender" {
+    run_with --policy "$policy" sent client:hostile send raw "${lost[@]}"
+    assert_sent_by ""
+}
+
+@test "senders: a file that is handed on is of who handed it on" {
+    run_with --policy "$policy" sent client:proxy relay recv "${lost[@]}"
+    [[ $stderr =~ 'sent by "proxy"['([0-9]+)'], uid ' ]]
+    assert_sent_by "\"proxy\"[${BASH_REMATCH[1]}], uid $uid"
+}
+
 @test "senders: a process that had ended when its file came has no name" {
     run_with --policy "$policy" sent client:gone send end recv map close cut-own read
     # What it sent cannot be taken away by it any more: its own file is looked at through ours.
@@ -97,7 +114,7 @@ uid=$(id -u)
 }
 
 @test "senders: who is mapped stays known whatever others send, and memory does not grow" {
-    run_with --policy "$policy" sent client:one send recv map close client:two flood:3000 \
+    run_with --policy "$policy" sent client:one send recv map close client:two flood:100000 \
         flood-mapped:3000 first truncate read
     assert_success
     [[ $stderr == *'sent by "one"['* ]]

@@ -7,9 +7,11 @@
  *   send  it sends a new file of 4 pages     shared  it sends a file that all of them have
  *   rename  it calls itself "renamed"        end  it ends, and is waited for
  *   truncate  it takes the file's pages away
- *   recv, recvmmsg   the descriptor comes    dup, dup2, dup3, fcntl  it is copied, and the copy used
+ *   relay   it sends a file that another process sent to it
+ *   recv, recvmmsg, raw   the descriptor comes (raw: past the C library)    dup, dup2, dup3, fcntl  it is copied, and the copy used
  *   map  it is mapped   unmap   close        own  a file of our own, which gets a number that is free
  *   read  the last mapping's second page     fork  the other steps in a child
+ *   space  the other steps in a child in a new name space of processes
  *   flood:N  it sends N files, which we close; flood-mapped:N: we map and unmap each
  *   report  prints our number and "ready"   wait  for a signal
  *   confine  from now on one question about the socket ends us   borrow  a vfork() child does so
@@ -17,6 +19,7 @@
  *   check  is the connection open, for us and for it?    first, second  which of the clients, mappings
  */
 #include <fcntl.h>
+#include <sched.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -79,6 +82,28 @@ static void send_file(int socket, int file)
 		fail("sent: sendmsg");
 }
 
+static int receive(int socket, const char *how);
+
+/* Of a file that a child of ours has. */
+static int relay(int socket)
+{
+	int pair[2], file;
+	pid_t child;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+		fail("sent: socketpair");
+	child = fork();
+	if (child == 0) {
+		prctl(PR_SET_NAME, "origin");
+		send_file(pair[1], new_file());
+		_exit(0);
+	}
+	file = receive(pair[0], "recv");
+	waitpid(child, NULL, 0);
+	send_file(socket, file);
+	return file;
+}
+
 static char is_open(int socket)
 {
 	char byte;
@@ -99,6 +124,8 @@ static void obey(int socket, int commands, int answers)
 		} else if (command == 'S') {
 			file = shared;
 			send_file(socket, file);
+		} else if (command == 'r') {
+			file = relay(socket);
 		} else if (command == 'c') { /* the shared file's like: sent, and kept by nobody */
 			int other = new_file();
 
@@ -196,7 +223,7 @@ static void start(const char *name, char how)
 
 /* ---- we ---- */
 
-static void take(int many)
+static int receive(int socket, const char *how)
 {
 	char control[CMSG_SPACE(sizeof(int))], byte;
 	struct iovec part = {&byte, 1};
@@ -205,14 +232,25 @@ static void take(int many)
 					  .msg_control = control,
 					  .msg_controllen = sizeof(control)}};
 	struct cmsghdr *head;
+	long count;
+	int file;
 
-	if (many ? recvmmsg(peer->socket, &message, 1, 0, NULL) != 1
-		 : recvmsg(peer->socket, &message.msg_hdr, MSG_CMSG_CLOEXEC) != 1)
-		fail("sent: recvmsg");
+	if (strcmp(how, "recvmmsg") == 0)
+		count = recvmmsg(socket, &message, 1, 0, NULL);
+	else if (strcmp(how, "raw") == 0)
+		count = syscall(SYS_recvmsg, socket, &message.msg_hdr, MSG_CMSG_CLOEXEC);
+	else
+		count = recvmsg(socket, &message.msg_hdr, MSG_CMSG_CLOEXEC);
 	head = CMSG_FIRSTHDR(&message.msg_hdr);
-	if (!head || head->cmsg_type != SCM_RIGHTS)
+	if (count != 1 || !head || head->cmsg_type != SCM_RIGHTS)
 		fail("sent: nothing came");
-	memcpy(&fd, CMSG_DATA(head), sizeof(fd));
+	memcpy(&file, CMSG_DATA(head), sizeof(file));
+	return file;
+}
+
+static void take(const char *how)
+{
+	fd = receive(peer->socket, how);
 }
 
 static void use_copy(int copy)
@@ -241,7 +279,7 @@ static void flood(long count, int mapped)
 {
 	for (long i = 0; i < count; i++) {
 		tell('c');
-		take(0);
+		take("recv");
 		if (mapped) {
 			map();
 			munmap(last_map(), SIZE);
@@ -320,6 +358,8 @@ static void do_step(const char *step)
 		tell('s');
 	else if (is(step, "shared"))
 		tell('S');
+	else if (is(step, "relay"))
+		tell('r');
 	else if (is(step, "rename"))
 		tell('n');
 	else if (is(step, "truncate"))
@@ -327,10 +367,8 @@ static void do_step(const char *step)
 	else if (is(step, "end")) {
 		tell('q');
 		waitpid(peer->pid, NULL, 0);
-	} else if (is(step, "recv"))
-		take(0);
-	else if (is(step, "recvmmsg"))
-		take(1);
+	} else if (is(step, "recv") || is(step, "recvmmsg") || is(step, "raw"))
+		take(step);
 	else if (is(step, "dup"))
 		use_copy(dup(fd));
 	else if (is(step, "dup2"))
@@ -377,7 +415,9 @@ static void do_step(const char *step)
 static void run(char **step)
 {
 	for (; *step; step++) {
-		if (is(*step, "fork"))
+		if (is(*step, "space") && unshare(CLONE_NEWPID) < 0)
+			fail("sent: unshare");
+		if (is(*step, "fork") || is(*step, "space"))
 			return in_child(step + 1);
 		do_step(*step);
 	}
