@@ -141,19 +141,27 @@ attack_with_files() { # COMPOSITOR ATTACK
 @test "cage: truncated after wl_buffer.destroy" { attack cage truncate-after-destroy; }
 @test "weston: truncated after wl_buffer.destroy" { attack weston truncate-after-destroy; }
 
-# Who did it is named, and with +hangup disconnected; the next client is served.
+# Who did it is named, and disconnected with +hangup; the next client is served. Which attack it is that
+# no handler answers, the release decides.
 hangs_up() { # COMPOSITOR
+    local attack
+
     require "$1"
     start_with "$1"
-    run_attack truncate-after-destroy
-    [ "$OUTCOME" = alive ]
+    for attack in short-keymap truncate-after-destroy; do
+        run_attack $attack
+        say "with us" $attack
+        [ "$OUTCOME" = alive ]
+        ! reports "$COMPOSITOR_LOG" | grep -q ': zero, ' || break
+    done
+    reports "$COMPOSITOR_LOG" | grep ': zero, '
     reports "$COMPOSITOR_LOG" | grep -F 'sent by "wl-hostile"['
     [[ $(cat "$COMPOSITOR_LOG") != *"connection closed"* ]]
     stop_compositor
 
     start_with "$1" SIGBUS_POLICY="$(compositor_policy)+hangup"
-    run_attack truncate-after-destroy
-    say "with +hangup" truncate-after-destroy
+    run_attack $attack
+    say "with +hangup" $attack
     [ "$OUTCOME" = alive ]
     [ "$SEEN" != alive ]
     reports "$COMPOSITOR_LOG" | grep -F 'sent by "wl-hostile"['
@@ -164,6 +172,26 @@ hangs_up() { # COMPOSITOR
 
 @test "sway: +hangup" { hangs_up sway; }
 @test "cage: +hangup" { hangs_up cage; }
+@test "phoc: +hangup" { hangs_up phoc; }
+@test "labwc: +hangup" { hangs_up labwc; }
+@test "mir: +hangup" { hangs_up mir; }
+
+# Where the owner's handler has told the client, which ends the connection anyway, there is no more to do.
+tells_anyway() { # COMPOSITOR
+    require "$1"
+    start_with "$1" SIGBUS_POLICY="$(compositor_policy)+hangup"
+    run_attack truncate-after-commit
+    say "with +hangup" truncate-after-commit
+    [ "$OUTCOME" = alive ]
+    [[ $SEEN = *"$shm_error" ]]
+    reports "$COMPOSITOR_LOG" | grep -F 'sent by "wl-hostile"['
+    [[ $(cat "$COMPOSITOR_LOG") != *"connection closed"* ]]
+    next_client_works
+    stop_compositor
+}
+
+@test "weston: +hangup" { tells_anyway weston; }
+@test "mutter: +hangup" { tells_anyway mutter; }
 
 @test "sway: fd shorter than the pool" { attack sway short-fd; }
 @test "cage: fd shorter than the pool" { attack cage short-fd; }
