@@ -22,7 +22,7 @@
 
 static _Atomic uintptr_t area;
 static _Atomic uint64_t taken[ANCHORS / 64];
-static uint32_t page_of[ANCHORS]; /* of the file: so many pages behind the start of the range */
+LARGE static uint32_t page_of[ANCHORS]; /* of the file: so many pages behind the start of the range */
 
 void anchor_init(void)
 {

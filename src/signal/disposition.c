@@ -30,7 +30,7 @@ struct kernel_sigaction {
 
 #define INTERN_BUCKETS 4096 /* JIT compilers install thousands of handlers */
 
-static _Atomic(const struct disposition *) interned[INTERN_BUCKETS];
+LARGE static _Atomic(const struct disposition *) interned[INTERN_BUCKETS];
 static _Atomic(const struct disposition *) current[2]; /* SIGBUS, shadow */
 static void *entry; /* of our handler, and what it returns to: what the kernel has */
 static void (*restorer)(void);

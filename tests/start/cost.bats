@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+#
+# What each process pays for the library when it starts: instructions, system calls and page faults of
+# "true", beyond those with a preload that does nothing. They are counted, so that a loaded machine does
+# not matter; bench/README says what they are.
+
+load ../harness/helper
+
+setup() {
+    [ "$(uname -m)" = x86_64 ] || skip "the bounds are for x86-64"
+    [ -z "${SIGBUS_INSTALLED:-}" ] || skip "of the build tree"
+    grep -E '^CFLAGS = .*(-fsanitize|--coverage|-fprofile|-O0)' "$top_builddir/Makefile" &&
+        skip "built with instruments, or not optimized"
+    empty=$top_builddir/bench/empty.so
+}
+
+# A program in an environment of that size and no other.
+start() { # POLICY-OR-ONLY PRELOAD PROGRAM...
+    local word=$1 preload=$2
+    shift 2
+    case $word in
+    only) env -i PATH="$PATH" SIGBUS_LOG=off SIGBUS_ONLY=nobody LD_PRELOAD="$preload" "$@" ;;
+    *) env -i PATH="$PATH" SIGBUS_LOG=off SIGBUS_POLICY="$word" LD_PRELOAD="$preload" "$@" ;;
+    esac
+}
+
+instructions() { # POLICY-OR-ONLY PRELOAD
+    # The preload for valgrind, which needs the highest real-time signal for itself.
+    start "$1" "$2 $top_builddir/bench/low-signal.so" valgrind --tool=callgrind \
+        --callgrind-out-file=/dev/null /bin/true 2>&1 | awk '/Collected/ { print $4 }'
+}
+
+@test "cost: instructions" {
+    skip_without valgrind
+    for row in '*=owner|chain 1150' '@compositor 1220' 'only 1120'; do
+        word=${row% *}
+        bare=$(instructions "$word" "$empty")
+        ours=$(instructions "$word" "$SIGBUS_LIB")
+        echo "$word: $bare without, $ours with the library"
+        [ "$bare" -gt 50000 ]
+        [ $((ours * 1000)) -le $((bare * ${row##* })) ]
+    done
+}
+
+@test "cost: system calls" {
+    skip_without strace
+    for row in '*=owner|chain 26' '@compositor 27' 'only 5'; do
+        word=${row% *}
+        for side in empty ours; do
+            preload=$empty
+            [ $side = empty ] || preload=$SIGBUS_LIB
+            start "$word" "$preload" strace -o "$BATS_TEST_TMPDIR/$side" -E LD_PRELOAD="$preload" /bin/true
+        done
+        more=$(($(wc -l <"$BATS_TEST_TMPDIR/ours") - $(wc -l <"$BATS_TEST_TMPDIR/empty")))
+        echo "$word: $more more"
+        diff "$BATS_TEST_TMPDIR/empty" "$BATS_TEST_TMPDIR/ours" | grep '^>' || :
+        grep -q 'libsigbus' "$BATS_TEST_TMPDIR/ours"
+        [ "$more" -le "${row##* }" ]
+    done
+}
+
+@test "cost: page faults" {
+    for row in '*=owner|chain 13' '@compositor 15' 'only 7'; do
+        word=${row% *}
+        bare=$(start "$word" "$empty" "$PROGS/least-faults" 30 /bin/true)
+        ours=$(start "$word" "$SIGBUS_LIB" "$PROGS/least-faults" 30 /bin/true)
+        echo "$word: $bare without, $ours with the library"
+        [ "$bare" -gt 20 ]
+        [ $((ours - bare)) -le "${row##* }" ]
+    done
+}
+
+# What the kernel counts as written by this process alone, of the library and the variables behind it.
+@test "cost: memory of a process that does nothing" {
+    mkfifo "$BATS_TEST_TMPDIR/in"
+    env -i SIGBUS_POLICY=@compositor LD_PRELOAD="$SIGBUS_LIB" /bin/cat \
+        <"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/out" &
+    exec 9>"$BATS_TEST_TMPDIR/in"
+    echo 'it runs' >&9
+    wait_for file_says 'it runs' "$BATS_TEST_TMPDIR/out"
+    run awk -v name=libsigbus.so '
+        /^[0-9a-f]+-/ {
+            split($1, place, "-")
+            ours = index($0, name) || (ours && NF == 5 && place[1] == end)
+            end = place[2]
+        }
+        ours && /^Private_Dirty/ { sum += $2 }
+        END { print sum }' "/proc/$!/smaps"
+    exec 9>&-
+    wait $!
+    echo "$output KiB"
+    [ "$output" -gt 0 ]
+    [ "$output" -le 40 ]
+}
