@@ -551,6 +551,20 @@ metrics() { # OUT: of our own victims only
     assert_equal "$(grep -c '^# TYPE' out)" "$(grep '^# TYPE' out | sort -u | wc -l)"
 }
 
+@test "stat: metrics of more programs than are told apart, one of which is called as the rest is" {
+    local name
+    for name in other {1..101}; do
+        ln -s "$(type -P sleep)" "$name"
+        LD_PRELOAD=$SIGBUS_LIB "./$name" 300 3>&- &
+        victims+=($!)
+        disown
+    done
+    all_loaded() { metrics out 2>/dev/null && [ "$(grep -c '^sigbus_processes{' out)" = 100 ]; }
+    wait_for all_loaded
+    run grep '^sigbus_processes{program="other"}' out
+    assert_output 'sigbus_processes{program="other"} 3'
+}
+
 @test "stat: metrics are what promtool and a node exporter take" {
     start_with --log /dev/null --policy 'path:*/file=zero(page)' "file:$PWD/file" "cut:$PWD/file" \
         read:1 store:2

@@ -45,20 +45,26 @@ static char *label_of(const char *name)
 	return label;
 }
 
+static struct program *find(struct programs *programs, const char *label)
+{
+	for (size_t i = 0; i < programs->count; i++)
+		if (!strcmp(programs->item[i].label, label))
+			return &programs->item[i];
+	return NULL;
+}
+
+/* A series is there once: a program may be called as the rest of them is. */
 static struct program *program_of(struct programs *programs, const char *name)
 {
 	char *label = label_of(name);
+	struct program *program = find(programs, label);
 
-	for (size_t i = 0; i < programs->count; i++) {
-		if (!strcmp(programs->item[i].label, label)) {
-			free(label);
-			return &programs->item[i];
-		}
+	if (!program && programs->count >= PROGRAMS_MAX) {
+		label = "other";
+		program = find(programs, label);
 	}
-	if (programs->count == PROGRAMS_MAX)
-		programs->item[programs->count++].label = "other";
-	if (programs->count > PROGRAMS_MAX)
-		return &programs->item[PROGRAMS_MAX];
+	if (program)
+		return program;
 	programs->item[programs->count].label = label;
 	return &programs->item[programs->count++];
 }
