@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The actions of a rule, and asking the owner's handler, which is one of them. */
+/* The actions of a rule: what each is about to do, and doing it. */
 #ifndef SIGBUS_ACTIONS_H
 #define SIGBUS_ACTIONS_H
 
@@ -30,60 +30,60 @@ static inline bool may_be_lost(int code)
 	return code == BUS_ADRERR || code == BUS_OBJERR || code == BUS_MCEERR_AR;
 }
 
-bool is_lost(const struct fault *fault); /* [H] */
-void fault_report(struct fault *fault); /* [H] what became of it: a line, if one is due, and the counters */
-/* The same for a fault whose frame is gone: uc is NULL, or what the thread is at now. [H] */
-void report_again(const struct fault *past, int code, enum outcome outcome, ucontext_t *uc);
-/* From that step of its rule on; the step may have been tried before. [H] */
-void follow_rule(struct fault *fault, uint32_t step, struct jump *jump);
-void follow_chain(struct fault *fault, uint32_t step, struct jump *jump); /* [H] */
-
-/* ---- ask.c ---- */
-
-enum asked {
-	ASKED_DECLINED, /* the next step, please */
-	ASKED_ANSWERED,
-	ASKED_RUNS /* it is jumped to; its return decides */
+/* What an action says of a fault. Behind VERDICT_OVER: what is to be told, and then carried out. */
+enum verdict {
+	VERDICT_DECLINED, /* the next action, please */
+	VERDICT_OVER,	  /* there is nothing to tell: go back to the instruction, or into the handler */
+	VERDICT_ANSWERED,
+	VERDICT_RUN, /* fault->runs is to be run */
+	VERDICT_WAIT,
+	VERDICT_DIE
 };
-/* handler: of the owner, for the step of the fault's rule. [H] */
-enum asked ask_handler(struct fault *fault, uint32_t step, const struct disposition *handler,
-	struct jump *jump);
-int ask_callback(const struct fault *fault, const struct callback *callback); /* [H] enum sigbus_answer */
+enum verdict act(struct fault *fault, struct jump *jump); /* [H] the action at fault->step */
+enum verdict carry_out(struct fault *fault, enum verdict verdict, struct jump *jump); /* [H] */
+void follow_rule(struct fault *fault, enum verdict verdict, struct jump *jump); /* [H] dispatch.c */
+bool is_lost(const struct fault *fault); /* [H] */
+/* The owner's handler is to be asked, unless it wants another frame first. [H] */
+enum verdict ask_handler(struct fault *fault, const struct disposition *handler, const struct jump *jump);
+
+/* ---- tell.c ---- */
+
+void tell(struct fault *fault); /* [H] what became of it: a line, if one is due, and the counters */
+/* For those who wait for a loss: once a fault, before whoever may answer it is asked. [H] */
+void tell_loss(struct fault *fault);
+/* Of a fault whose frame is gone: uc is NULL, or what the thread is at now. [H] */
+void tell_again(const struct fault *past, enum outcome outcome, ucontext_t *uc);
+void tell_sent(const struct jump *jump); /* [H] a SIGBUS that was sent, and kills */
+
+/* ---- run.c ---- */
+
+/* Runs fault->runs: by a jump (VERDICT_OVER), or by a call that comes back. [H] */
+enum verdict run_handler(struct fault *fault, struct jump *jump);
+/* Runs it for a signal that was sent; mask: of the thread at delivery. [H] */
+void run_for_sent(const struct disposition *handler, int signo, uint64_t mask, struct jump *jump);
+/*
+ * The frame was moved away, and this handler wants the alternate stack: back to the instruction, for
+ * another frame. [H]
+ */
+bool frame_is_missing(const struct disposition *handler, const struct jump *jump);
+int run_callback(const struct fault *fault, const struct callback *callback); /* [H] enum sigbus_answer */
+
+/* ---- returned.c ---- */
+
+/* Registers were moved, or the page can be had. [H] */
+bool has_answered(const struct running *running, const ucontext_t *uc);
+void handler_answered(struct running *running);				       /* [H] */
+void handler_declined(const struct running *running, struct fault *fault); /* [H] */
 /*
  * A SIGBUS that the handler has raised in this thread: it declines. With the default action in force
  * raise() does not return, as without us: then the handler's frame is gone on with. [H]
  */
-void ask_raised(struct running *running, uint64_t mask, struct jump *jump);
+void handler_raised(struct running *running, uint64_t mask, struct jump *jump);
 /* After a change of the mask: a raise() that was blocked acts now. */
-void ask_unblocked(void);
+void raise_unblocked(void);
 /* The same for a wait with that mask: true: it did, and so the wait is over. */
-bool ask_suspended(uint64_t mask);
-bool ask_raise_is_pending(void); /* for sigpending() */
-bool ask_take_raise(void);	 /* for sigwait(): it is not pending any more, and declines nothing */
-
-/* ---- chain.c ---- */
-
-struct chain_target {
-	const struct disposition *disposition;
-	int signo;
-	uint64_t mask;		   /* of the thread at delivery */
-	const struct fault *fault; /* NULL: it was sent */
-	uint32_t step;		   /* of the fault's rule */
-};
-void *chain_jump(const struct chain_target *target, struct jump *jump); /* [H] */
-/* Moves the kernel's frame to the interrupted stack if the handler may not use the alternate one. [H] */
-void frame_move(const struct disposition *handler, struct jump *jump);
-/*
- * It was moved away, and this handler wants the alternate stack: back to the instruction, for another
- * frame. [H]
- */
-bool frame_is_missing(const struct disposition *handler, const struct jump *jump);
-/* mask: of the thread at delivery. [H] */
-uint64_t mask_inside(const struct disposition *handler, uint64_t mask);
-/* The mask for a handler that is about to run for the fault. [H] */
-void mask_for_handler(const struct disposition *handler, const struct fault *fault, const struct jump *jump);
-/* A record of the handler that is about to run. [H] */
-struct running *record_handler(const struct disposition *handler, const struct fault *fault,
-	const struct jump *jump, enum running_how how);
+bool raise_ends_wait(uint64_t mask);
+bool raise_is_pending(void); /* for sigpending() */
+bool raise_take(void);	     /* for sigwait(): it is not pending any more, and declines nothing */
 
 #endif

@@ -41,40 +41,24 @@ static bool is_own(const siginfo_t *info)
 	return info->si_code > 0 || info->si_pid == process_pid();
 }
 
-static APART void report_sent(const struct jump *jump)
-{
-	struct fault fault = {.info = jump->info,
-		.uc = jump->uc,
-		.sent = true,
-		.pc = frame_pc(jump->uc),
-		.outcome = OUTCOME_DEFAULT,
-		.page = &page_unknown,
-		.count = 1};
-
-	report_count(&fault);
-	if (out_wanted())
-		report_fault(&fault);
-}
-
 /*
  * The fault that made a handler send this: it is in it still, or it has returned to the instruction
  * and what it sent was blocked until then.
  */
-static const struct fault *find_cause(const struct running *running, struct jump *jump, int *code)
+static const struct fault *find_cause(const struct running *running, struct jump *jump)
 {
 	const struct fault *last;
 
 	if (!is_own(jump->info))
 		return NULL;
 	if (running && !running->fault.sent) {
-		*code = running->code;
 		if (running_is_intact(running)) {
 			jump->frame = running->frame;
 			frame_parts(jump);
 		}
 		return &running->fault;
 	}
-	last = progress_last(code);
+	last = progress_last();
 	return last && last->pc == frame_pc(jump->uc) ? last : NULL;
 }
 
@@ -82,14 +66,13 @@ static void die(int signo, const struct running *running, struct jump *jump)
 {
 	struct jump shown = *jump;
 	const struct fault *cause;
-	int code = 0;
 
 	if (signo == SIGBUS) {
-		cause = find_cause(running, &shown, &code);
+		cause = find_cause(running, &shown);
 		if (cause) /* D3: a handler that re-raises is no news; its fault is */
-			report_again(cause, code, OUTCOME_DEFAULT, shown.uc);
+			tell_again(cause, OUTCOME_DEFAULT, shown.uc);
 		else
-			report_sent(jump);
+			tell_sent(jump);
 	}
 	disposition_die(signo, jump->info, jump->uc);
 }
@@ -131,12 +114,11 @@ void sent_deliver(int signo, struct jump *jump)
 {
 	uint64_t mask = mask_at_delivery(jump);
 	struct running *running = signo == SIGBUS ? running_now(frame_sp(jump->uc)) : NULL;
-	struct chain_target target = {.signo = signo};
+	const struct disposition *now;
 
-	target.mask = mask;
 	if (is_raised_by(running, jump)) {
 		if (running->how != RUNNING_JUMPED) {
-			ask_raised(running, mask, jump);
+			handler_raised(running, mask, jump);
 			return;
 		}
 		running->raised = true;
@@ -150,11 +132,11 @@ void sent_deliver(int signo, struct jump *jump)
 		running->raised = false;
 		running->placed = NULL;
 	}
-	target.disposition = signo == SIGBUS ? statement_in_force(running) : disposition_now(signo);
-	if (target.disposition->handler == SIG_IGN)
+	now = signo == SIGBUS ? statement_in_force(running) : disposition_now(signo);
+	if (now->handler == SIG_IGN)
 		return;
-	if (target.disposition->handler == SIG_DFL)
+	if (now->handler == SIG_DFL)
 		die(signo, running, jump);
 	else
-		jump->handler = chain_jump(&target, jump);
+		run_for_sent(now, signo, mask, jump);
 }

@@ -21,11 +21,11 @@ static uint64_t version_now(const struct fault *fault)
 
 static bool is_same(const struct fault *fault)
 {
-	struct progress *last = progress_of_thread();
+	const struct progress *last = progress_of_thread();
 
 	return last->fault.address == fault->address && last->fault.pc == fault->pc &&
 	       last->fault.range.state == fault->range.state && last->fault.rule == fault->rule &&
-	       last->version == version_now(fault) && last->registers == registers_hash(fault->uc);
+	       last->version == version_now(fault) && last->fault.registers == fault->registers;
 }
 
 static void remember(const struct fault *fault)
@@ -33,41 +33,35 @@ static void remember(const struct fault *fault)
 	struct progress *last = progress_of_thread();
 
 	last->fault = *fault;
-	last->code = fault->info->si_code;
-	last->registers = registers_hash(fault->uc);
 	last->version = version_now(fault);
+	last->statements = disposition_statements();
+	last->again = false;
 }
 
-void progress_note(const struct fault *fault, uint32_t step)
+void progress_note(const struct fault *fault)
 {
 	struct progress *last = progress_of_thread();
 
 	if (!is_same(fault)) {
 		last->spared = 0;
 		remember(fault);
+		return;
 	}
 	last->fault.declined_count = fault->declined_count;
-	if (fault->declined_count)
-		memcpy(last->fault.declined, fault->declined, sizeof(fault->declined));
+	memcpy(last->fault.declined, fault->declined, sizeof(fault->declined));
+	last->fault.step = fault->step;
 	last->statements = disposition_statements();
-	last->step = step;
 	last->again = false;
 }
 
-void progress_again(const struct fault *fault, uint32_t step)
+void progress_again(const struct fault *fault)
 {
 	struct progress *last = progress_of_thread();
 
+	if (!is_same(fault))
+		last->spared = 0;
 	remember(fault);
-	progress_note(fault, step);
 	last->again = true;
-}
-
-uintptr_t progress_registers(void)
-{
-	struct progress *last = progress_of_thread();
-
-	return last->registers;
 }
 
 void progress_forget(void)
@@ -78,7 +72,7 @@ void progress_forget(void)
 	last->spared = 0;
 }
 
-void progress_go_back(const struct fault *fault, uint32_t step)
+void progress_go_back(const struct fault *fault)
 {
 	struct progress *last = progress_of_thread();
 
@@ -86,9 +80,6 @@ void progress_go_back(const struct fault *fault, uint32_t step)
 		return;
 	last->spared = 0;
 	remember(fault);
-	last->statements = disposition_statements();
-	last->step = step;
-	last->again = false;
 }
 
 static bool is_chain(const struct rule *rule, uint32_t step)
@@ -96,33 +87,28 @@ static bool is_chain(const struct rule *rule, uint32_t step)
 	return !rule || step >= rule->action_count || rule->action[step].kind == ACTION_CHAIN;
 }
 
-static void take_over(struct fault *fault)
-{
-	struct progress *last = progress_of_thread();
-
-	fault->told = last->fault.told;
-	fault->declined_by = last->fault.declined_by;
-	fault->counted = last->fault.counted;
-	fault->noted = last->fault.noted;
-	fault->tallied = last->fault.tallied;
-}
-
 /* What the program has said since may make somebody else the one to ask: then from the first step on. */
-uint32_t progress_first_step(struct fault *fault)
+void progress_first_step(struct fault *fault)
 {
-	struct progress *last = progress_of_thread();
+	const struct progress *last = progress_of_thread();
+	const struct fault *before = &last->fault;
 
-	if (!last->fault.address || !is_same(fault))
-		return 0;
-	fault->declined_count = last->fault.declined_count;
-	memcpy(fault->declined, last->fault.declined, sizeof(fault->declined));
+	if (!before->address || !is_same(fault))
+		return;
+	fault->declined_count = before->declined_count;
+	memcpy(fault->declined, before->declined, sizeof(fault->declined));
 	if (last->statements != disposition_statements())
-		return 0;
-	if (last->again) {
-		take_over(fault);
-		return last->step;
+		return;
+	fault->step = before->step;
+	if (!last->again) {
+		fault->step += !is_chain(fault->rule, before->step);
+		return;
 	}
-	return is_chain(fault->rule, last->step) ? last->step : last->step + 1;
+	fault->told = before->told;
+	fault->declined_by = before->declined_by;
+	fault->counted = before->counted;
+	fault->noted = before->noted;
+	fault->tallied = before->tallied;
 }
 
 static void add(struct fault *fault, const struct disposition *handler, uint32_t installed)
@@ -178,19 +164,17 @@ bool progress_is_skipped(const struct fault *fault, const struct disposition *ha
 bool progress_spares(const struct fault *fault)
 {
 	struct progress *last = progress_of_thread();
-	uint32_t step = last->step;
 
 	if (last->spared == SPARED_MAX && is_same(fault))
 		return false;
-	progress_note(fault, step);
+	progress_note(fault);
 	last->spared++;
 	return true;
 }
 
-const struct fault *progress_last(int *code)
+const struct fault *progress_last(void)
 {
-	struct progress *last = progress_of_thread();
+	const struct progress *last = progress_of_thread();
 
-	*code = last->code;
 	return last->fault.address ? &last->fault : NULL;
 }

@@ -11,25 +11,22 @@
 #include "signal/disposition.h"
 
 struct progress {
-	struct fault fault; /* address 0: none */
-	int code;
-	uintptr_t registers;
+	struct fault fault; /* address 0: none; info, uc and page are void */
 	uint64_t version;
 	uint32_t statements; /* of the program, at that time */
-	uint32_t step, spared;
+	uint32_t spared;
 	bool again; /* that step itself is next */
 };
 /* The step was tried; called after it, for a repair makes a new version. */
-void progress_note(const struct fault *fault, uint32_t step);
-uintptr_t progress_registers(void); /* what registers_hash() said of the last one */
+void progress_note(const struct fault *fault);
 /* It was answered, or the thread went elsewhere: the next one is a new fault. */
 void progress_forget(void);
-/* Where the rule goes on; and who has declined the fault already. */
-uint32_t progress_first_step(struct fault *fault);
+/* Where the rule goes on: fault->step; and who has declined the fault already. */
+void progress_first_step(struct fault *fault);
 /* The step's handler gets a frame of its own: the fault comes again, and is the same. */
-void progress_again(const struct fault *fault, uint32_t step);
+void progress_again(const struct fault *fault);
 /* A fault of which nothing came yet is gone back to, from others on top of it. */
-void progress_go_back(const struct fault *fault, uint32_t step);
+void progress_go_back(const struct fault *fault);
 
 /* The handler declined the fault; or is run for it by chain. */
 void progress_declined(struct fault *fault, const struct disposition *handler);
@@ -44,6 +41,6 @@ bool progress_is_skipped(const struct fault *fault, const struct disposition *ha
 bool progress_spares(const struct fault *fault);
 
 /* The last fault, for the report of a signal that a handler raised because of it; NULL: none. */
-const struct fault *progress_last(int *code);
+const struct fault *progress_last(void);
 
 #endif

@@ -140,6 +140,11 @@ uintptr_t running_caller_find(uintptr_t caller)
 	return running && running->handler ? (uintptr_t)running->handler->handler : caller;
 }
 
+unsigned running_owner(void)
+{
+	return top() ? top()->owner : 0;
+}
+
 struct running *running_begin(uintptr_t frame, const ucontext_t *uc, enum running_how how) /* BEGIN */
 {
 	struct running *running;

@@ -53,9 +53,6 @@ struct running {
 	uintptr_t placed_by;
 
 	struct fault fault; /* what it runs for; info, uc and page are void */
-	int code;	    /* its si_code */
-	uintptr_t registers;
-	uint32_t step; /* of the rule */
 	struct callback callback; /* where handler is NULL */
 };
 
@@ -74,7 +71,7 @@ static inline struct running *running_now(uintptr_t sp)
 /* The one that it interrupted, if that is still running, too. [H] */
 struct running *running_outer(const struct running *running);
 
-/* A new record on top, zero but for where it runs; fault, code and what follows are as they were. [H] */
+/* A new record on top, zero but for where it runs; fault and what follows are as they were. [H] */
 struct running *running_begin(uintptr_t frame, const ucontext_t *uc, enum running_how how);
 void running_start(struct running *running); /* it is complete: [H] from here on it counts */
 /*
@@ -93,6 +90,8 @@ static inline uintptr_t running_caller(uintptr_t caller)
 {
 	return likely(!(running_watch & WATCH_HANDLERS)) ? caller : running_caller_find(caller);
 }
+
+unsigned running_owner(void); /* of the handler that runs here, as far as known; 0: of none */
 
 /* The thread is about to leave for another stack pointer; 0: an unknown one. */
 void running_leave(uintptr_t target);

@@ -175,7 +175,7 @@ void running_departed(struct running *running)
 		report_answered(&running->fault);
 	if (!running->handler) { /* a callback returns as a rule: its fault is told afterwards */
 		callback_end(&running->callback);
-		report_again(&running->fault, running->code, OUTCOME_OWNER, NULL);
+		tell_again(&running->fault, OUTCOME_OWNER, NULL);
 	}
 	progress_forget();
 }

@@ -53,7 +53,7 @@ static bool wait_begin(struct wait *wait, const sigset_t **set, uintptr_t at)
 	memset(&wait->copy, 0, sizeof(wait->copy));
 	mask_set_word(&wait->copy, mask_to_kernel(word) | (word & SIGNAL_BIT(SIGBUS)));
 	*set = &wait->copy;
-	if (unlikely(running_watch & WATCH_HANDLERS) && ask_suspended(mask_word(&wait->copy))) {
+	if (unlikely(running_watch & WATCH_HANDLERS) && raise_ends_wait(mask_word(&wait->copy))) {
 		errno = EINTR;
 		return false;
 	}
@@ -200,7 +200,7 @@ static int wait_for(
 	if (ignored || !(mask_word(set) & SIGNAL_BIT(SIGBUS)))
 		return wait_without_sigbus(next, set, info, timeout,
 			(blocked || ignored) && !(mask & SIGNAL_BIT(SIGBUS)));
-	if (unlikely(running_watch & WATCH_HANDLERS) && ask_take_raise())
+	if (unlikely(running_watch & WATCH_HANDLERS) && raise_take())
 		return taken_raise(info);
 	memset(&copy, 0, sizeof(copy));
 	mask_set_word(&copy, mask_word(set) | SIGNAL_BIT(shadow_signal));
@@ -250,7 +250,7 @@ EXPORT int sigpending(sigset_t *set)
 		return result;
 	word = mask_word(set);
 	if (word & SIGNAL_BIT(shadow_signal) ||
-		(unlikely(running_watch & WATCH_HANDLERS) && ask_raise_is_pending()))
+		(unlikely(running_watch & WATCH_HANDLERS) && raise_is_pending()))
 		word |= SIGNAL_BIT(SIGBUS);
 	mask_set_word(set, word & ~SIGNAL_BIT(shadow_signal));
 	return 0;

@@ -26,7 +26,8 @@
 #include "signal/disposition.h"
 
 #define LENDING_NAP 100000 /* nanoseconds */
-#define CALLER running_caller((uintptr_t)__builtin_return_address(0))
+#define RETURN ((uintptr_t)__builtin_return_address(0))
+#define CALLER running_caller(RETURN)
 
 /* Neither put into the table nor able to replace what is in it. */
 static inline bool is_no_matter(int flags)
@@ -53,8 +54,12 @@ static APART void *map_tracked(void *(*next)(void *, size_t, int, int, int, off_
 	const struct mapping *mapping, uintptr_t caller)
 {
 	struct refusal refusal = {0};
-	void *at = track_mmap(next, mapping, caller, &refusal);
+	void *at;
 
+	if (unlikely(running_watch & WATCH_HANDLERS) &&
+		track_handlers_repair(next, mapping, running_owner(), &at))
+		return at;
+	at = track_mmap(next, mapping, running_caller(caller), &refusal);
 	tell_if_due(at, mapping, &refusal);
 	return at;
 }
@@ -81,7 +86,7 @@ EXPORT void *mmap(void *address, size_t length, int prot, int flags, int fd, lon
 		return map_tracked(NEXT_MMAP,
 			&(struct mapping){.address = address, .length = length, .prot = prot,
 				.flags = flags, .fd = fd, .offset = place},
-			CALLER);
+			RETURN);
 	at = real.mmap(address, length, prot, flags, fd, offset);
 	if (at != MAP_FAILED)
 		track_mapped((uintptr_t)at, length, prot, flags, fd, CALLER);
@@ -98,7 +103,7 @@ EXPORT void *mmap64(void *address, size_t length, int prot, int flags, int fd, o
 		return map_tracked(real.mmap64,
 			&(struct mapping){.address = address, .length = length, .prot = prot,
 				.flags = flags, .fd = fd, .offset = offset},
-			CALLER);
+			RETURN);
 	at = real.mmap64(address, length, prot, flags, fd, offset);
 	if (at != MAP_FAILED)
 		track_mapped((uintptr_t)at, length, prot, flags, fd, CALLER);

@@ -188,7 +188,7 @@ static uint64_t block_virtually(int how, int signo, uint64_t *before)
 
 	*before = mask_from_kernel(mask_swap(how, bits));
 	if (unlikely(running_watch))
-		ask_unblocked();
+		raise_unblocked();
 	return *before & SIGNAL_BIT(signo);
 }
 
@@ -275,7 +275,7 @@ static int change_mask(int (*next)(int, const sigset_t *, sigset_t *), int how, 
 	if (result == 0 && old)
 		mask_set_word(old, mask_from_kernel(mask_word(old)));
 	if (unlikely(running_watch) && result == 0 && new)
-		ask_unblocked();
+		raise_unblocked();
 	return result;
 }
 

@@ -16,7 +16,7 @@ struct block {
 
 static _Atomic(struct block *) blocks;
 LARGE static struct block shared;
-TLS struct block *mine;
+__thread void *thread_own_memory __attribute__((tls_model("initial-exec")));
 
 static bool has_ended(int pid, int tid)
 {
@@ -52,19 +52,14 @@ static struct block *make(int pid, int tid)
 }
 
 /* A signal's handler that comes in between has made one already: then that is it. */
-static __attribute__((noinline)) struct block *find_mine(void)
+void *thread_find_memory(void)
 {
 	int pid = (int)SYS_0(SYS_getpid), tid = (int)SYS_0(SYS_gettid);
 	struct block *block = take_over(pid, tid);
 
 	if (!block)
 		block = make(pid, tid);
-	if (!mine)
-		mine = block ? block : &shared;
-	return mine;
-}
-
-void *thread_memory(void)
-{
-	return likely(mine) ? mine->memory : find_mine()->memory;
+	if (!thread_own_memory)
+		thread_own_memory = (block ? block : &shared)->memory;
+	return thread_own_memory;
 }

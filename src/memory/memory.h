@@ -64,6 +64,13 @@ struct remapping {
 	int flags;
 	void *new; /* with MREMAP_FIXED */
 };
+/*
+ * A handler of that owner puts memory of its own in the place of lost pages, as we would, in a part of a
+ * range of its object. The range keeps its record, as it does when we replace pages; what is there
+ * now is asked of the kernel by whoever replaces something. False: it is nothing of the kind.
+ */
+bool track_handlers_repair(void *(*next)(void *, size_t, int, int, int, off_t),
+	const struct mapping *mapping, unsigned owner, void **result);
 void *track_mremap(const struct remapping *move, struct refusal *refusal);
 struct protecting {
 	uint64_t locks; /* a bit for each lock word of a range that is concerned */

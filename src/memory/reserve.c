@@ -72,9 +72,12 @@ static bool allocate(int fd, off_t offset, size_t length)
 /* The rule that asks for it, or NULL. */
 static const struct rule *reserving_rule(const struct mapping *mapping, unsigned owner)
 {
-	struct facts facts = {.owner = owner, .mapping = mapping};
-	const struct rule *rule = facts_match(&facts);
+	struct facts facts;
+	const struct rule *rule;
 
+	facts_begin(&facts, owner, NULL, mapping);
+	rule = facts_match(&facts);
+	facts_end(&facts);
 	return policy_rule_has(rule, ACTION_RESERVE) ? rule : NULL;
 }
 

@@ -195,46 +195,35 @@ static uint64_t free_version(unsigned lock)
 }
 
 /*
- * A handler puts memory of its own in the place of lost pages, as we would: in a part of a range of its
- * own object. The range keeps its record, as it keeps it when we do so; what is there now is asked of
- * the kernel by whoever replaces something.
+ * A repair of ours that began before the call must not end behind it, for what the handler writes
+ * would be gone. The version of the lock word is changed after the call, so that such a repair fails in
+ * TAKE; where it has changed already, one may have ended, and the call is made again.
  */
-static bool is_handlers_repair(const struct mapping *mapping, uintptr_t caller, struct range_hit *hit)
+bool track_handlers_repair(void *(*next)(void *, size_t, int, int, int, off_t),
+	const struct mapping *mapping, unsigned owner, void **result)
 {
 	uintptr_t start = (uintptr_t)mapping->address;
 	size_t size = whole_pages(mapping->length);
-	uint32_t offset;
-
-	if (likely(!(running_watch & WATCH_HANDLERS)) || mapping_is_tracked(mapping->flags) ||
-		!is_sane(start, mapping->length))
-		return false;
-	*hit = range_lookup(start);
-	return hit->range && size < geometry_size(hit->geometry) &&
-	       size <= geometry_end(hit->geometry) - start &&
-	       state_owner(hit->state) == owner_of_caller(caller, &offset);
-}
-
-/*
- * A repair of ours that began before the call must not end behind it, for what the handler writes
- * would be gone. The version of the lock word is changed after the call, so that such a repair fails;
- * where it has changed already, one may have ended, and the call is made again.
- */
-static void *repair_by_handler(void *(*next)(void *, size_t, int, int, int, off_t),
-	const struct mapping *mapping, const struct range_hit *hit)
-{
-	unsigned lock = state_lock(hit->state);
+	struct range_hit hit;
 	uint64_t version;
-	void *result;
+	unsigned lock;
 
+	if (!(mapping->flags & MAP_FIXED) || mapping->flags & MAP_FIXED_NOREPLACE ||
+		mapping_is_tracked(mapping->flags) || !is_sane(start, mapping->length))
+		return false;
+	hit = range_lookup(start);
+	if (!hit.range || size == geometry_size(hit.geometry) ||
+		size > geometry_end(hit.geometry) - start || state_owner(hit.state) != owner)
+		return false;
+	lock = state_lock(hit.state);
 	do {
 		version = free_version(lock);
-		result = next(mapping->address, mapping->length, mapping->prot, mapping->flags,
+		*result = next(mapping->address, mapping->length, mapping->prot, mapping->flags,
 			mapping->fd, mapping->offset);
 	} while (!atomic_compare_exchange_strong(word_of(lock), &version, version + 2)); /* VOID */
-	if (result == MAP_FAILED && SYS_3(SYS_msync, mapping->address, whole_pages(mapping->length),
-					    MS_ASYNC) == -ENOMEM)
-		range_cut_release(begin((uintptr_t)mapping->address, mapping->length));
-	return result;
+	if (*result == MAP_FAILED && SYS_3(SYS_msync, start, size, MS_ASYNC) == -ENOMEM)
+		range_cut_release(begin(start, size));
+	return true;
 }
 
 void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const struct mapping *mapping,
@@ -244,11 +233,8 @@ void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const stru
 	uintptr_t start = (uintptr_t)mapping->address;
 	struct range_attributes attributes = {.lock = -1};
 	struct range_cut cut = {0};
-	struct range_hit hit;
 	void *result;
 
-	if (unlikely(replaces && is_handlers_repair(mapping, caller, &hit)))
-		return repair_by_handler(next, mapping, &hit);
 	if (mapping_is_tracked(mapping->flags) && !admit(mapping, caller, &attributes, refusal))
 		return MAP_FAILED;
 	if (replaces) {

@@ -111,27 +111,23 @@ void page_keep_path(struct page_facts *page, const char *path)
 
 const struct page_facts page_unknown = {.vma = {.path = ""}};
 
-void report_look(struct fault *fault, struct page_facts *page)
+void report_look(struct fault *fault, struct page_facts *page, struct facts *facts)
 {
-	struct scratch *scratch;
-	uint64_t mask;
+	const struct vma *vma;
 
-	if (fault->sent || !fault_is_loss(fault) || !report_is_due(fault))
-		return;
-	scratch = hold_scratch(&mask);
-	if (!scratch)
+	if (fault->sent || !fault_is_loss(fault) || !report_is_due(fault) || !facts_hold(facts))
 		return;
 	fault->page = page;
 	memset(page, 0, sizeof(*page));
 	page->asked = true;
-	page->known =
-		vma_query(fault->address, &page->vma, scratch->path, sizeof(scratch->path)) == 0;
-	if (page->known) {
-		page->loss = cause_find(fault->info, &page->vma, fault->write, &scratch->mounts);
-		page_keep_path(page, scratch->path);
-		page->sent = sender_of(fault->caller, &page->vma, &page->sender);
+	vma = facts_view(facts);
+	page->known = vma;
+	if (vma) {
+		page->vma = *vma;
+		page->loss = cause_find(fault->info, vma, fault->write, &facts->scratch->mounts);
+		page_keep_path(page, facts->scratch->path);
+		page->sent = sender_of(fault->caller, vma, &page->sender);
 	}
-	release_scratch(scratch, mask);
 }
 
 static void compose(struct text *text, const struct fault *fault, const struct backtrace *trace)
@@ -206,8 +202,11 @@ void report_answered(struct fault *fault)
 static APART void look_and_tell(struct fault *fault)
 {
 	struct page_facts page;
+	struct facts facts;
 
-	report_look(fault, &page);
+	facts_begin(&facts, 0, fault, NULL);
+	report_look(fault, &page, &facts);
+	facts_end(&facts);
 	if (!fault->sent)
 		tally(fault);
 	tell(fault);

@@ -12,11 +12,11 @@
 void report_fault(struct fault *fault); /* [H] a line, if one is due: then fault->told is set */
 bool report_is_due(struct fault *fault); /* [H] the same answer each time for a fault */
 /*
- * Asks the kernel about the page, if there will be a report: to be called before anything is
+ * Asks the kernel about the page, if there will be a report, and leaves the facts held: to be called before anything is
  * replaced, for afterwards nothing there tells what was lost. page: room for the answer, which few
  * faults need and the stack has little of. [H]
  */
-void report_look(struct fault *fault, struct page_facts *page);
+void report_look(struct fault *fault, struct page_facts *page, struct facts *facts);
 /* The end of a long path tells more than its beginning. */
 void page_keep_path(struct page_facts *page, const char *path);
 extern const struct page_facts page_unknown; /* before anybody looked */

@@ -25,11 +25,42 @@ static bool look(struct facts *facts)
 	return vma_of_mapping(facts->mapping, &facts->vma, path, size);
 }
 
-static const struct vma *view(struct facts *facts)
+/* A handler that leaves by siglongjmp() would take the buffer along: signals are blocked. */
+bool facts_hold(struct facts *facts)
 {
-	if (!facts->viewed && facts->scratch)
+	if (facts->scratch)
+		return true;
+	facts->mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
+	facts->scratch = scratch_get();
+	if (!facts->scratch)
+		mask_swap(SIG_SETMASK, facts->mask);
+	return facts->scratch;
+}
+
+void facts_end(struct facts *facts)
+{
+	if (!facts->scratch)
+		return;
+	scratch_put(facts->scratch);
+	mask_swap(SIG_SETMASK, facts->mask);
+	facts->scratch = NULL;
+}
+
+const struct vma *facts_view(struct facts *facts)
+{
+	if (!facts->looked && facts->scratch) {
+		facts->looked = true;
 		facts->viewed = look(facts);
+	}
 	return facts->viewed ? &facts->vma : NULL;
+}
+
+const char *facts_fs(struct facts *facts)
+{
+	if (!facts_view(facts) ||
+		!fs_type(&facts->vma, &facts->scratch->mounts, facts->fs, sizeof(facts->fs)))
+		facts->fs[0] = '\0';
+	return facts->fs;
 }
 
 static const char *mapping_word(const struct vma *vma, unsigned i)
@@ -41,15 +72,15 @@ static const char *mapping_word(const struct vma *vma, unsigned i)
 
 static const char *fs_word(struct facts *facts, unsigned i)
 {
-	if (i == 0 && !fs_type(&facts->vma, &facts->scratch->mounts, facts->fs, sizeof(facts->fs)))
-		facts->fs[0] = '\0';
+	if (i == 0)
+		facts_fs(facts);
 	return fs_alias(facts->fs, i);
 }
 
 static const char *cause_word(struct facts *facts)
 {
 	const struct fault *fault = facts->fault;
-	const struct vma *vma = view(facts);
+	const struct vma *vma = facts_view(facts);
 
 	if (!fault)
 		return NULL;
@@ -60,7 +91,7 @@ static const char *cause_word(struct facts *facts)
 
 static const char *seen(struct facts *facts, enum policy_key key, unsigned i)
 {
-	const struct vma *vma = view(facts);
+	const struct vma *vma = facts_view(facts);
 
 	if (!vma)
 		return NULL;
@@ -116,20 +147,9 @@ static const struct rule *rule_of_owner(struct facts *facts)
 
 const struct rule *facts_match(struct facts *facts)
 {
-	const struct rule *rule;
-	uint64_t mask;
-
 	if (!(policy.keys & ~CHEAP))
 		return rule_of_owner(facts);
-	/* A handler that leaves by siglongjmp() would take the buffer along. */
-	mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
-	facts->scratch = scratch_get();
-	if (facts->scratch) {
-		rule = policy_match(&policy, find, facts, (struct policy_names *)facts->scratch->names);
-		scratch_put(facts->scratch);
-	} else {
-		rule = match_cheaply(facts);
-	}
-	mask_swap(SIG_SETMASK, mask);
-	return rule;
+	if (!facts_hold(facts))
+		return match_cheaply(facts);
+	return policy_match(&policy, find, facts, (struct policy_names *)facts->scratch->names);
 }

@@ -64,36 +64,50 @@ const char *outcome_name(enum outcome outcome); /* [H] as reports have it */
 
 /* One fault (or one fatal sent SIGBUS) as the dispatch saw it; or one of the other events. */
 struct fault {
-	enum event event;
-	siginfo_t *info;
-	ucontext_t *uc;
-	uintptr_t address, pc;
-	bool write;     /* the access was a write */
-	bool sent;      /* kill() and the like: no address, no range */
-	struct range_hit range;
-	const struct rule *rule; /* NULL for sent ones */
-	enum outcome outcome;
-	unsigned pages;          /* replaced by it */
-	uintptr_t handler;       /* the code that was called or jumped to, or 0 */
-	const char *refused;     /* why pages were not replaced, for the report; NULL: it does not say */
-	uint32_t count;          /* faults in this range so far */
-	uint32_t caller;         /* of its record: a handler may end it before the report; see sender.h */
-	uint32_t sender_count;   /* faults so far in files of who sent this one, 0: not known */
-	bool closed;             /* its connection was: +hangup */
-	unsigned owner;          /* EVENT_REFUSED: who asked */
-	size_t wanted;           /* EVENT_REFUSED: bytes */
-	const struct page_facts *page; /* never NULL; see report_look() */
-	enum { DUE_UNDECIDED, DUE, NOT_DUE } due; /* is it told in a line? see report_is_due() */
-	uint8_t cause;		 /* enum cause, and the file system: what was found first */
-	char fs[16];		 /* its beginning, which is enough for tally_add() */
-	int64_t waited; /* milliseconds in vain, or until it could be had; 0: not at all */
+	/* What came. Only info and uc change, when the frame that they point into is moved. */
+	struct {
+		enum event event;
+		siginfo_t *info;
+		ucontext_t *uc;
+		int code; /* its si_code */
+		uintptr_t address, pc;
+		uintptr_t registers; /* registers_hash() */
+		bool write;	     /* the access was a write */
+		bool sent;	     /* kill() and the like: no address, no range */
+		unsigned owner;	     /* EVENT_REFUSED: who asked */
+		size_t wanted;	     /* EVENT_REFUSED: bytes */
+	};
+	/* What was found, decided and done. */
+	struct {
+		struct range_hit range;
+		uint32_t count;	       /* faults in this range so far */
+		uint32_t caller;       /* of its record: a handler may end it before the report; see sender.h */
+		uint32_t sender_count; /* faults so far in files of who sent this one, 0: not known */
+		const struct page_facts *page; /* never NULL; see report_look() */
+		const struct rule *rule;       /* NULL for sent ones */
+		uint32_t step;		       /* of the rule: its action that is tried */
+		enum outcome outcome;
+		const struct disposition *runs; /* the handler that is about to be run */
+		uintptr_t handler;	       /* the code that was called or jumped to, or 0 */
+		unsigned pages;		       /* replaced */
+		const char *refused; /* why pages were not replaced, for the report; NULL: it does not say */
+		bool closed;	     /* its connection was: +hangup */
+		int64_t waited;	     /* milliseconds in vain, or until it could be had; 0: not at all */
 #define WAITED_BEFORE (-1) /* an earlier fault's time ran out */
-	bool counted, noted, tallied;
-	bool told;	       /* in a line, not only counted */
-	uintptr_t declined_by; /* the handler that was asked last, and declined; 0: what it did is told */
-	struct given_up given_up;
-	struct declined declined[DECLINED_MAX];
-	uint32_t declined_count;
+		struct given_up given_up;
+		struct declined declined[DECLINED_MAX];
+		uint32_t declined_count;
+	};
+	/* What was told. */
+	struct {
+		enum { DUE_UNDECIDED, DUE, NOT_DUE } due; /* is it told in a line? see report_is_due() */
+		uint8_t cause; /* enum cause, and the file system: what was found first */
+		char fs[16];   /* its beginning, which is enough for tally_add() */
+		bool noted;	       /* in the log of losses */
+		bool counted, tallied; /* in the counters, in the metrics */
+		bool told;	       /* in a line, not only counted */
+		uintptr_t declined_by; /* the handler that was asked last, and declined; 0: what it did is told */
+	};
 };
 
 #endif

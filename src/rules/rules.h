@@ -19,14 +19,29 @@ struct facts {
 	unsigned owner;
 	const struct fault *fault;     /* NULL: there is none, a file is being mapped */
 	const struct mapping *mapping; /* then: which */
-	bool viewed;
-	struct scratch *scratch; /* holds the path of vma */
+	struct scratch *scratch; /* NULL: not held; else it holds the path of vma, and signals are blocked */
+	uint64_t mask;		 /* before that */
+	bool looked, viewed; /* the kernel was asked, and gave an answer: */
 	struct vma vma;
 	char fs[FS_TYPE_MAX];
 };
 
-/* The rule that decides. */
+static inline void facts_begin(struct facts *facts, unsigned owner, const struct fault *fault,
+	const struct mapping *mapping)
+{
+	facts->owner = owner;
+	facts->fault = fault;
+	facts->mapping = mapping;
+	facts->scratch = NULL;
+	facts->looked = facts->viewed = false;
+}
+/* The rule that decides. Behind all that asks facts comes facts_end(). */
 const struct rule *facts_match(struct facts *facts);
+bool facts_hold(struct facts *facts); /* false: nothing can be asked */
+/* What is mapped there; the kernel is asked once. NULL: not known. The facts are held. */
+const struct vma *facts_view(struct facts *facts);
+const char *facts_fs(struct facts *facts); /* its file system; "": not known */
+void facts_end(struct facts *facts);
 
 
 /* ---- cause.c ---- */

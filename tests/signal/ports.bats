@@ -27,7 +27,7 @@ refused() { # HOST TEXT
     mkdir "$BATS_TEST_TMPDIR/gnu"
     touch "$BATS_TEST_TMPDIR/gnu/stubs-32.h"
     run ${CC} -E -I"$BATS_TEST_TMPDIR" -U__x86_64__ -U__aarch64__ -U__i386__ -D_GNU_SOURCE \
-        -I"$top_srcdir/src" -I"$top_srcdir/include" "$top_srcdir/src/fault/chain.c"
+        -I"$top_srcdir/src" -I"$top_srcdir/include" "$top_srcdir/src/fault/run.c"
     assert_failure
     assert_output --partial "error \"libsigbus knows the signal frames of"
 }
