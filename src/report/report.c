@@ -94,7 +94,7 @@ static bool is_due(struct fault *fault)
 	return fault->due == DUE;
 }
 
-bool report_is_due(struct fault *fault)
+static bool report_is_due(struct fault *fault)
 {
 	return out_wanted() && is_due(fault);
 }

@@ -10,7 +10,6 @@
 #include "rules/fault.h"
 
 void report_fault(struct fault *fault); /* [H] a line, if one is due: then fault->told is set */
-bool report_is_due(struct fault *fault); /* [H] the same answer each time for a fault */
 /*
  * Asks the kernel about the page, if there will be a report, and leaves the facts held: to be called before anything is
  * replaced, for afterwards nothing there tells what was lost. page: room for the answer, which few

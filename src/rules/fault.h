@@ -100,7 +100,7 @@ struct fault {
 	};
 	/* What was told. */
 	struct {
-		enum { DUE_UNDECIDED, DUE, NOT_DUE } due; /* is it told in a line? see report_is_due() */
+		enum { DUE_UNDECIDED, DUE, NOT_DUE } due; /* is it told in a line? the same answer each time */
 		uint8_t cause; /* enum cause, and the file system: what was found first */
 		char fs[16];   /* its beginning, which is enough for tally_add() */
 		bool noted;	       /* in the log of losses */

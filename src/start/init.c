@@ -295,7 +295,13 @@ static void say_inactive(enum inspect_state state)
 	open_log(); /* perhaps there was no memory for it */
 	name_us(&text, "inactive");
 	text_add(&text, ": ");
-	text_add(&text, reasons[state]);
+	if (state == INSPECT_SIGNAL_TAKEN) {
+		text_add(&text, "signal ");
+		text_decimal(&text, shadow_signal);
+		text_add(&text, " cannot be had (valgrind?)");
+	} else {
+		text_add(&text, reasons[state]);
+	}
 	report_note(line);
 }
 

@@ -31,8 +31,7 @@
 	X(INSPECT_PAGES, "this kernel's pages are not of 4 KiB")                                   \
 	X(INSPECT_NO_SPACE, "there is no address space for its tables (ulimit -v)")                \
 	X(INSPECT_NO_SIGNAL, "no real-time signal is free")                                        \
-	X(INSPECT_SIGNAL_TAKEN,                                                                    \
-		"the real-time signal that it needs is taken (valgrind keeps 64 for itself)")      \
+	X(INSPECT_SIGNAL_TAKEN, "the real-time signal that it needs cannot be had (valgrind?)")    \
 	X(INSPECT_NO_WIPE, "madvise(MADV_WIPEONFORK) is refused: a kernel before Linux 4.14, or a " \
 			   "system call filter")
 

@@ -127,6 +127,121 @@ works_beside() { # LIBRARY [KNOWN-PATTERN]
     works_beside "$(find_library "/usr/lib/jvm/*/lib/libjsig.so")" '^OpenJDK VM warning'
 }
 
+# A program that starts a JVM and has a handler of its own: before it, which the JVM then calls for what
+# is not Java's; or after it, which libjsig puts behind the JVM's.
+@test "neighbours: a JVM in a program with a handler of its own, with libjsig and without" {
+    local jsig home when flags
+    jsig=$(find_library "/usr/lib/jvm/*/lib/libjsig.so")
+    home=${jsig%/lib/libjsig.so}
+    [ -n "$jsig" ] && [ -e "$home/include/jni.h" ] && command -v javac >/dev/null ||
+        skip "there is no JDK"
+    cd "$BATS_TEST_TMPDIR"
+    cat >Lost.java <<'END'
+import java.nio.*;
+import java.nio.channels.*;
+import java.nio.file.*;
+public class Lost {
+	static MappedByteBuffer pages;
+	static Object nothing;
+	static void map() throws Exception {
+		Path path = Files.createTempFile(Paths.get("."), "lost", "");
+		FileChannel file = FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
+		file.write(ByteBuffer.allocate(16384));
+		pages = file.map(FileChannel.MapMode.READ_WRITE, 0, 16384);
+		file.truncate(0);
+		Files.delete(path);
+	}
+	static void touch() {
+		try {
+			System.out.println("read " + pages.get(5000));
+		} catch (InternalError error) {
+			System.out.println("InternalError");
+		}
+		try {
+			nothing.hashCode();
+		} catch (NullPointerException exception) {
+			System.out.println("NullPointerException");
+		}
+		System.out.flush();
+	}
+}
+END
+    javac Lost.java
+    compile host -I"$home/include" -I"$home/include/linux" -L"$home/lib/server" \
+        -Wl,-rpath,"$home/lib/server" -Wl,--no-as-needed -ljvm <<'END'
+#include <jni.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+static char *lost;
+static volatile int faults, sent;
+static void handler(int signo, siginfo_t *info, void *uc)
+{
+	if (info->si_code <= 0) {
+		sent++;
+		return;
+	}
+	if ((char *)info->si_addr < lost || (char *)info->si_addr >= lost + 4096)
+		_exit(9); /* Java's */
+	faults++;
+	mmap(lost, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+static void install(int flags)
+{
+	struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | flags}, old;
+
+	sigaction(SIGBUS, &action, &old);
+	printf("before: %s\n", old.sa_handler == SIG_DFL ? "default" : "a handler");
+}
+int main(int argc, char **argv)
+{
+	JavaVMOption options[] = {{"-Djava.class.path=.", NULL}, {"-XX:-UsePerfData", NULL}};
+	JavaVMInitArgs arguments = {JNI_VERSION_10, 2, options, 0};
+	int flags = (int)strtol(argv[2], NULL, 0);
+	struct sigaction now;
+	JavaVM *machine;
+	JNIEnv *java;
+	jclass class;
+
+	setvbuf(stdout, NULL, _IONBF, 0);
+	lost = mmap(NULL, 4096, PROT_READ, MAP_SHARED, memfd_create("lost", 0), 0);
+	if (!strcmp(argv[1], "before"))
+		install(flags);
+	if (JNI_CreateJavaVM(&machine, (void **)&java, &arguments) != 0)
+		return 77;
+	if (!strcmp(argv[1], "after"))
+		install(flags);
+	class = (*java)->FindClass(java, "Lost");
+	(*java)->CallStaticVoidMethod(java, class, (*java)->GetStaticMethodID(java, class, "map", "()V"));
+	(*java)->CallStaticVoidMethod(java, class, (*java)->GetStaticMethodID(java, class, "touch", "()V"));
+	if (strcmp(argv[1], "none")) {
+		raise(SIGBUS);
+		printf("native read %d, %d faults, %d sent\n", *lost, faults, sent);
+	}
+	(*java)->CallStaticVoidMethod(java, class, (*java)->GetStaticMethodID(java, class, "touch", "()V"));
+	sigaction(SIGBUS, NULL, &now);
+	printf("installed: %d %x\n", now.sa_sigaction == handler, now.sa_flags & ~0x4000000);
+	return 0;
+}
+END
+    for when in before after none; do
+        for flags in 0 0x40000000; do
+            run ./host "$when" "$flags"
+            expected=$output
+            run env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_LOG=off ./host "$when" "$flags"
+            assert_equal "$output" "$expected"
+            run env LD_PRELOAD="$jsig" ./host "$when" "$flags"
+            expected=$output
+            run env LD_PRELOAD="$jsig" SIGBUS_LOG=off "$top_builddir/sigbus-run" ./host "$when" "$flags"
+            assert_equal "$output" "$expected"
+            [[ $when = none || $output == *' faults, 1 sent'* ]]
+        done
+    done
+}
+
 # ---- code that goes past us, and code that goes away ----
 
 @test "neighbours: a raw system call that displaces us is noticed, and its handler is next" {

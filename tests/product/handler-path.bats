@@ -28,7 +28,7 @@ through_pointers='node_new chunk_take chunk_ready record_take record_first_use
     add_outcome report_add_value add_part add_frame report_json report_journal
     __errno_location report_count
     aside child start_child
-    sigbus_entry sigbus_restorer elsewhere call_handler ask_callback add_object'
+    sigbus_entry sigbus_restorer elsewhere call_handler run_handler run_callback add_object'
 env='table_memory range_cut_release range_forked repair_hold repair_let_go repair_wait track_lost'
 
 setup_file() {

@@ -210,6 +210,60 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
     done
 }
 
+@test "handlers: so does libunwind, step by step" {
+    printf '#include <libunwind.h>\n' | $CC -E - >/dev/null 2>&1 || skip "there is no libunwind.h"
+    [[ "$CC ${emulator[*]}" != *-m32* && ${#emulator[@]} = 0 ]] || skip "libunwind is another machine's"
+    cat >"$BATS_TEST_TMPDIR/step.c" <<'END'
+#define UNW_LOCAL_ONLY
+#include <libunwind.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+static char *lost;
+static int frames, signals, found;
+static void handler(int signo, siginfo_t *info, void *uc)
+{
+	unw_context_t context;
+	unw_cursor_t cursor;
+	unw_word_t offset;
+	char name[64];
+
+	unw_getcontext(&context);
+	unw_init_local(&cursor, &context);
+	do {
+		frames++;
+		signals += unw_is_signal_frame(&cursor) > 0;
+		if (unw_get_proc_name(&cursor, name, sizeof(name), &offset) == 0)
+			found += !strcmp(name, "reader") || !strcmp(name, "main");
+	} while (frames < 50 && unw_step(&cursor) > 0);
+	mmap(lost, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+__attribute__((noinline)) int reader(void)
+{
+	return *(volatile char *)lost + 1;
+}
+int main(void)
+{
+	struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
+
+	sigaction(SIGBUS, &action, NULL);
+	lost = mmap(NULL, 4096, PROT_READ, MAP_SHARED, memfd_create("lost", 0), 0);
+	reader();
+	printf("%d frames, %d of a signal, %d known\n", frames, signals, found);
+}
+END
+    $CC -O1 -rdynamic -D_GNU_SOURCE -o "$BATS_TEST_TMPDIR/step" "$BATS_TEST_TMPDIR/step.c" -lunwind ||
+        skip "libunwind cannot be linked with"
+    run "$BATS_TEST_TMPDIR/step"
+    local bare=$output
+    [[ $bare == *", 1 of a signal, 2 known" ]]
+    for policy in '*=owner|zero' '*=owner|chain'; do
+        run env LD_PRELOAD="$SIGBUS_LIB" SIGBUS_LOG=off SIGBUS_POLICY="$policy" "$BATS_TEST_TMPDIR/step"
+        assert_output "$bare"
+    done
+}
+
 @test "handlers: a debugger's backtrace goes through, too" {
     skip_without gdb
     [ ${#emulator[@]} = 0 ] || skip "gdb needs the machine itself"
