@@ -3,9 +3,12 @@
  * Who sent the file of a mapping.
  *
  * recvmsg() is where a descriptor comes from, so what can be known of its sender is asked there: the
- * peer of the socket, and which file it is. mmap() costs one look at a table by the number of the
- * descriptor. A number may be another file's by then: so at a fault the mapping's own device and inode
- * have to be those of the file that came, else nobody is named.
+ * peer of the socket, and which file it is. A message with descriptors costs a system call for its
+ * connection and one for each descriptor. The first file of a connection costs eight more, once: the
+ * peer's name has to be read while it is the peer's, not at a fault, when it may have another one or
+ * have ended. mmap() costs one look at a table by the number of the descriptor. A number may be another
+ * file's by then: so at a fault the mapping's own device and inode have to be those of the file that
+ * came, else nobody is named.
  *
  * What came is one entry of a table, which is used in turns: of those that are not mapped the oldest
  * is given up first. An entry of which a mapping was made is left alone while some record of the range
