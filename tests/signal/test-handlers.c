@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* Which handler answers for which object: the lists of handlers, newest first. */
+#include <signal.h>
+#include "../harness/objects.h"
+#include "../harness/rooms.h"
+#include "signal/disposition.h"
+#include "signal/handlers.h"
+
+static void first(int signo)
+{
+	(void)signo;
+}
+
+static void second(int signo)
+{
+	(void)signo;
+}
+
+static const struct disposition *action(void *handler)
+{
+	return disposition_intern(handler, SA_SIGINFO, 0);
+}
+
+static unsigned own, other;
+static void *object;
+
+static struct handler_cell *list_of(unsigned owner)
+{
+	return atomic_load(&owner_by_id(owner)->handlers);
+}
+
+static void test_list(void)
+{
+	const struct disposition *old = action((void *)first), *new = action((void *)second);
+	struct handler_cell *one, *two;
+
+	ok(!handler_of_owner(own) && !handler_of_owner(0), "at first nobody has a handler");
+	handlers_add(own, old);
+	one = list_of(own);
+	ok(handler_of_owner(own) == old && atomic_load(&old->owner) == own, "one answers for its owner");
+	handlers_add(own, new);
+	two = list_of(own);
+	ok(handler_of_owner(own) == new && two->rest == one, "of two the newer one, above the older one");
+	handlers_add(own, old);
+	ok(list_of(own) == one, "who puts back what was there takes off what was above it");
+	handlers_add(own, new);
+	ok(list_of(own) == two, "the same list again is the same cell: it needs no memory");
+	for (int i = 0; i < 1000000; i++) {
+		handlers_add(own, old);
+		handlers_add(own, new);
+	}
+	ok(list_of(own) == two, "a million times, too");
+	handlers_end(own);
+	ok(!handler_of_owner(own) && atomic_load(&old->owner) == own,
+		"all of them end; whose they were is known on");
+}
+
+static void test_statements(void)
+{
+	uintptr_t here = (uintptr_t)test_statements, there = object_code(object);
+	const struct disposition *mine = action((void *)first), *its = action((void *)there);
+
+	handlers_update(mine, NULL, here);
+	handlers_update(its, NULL, there);
+	ok(handler_of_owner(own) == mine && handler_of_owner(other) == its, "each object has its own");
+	handlers_update(action(SIG_DFL), its, here);
+	ok(!handler_of_owner(own) && handler_of_owner(other) == its,
+		"the default action ends the handlers of who asks for it, and nobody else's");
+	handlers_update(mine, NULL, here);
+	handlers_update(action(SIG_IGN), mine, there);
+	ok(handler_of_owner(own) == mine && !handler_of_owner(other), "and so does SIG_IGN");
+	handlers_update(mine, NULL, there);
+	ok(handler_of_owner(own) == mine && !handler_of_owner(other),
+		"who installs the code of another object installs that object's handler");
+	handlers_update(its, NULL, here);
+	ok(!handler_of_owner(own) && handler_of_owner(other) == its, "and ends its own");
+}
+
+static void test_code(void)
+{
+	void *libc = dlsym(RTLD_DEFAULT, "abort");
+	char on_the_stack;
+
+	ok(owner_of_handler((void *)first, other) == own, "a handler belongs to the object of its code");
+	ok(owner_of_handler(libc, other) == other, "or to its caller, where that is the C library's");
+	ok(owner_of_handler(&on_the_stack, other) == other, "or nobody's, as of a JIT compiler");
+	ok(owner_of_statement((uintptr_t)test_code, NULL) == own, "who calls says it");
+	handlers_add(owner_at((uintptr_t)libc), action(libc));
+	ok(!handler_of_owner(owner_at((uintptr_t)libc)), "the C library has none");
+	owner_by_id(other)->is_wrapper = true;
+	ok(owner_of_statement(object_code(object), action((void *)first)) == own,
+		"who only forwards does it for the owner of what it found");
+	owner_by_id(other)->is_wrapper = false;
+}
+
+static void test_unloading(void)
+{
+	handlers_add(other, action((void *)object_code(object)));
+	dlclose(object);
+	owner_drop_unloaded();
+	ok(!handler_of_owner(other), "what was unloaded answers for nothing");
+}
+
+int main(void)
+{
+	start_rooms();
+	objects_begin();
+	object_copy("plugin.so");
+	object = dlopen(object_path("plugin.so"), RTLD_NOW);
+	if (!object) {
+		printf("Bail out! %s\n", dlerror());
+		return 1;
+	}
+	own = owner_at((uintptr_t)main);
+	other = owner_at(object_code(object));
+	test_list();
+	test_statements();
+	test_code();
+	test_unloading();
+	return tap_done();
+}
