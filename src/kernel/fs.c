@@ -26,152 +26,76 @@
 #define MFD_HUGE_SHIFT 26
 #endif
 
-/* ---- one line of mountinfo: ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [TAG...] - TYPE ... ---- */
+/* ---- mountinfo: ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [TAG...] - TYPE ... ---- */
 
-enum {
-	FIELD_ID,
-	FIELD_PARENT,
-	FIELD_DEVICE,
-	FIELD_ROOT,
-	FIELD_POINT,
-	FIELD_OPTIONS,
-	FIELD_TAGS,
-	FIELD_TYPE,
-	FIELD_REST
-};
-
-static void put_byte(char *buffer, size_t size, size_t *length, char byte)
+/* Ends the field at *at and goes on to the next one; NULL: there is none. */
+static char *take_field(char **at)
 {
-	if (*length + 1 < size)
-		buffer[*length] = byte;
-	++*length;
-}
+	char *field = *at, *end = field;
 
-static void put_name(struct mount_scan *scan, char byte)
-{
-	if (scan->field == FIELD_POINT)
-		put_byte(scan->point, sizeof(scan->point), &scan->point_length, byte);
-	else
-		put_byte(scan->type, sizeof(scan->type), &scan->type_length, byte);
+	while (*end && *end != ' ')
+		end++;
+	*at = *end ? end + 1 : end;
+	*end = '\0';
+	return *field ? field : NULL;
 }
 
 /* Blanks, "\" and "#" come as "\" and three octal digits. */
-static void put_escaped(struct mount_scan *scan, char byte)
+static void unescape(char *field)
 {
-	if (scan->octal > 0) {
-		scan->byte = (unsigned char)(scan->byte << 3 | (byte & 7));
-		if (--scan->octal == 0)
-			put_name(scan, (char)scan->byte);
-	} else if (byte == '\\') {
-		scan->octal = 3;
-		scan->byte = 0;
-	} else {
-		put_name(scan, byte);
-	}
-}
+	char *to = field;
 
-static void put_number(uint64_t *number, char byte)
-{
-	*number = *number * 10 + (unsigned)(byte - '0');
-}
-
-static void put_device(struct mount_scan *scan, char byte)
-{
-	if (byte == ':') {
-		scan->major = scan->minor;
-		scan->minor = 0;
-	} else {
-		put_number(&scan->minor, byte);
-	}
-}
-
-static void put(struct mount_scan *scan, char byte)
-{
-	scan->dash = scan->column++ == 0 && byte == '-';
-	if (scan->field == FIELD_ID)
-		put_number(&scan->id, byte);
-	else if (scan->field == FIELD_DEVICE)
-		put_device(scan, byte);
-	else if (scan->field == FIELD_POINT || scan->field == FIELD_TYPE)
-		put_escaped(scan, byte);
-}
-
-static void end_field(struct mount_scan *scan)
-{
-	if (scan->field == FIELD_DEVICE &&
-		(scan->major != scan->dev_major || scan->minor != scan->dev_minor))
-		scan->field = FIELD_REST; /* some other device's: no field matters */
-	else if (scan->field < FIELD_TAGS || scan->field == FIELD_TYPE || scan->dash)
-		scan->field++;
-	scan->column = 0;
-	scan->octal = 0;
-}
-
-static void next_line(struct mount_scan *scan)
-{
-	uint32_t dev_major = scan->dev_major, dev_minor = scan->dev_minor;
-
-	memset(scan, 0, sizeof(*scan));
-	scan->dev_major = dev_major;
-	scan->dev_minor = dev_minor;
-}
-
-bool mount_scan(struct mount_scan *scan, const char *bytes, size_t *length)
-{
-	for (size_t i = 0; i < *length; i++) {
-		if (scan->ended)
-			next_line(scan);
-		scan->ended = bytes[i] == '\n';
-		if (scan->ended && scan->type_length > 0) {
-			*length = i + 1;
-			return true;
+	for (const char *at = field; *at; to++)
+		if (at[0] == '\\' && at[1] && at[2] && at[3]) {
+			*to = (char)((at[1] & 7) << 6 | (at[2] & 7) << 3 | (at[3] & 7));
+			at += 4;
+		} else {
+			*to = *at++;
 		}
-		if (scan->ended || scan->field == FIELD_REST)
-			continue;
-		if (bytes[i] == ' ')
-			end_field(scan);
-		else
-			put(scan, bytes[i]);
-	}
-	return false;
+	*to = '\0';
 }
 
-/* ---- the mounts of a device ---- */
-
-typedef bool (*mount_visit)(const struct mount_scan *mount, void *data);
-
-/* Until a visit says true. */
-static bool visit_text(
-	struct mount_scan *scan, const char *bytes, size_t length, mount_visit visit, void *data)
+bool mount_line(char *line, uint32_t dev_major, uint32_t dev_minor, struct mount *mount)
 {
-	size_t done;
+	uint64_t parent, major, minor;
+	const char *numbers = line;
+	char *at, *field;
 
-	for (; length > 0; bytes += done, length -= done) {
-		done = length;
-		if (mount_scan(scan, bytes, &done) && visit(scan, data))
-			return true;
-	}
-	return false;
+	if (!line_number(&numbers, 10, ' ', &mount->id) || !line_number(&numbers, 10, ' ', &parent) ||
+		!line_number(&numbers, 10, ':', &major) || !line_number(&numbers, 10, ' ', &minor) ||
+		major != dev_major || minor != dev_minor)
+		return false;
+	at = line + (numbers - line);
+	take_field(&at);
+	mount->point = take_field(&at);
+	take_field(&at);
+	do
+		field = take_field(&at);
+	while (field && strcmp(field, "-") != 0);
+	mount->type = take_field(&at);
+	if (!field || !mount->point || !mount->type)
+		return false;
+	unescape(mount->point);
+	unescape(mount->type);
+	return true;
 }
+
+/* The mounts of a device, until a visit says true. */
+typedef bool (*mount_visit)(const struct mount *mount, void *data);
 
 static bool visit_mounts(
-	const struct vma *vma, struct mount_reader *reader, mount_visit visit, void *data)
+	const struct vma *vma, struct line_room *room, mount_visit visit, void *data)
 {
-	struct mount_scan *scan = &reader->scan;
+	struct line_reader reader;
 	bool found = false;
-	long length, fd;
+	struct mount mount;
+	char *line;
 
-	if (!vma->inode || (fd = kernel_open_own(KERNEL_OWN "mountinfo")) < 0)
+	if (!vma->inode || !lines_open(&reader, KERNEL_OWN "mountinfo", room->bytes, sizeof(room->bytes)))
 		return false;
-	memset(scan, 0, sizeof(*scan));
-	scan->dev_major = vma->dev_major;
-	scan->dev_minor = vma->dev_minor;
-	do {
-		length = SYS_3(SYS_read, fd, reader->chunk, sizeof(reader->chunk));
-		if (length > 0)
-			found = visit_text(scan, reader->chunk, (size_t)length, visit, data);
-	} while (!found && length > 0);
-	SYS_1(SYS_close, fd);
+	while (!found && (line = lines_next(&reader)))
+		found = mount_line(line, vma->dev_major, vma->dev_minor, &mount) && visit(&mount, data);
+	lines_close(&reader);
 	return found;
 }
 
@@ -251,7 +175,7 @@ uint32_t fs_page_size(int fd)
 	return (uint32_t)status.f_bsize;
 }
 
-static bool take_type(const struct mount_scan *mount, void *data)
+static bool take_type(const struct mount *mount, void *data)
 {
 	text_add(data, mount->type);
 	return true;
@@ -268,12 +192,12 @@ static const char *unlisted_type(const struct vma *vma)
 	return vma->page_size > PAGE_SIZE ? "hugetlbfs" : NULL;
 }
 
-const char *fs_type(const struct vma *vma, struct mount_reader *reader, char *buffer, size_t size)
+const char *fs_type(const struct vma *vma, struct line_room *room, char *buffer, size_t size)
 {
 	struct text text = {.buffer = buffer, .size = size};
 	const char *unlisted;
 
-	if (!fs_is_internal(vma) && visit_mounts(vma, reader, take_type, &text))
+	if (!fs_is_internal(vma) && visit_mounts(vma, room, take_type, &text))
 		return buffer;
 	unlisted = unlisted_type(vma);
 	if (!unlisted)
@@ -326,13 +250,13 @@ static bool is_mount(int fd, uint64_t id)
 	return error == 0 && (status.stx_mask & STATX_MNT_ID) && status.stx_mnt_id == id;
 }
 
-static bool ask_space(const struct mount_scan *mount, void *data)
+static bool ask_space(const struct mount *mount, void *data)
 {
 	struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_CACHED};
 	bool answered;
 	long fd;
 
-	if (mount->point_length >= sizeof(mount->point) || !has_local_answer(mount->type))
+	if (!has_local_answer(mount->type))
 		return false;
 	fd = SYS_4(SYS_openat2, AT_FDCWD, mount->point, &how, sizeof(how));
 	if (fd < 0)
@@ -342,13 +266,13 @@ static bool ask_space(const struct mount_scan *mount, void *data)
 	return answered;
 }
 
-bool fs_space(const struct vma *vma, struct mount_reader *reader, uint64_t *free_bytes,
+bool fs_space(const struct vma *vma, struct line_room *room, uint64_t *free_bytes,
 	uint64_t *free_inodes)
 {
 	struct statfs status;
 
 	/* A tmpfs without a limit says that it has no blocks at all. */
-	if (fs_is_internal(vma) || !visit_mounts(vma, reader, ask_space, &status) || !status.f_blocks)
+	if (fs_is_internal(vma) || !visit_mounts(vma, room, ask_space, &status) || !status.f_blocks)
 		return false;
 	*free_bytes = (uint64_t)status.f_bavail * (uint64_t)status.f_bsize;
 	*free_inodes = status.f_ffree;

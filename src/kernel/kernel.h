@@ -32,6 +32,27 @@ long kernel_open(int directory, const char *path);
 #define KERNEL_OWN "/proc/thread-self/"
 long kernel_open_own(const char *path); /* the same of KERNEL_OWN "NAME". [H] */
 
+/* ---- lines.c: a text of /proc, line by line ---- */
+
+struct line_reader {
+	long fd;
+	char *bytes; /* the caller's */
+	size_t size;
+	size_t at, end; /* of what was read and not told yet */
+	bool in_rest;	/* of a line that is longer than the room: it is passed over */
+};
+/* The text of KERNEL_OWN NAME. False: fd says why. [H] */
+bool lines_open(struct line_reader *reader, const char *name, char *bytes, size_t size);
+void lines_close(struct line_reader *reader);		       /* [H] */
+/* The next line in place, ended by "\0" for its "\n"; too long: its beginning. NULL: no more. [H] */
+char *lines_next(struct line_reader *reader);
+/* Room for a line that the caller gives, for the handler has little stack. */
+struct line_room {
+	char bytes[8192];
+};
+/* A number without a sign in a line and the byte behind it, which are passed. False: none is there. [H] */
+bool line_number(const char **at, unsigned base, char behind, uint64_t *value);
+
 /* ---- vma.c: what is mapped at an address ---- */
 
 struct vma {
@@ -72,34 +93,22 @@ bool vma_of_mapping(const struct mapping *mapping, struct vma *vma, char *path, 
 /* "hugetlb", "memfd", "shm", "device", "file" or "anon". [H] */
 const char *vma_kind(const struct vma *vma);
 
-/* The text of /proc/PID/maps, fed in pieces. Pure; here for its tests. */
-#define MAPS_FIELDS 7
-struct maps_scan {
-	uintptr_t address; /* the caller sets these three; all else is zero at first */
-	char *path;
-	size_t path_size;
-	uint64_t value[MAPS_FIELDS];
-	size_t length;           /* of the name, also of what did not fit into the path */
-	size_t deleted, escape;  /* how much of " (deleted)" and of "\012" it ends with */
-	unsigned field;
-	bool skip; /* to the end of the line */
-};
-/* True: the line that holds the address is complete; then ask for the result. [H] */
-bool maps_scan(struct maps_scan *scan, const char *bytes, size_t length);
-void maps_scan_result(const struct maps_scan *scan, struct vma *vma); /* [H] */
+/*
+ * A line of /proc/PID/maps: false: it is not that of the address. path is storage, as of vma_query().
+ * Pure; here for its tests. [H]
+ */
+bool maps_line(const char *line, uintptr_t address, struct vma *vma, char *path, size_t path_size);
 
 /* ---- fs.c: the file system of a mapping ---- */
 
 #define FS_TYPE_MAX 64 /* bytes of a type's name that are kept, its end included */
-
-struct mount_reader; /* room that the caller gives, for the handler has little */
 
 /*
  * The type as mountinfo names it, in buffer, or NULL: not known. Neither the file nor its server is
  * asked. [H]
  */
 const char *fs_type(
-	const struct vma *vma, struct mount_reader *reader, char *buffer, size_t size);
+	const struct vma *vma, struct line_room *room, char *buffer, size_t size);
 /* A file in memory on the kernel's own mount: a memfd, or shared anonymous memory. [H] */
 bool fs_is_internal(const struct vma *vma);
 /* The same in huge pages: their size, or 0: it is none, or it cannot be told. [H] */
@@ -110,31 +119,18 @@ bool fs_is_served(const char *type); /* [H] who looks at a page there may wait f
 /* The i-th name by which rules know the type, or NULL when there are no more. [H] */
 const char *fs_alias(const char *type, unsigned i);
 /* What this process can still get there: local file systems with a limit only, else false. [H] */
-bool fs_space(const struct vma *vma, struct mount_reader *reader, uint64_t *free_bytes,
+bool fs_space(const struct vma *vma, struct line_room *room, uint64_t *free_bytes,
 	uint64_t *free_inodes);
 
-/* The text of /proc/PID/mountinfo, fed in pieces. Pure; here for its tests. */
-struct mount_scan {
-	uint32_t dev_major, dev_minor; /* the caller sets these; all else is zero at first */
-	uint64_t id, major, minor;
-	char type[FS_TYPE_MAX], point[256];
-	size_t type_length, point_length; /* also of what did not fit */
-	unsigned field, octal;            /* octal: digits of an escape that are still to come */
-	size_t column;                    /* of the field */
-	unsigned char byte;
-	bool dash;  /* the field is "-" so far */
-	bool ended; /* by a newline */
+struct mount {
+	uint64_t id;
+	char *type, *point; /* in the line */
 };
 /*
- * True: a line of the device is complete, and *length is how much of bytes was read for it; the
- * next call goes on with the rest. [H]
+ * A line of /proc/PID/mountinfo, which is changed: false: it is not one of the device. Pure; here for
+ * its tests. [H]
  */
-bool mount_scan(struct mount_scan *scan, const char *bytes, size_t *length);
-
-struct mount_reader {
-	struct mount_scan scan;
-	char chunk[512];
-};
+bool mount_line(char *line, uint32_t dev_major, uint32_t dev_minor, struct mount *mount);
 
 /* ---- probe.c: can a page be had? ---- */
 

@@ -116,29 +116,6 @@ int page_is_zero_page(uintptr_t page)
 
 /* ---- smaps ---- */
 
-struct smaps_scan {
-	uintptr_t address;
-	char line[96]; /* what does not fit is of no interest */
-	size_t length;
-	bool found; /* the mapping of the address was begun */
-};
-
-static bool read_hex(const char **text, char behind, uintptr_t *value)
-{
-	*value = 0;
-	for (;; (*text)++) {
-		char c = **text;
-
-		if (c >= '0' && c <= '9')
-			*value = *value << 4 | (uintptr_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			*value = *value << 4 | (uintptr_t)(c - 'a' + 10);
-		else
-			break;
-	}
-	return *(*text)++ == behind;
-}
-
 static bool has_word(const char *text, const char *word)
 {
 	for (; *text; text++)
@@ -148,54 +125,36 @@ static bool has_word(const char *text, const char *word)
 	return false;
 }
 
-/* -ENOENT: go on. */
-static int take_line(struct smaps_scan *scan)
+/* The line of its flags comes behind the first line of a mapping, which is as in maps. */
+static int find_flags(struct line_reader *reader, uintptr_t address)
 {
-	const char *text = scan->line;
-	uintptr_t start, end;
+	bool found = false;
+	char *line;
 
-	scan->line[scan->length] = '\0';
-	if (scan->found && text_starts(text, "VmFlags:"))
-		return has_word(text, "um") || has_word(text, "uw") || has_word(text, "ui");
-	if (read_hex(&text, '-', &start) && read_hex(&text, ' ', &end))
-		scan->found = start <= scan->address && scan->address < end;
-	return -ENOENT;
-}
+	while ((line = lines_next(reader))) {
+		const char *at = line;
+		uint64_t start, end;
 
-static APART int scan_smaps(int fd, uintptr_t address, char *chunk, size_t size)
-{
-	struct smaps_scan scan = {.address = address};
-	long length;
-	int answer;
-
-	while ((length = SYS_3(SYS_read, fd, chunk, size)) > 0)
-		for (long i = 0; i < length; i++) {
-			if (chunk[i] != '\n') {
-				if (scan.length < sizeof(scan.line) - 1)
-					scan.line[scan.length++] = chunk[i];
-				continue;
-			}
-			answer = take_line(&scan);
-			if (answer != -ENOENT)
-				return answer;
-			scan.length = 0;
-		}
+		if (found && text_starts(line, "VmFlags:"))
+			return has_word(line, "um") || has_word(line, "uw") || has_word(line, "ui");
+		if (line_number(&at, 16, '-', &start) && line_number(&at, 16, ' ', &end))
+			found = start <= address && address < end;
+	}
 	return -ENOENT;
 }
 
 int vma_is_watched(uintptr_t address)
 {
-	long fd = kernel_open_own(KERNEL_OWN "smaps");
-	struct scratch *scratch;
+	struct scratch *scratch = scratch_get();
+	struct line_reader reader;
 	int answer = -EBUSY;
 
-	if (fd < 0)
-		return (int)fd;
-	scratch = scratch_get();
-	if (scratch) {
-		answer = scan_smaps((int)fd, address, scratch->line, sizeof(scratch->line));
-		scratch_put(scratch);
+	if (!scratch)
+		return answer;
+	if (lines_open(&reader, KERNEL_OWN "smaps", scratch->line, sizeof(scratch->line))) {
+		answer = find_flags(&reader, address);
+		lines_close(&reader);
 	}
-	SYS_1(SYS_close, fd);
+	scratch_put(scratch);
 	return answer;
 }

@@ -6,10 +6,10 @@
 #include "kernel/kernel.h"
 
 struct scratch {
-	_Alignas(uint64_t) char path[4096];
+	_Alignas(uint64_t) char path[4352]; /* a line of maps with the longest name */
 	char line[8192];
 	_Alignas(uint64_t) char names[768]; /* of the facts that rules ask for, see rules/decide.c */
-	struct mount_reader mounts;
+	struct line_room mounts;
 };
 struct scratch *scratch_get(void);         /* [H] NULL when all are in use */
 void scratch_put(struct scratch *scratch); /* [H] */

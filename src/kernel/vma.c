@@ -38,115 +38,8 @@ enum procmap_flag {
 
 static const char deleted_suffix[] = " (deleted)";
 #define DELETED_LENGTH (sizeof(deleted_suffix) - 1)
-static const char newline_escape[] = "\\012";
-#define ESCAPE_LENGTH (sizeof(newline_escape) - 1)
 
 static atomic_bool query_is_missing;
-
-/* ---- one line of the maps text ---- */
-
-/*
- * One more byte of a text that is looked for: how much of it the bytes up to here end with. Right
- * for words whose first byte is not in them again.
- */
-static size_t follow(const char *word, size_t length, size_t matched, char byte)
-{
-	if (matched < length && byte == word[matched])
-		return matched + 1;
-	return byte == word[0];
-}
-
-static void put_name(struct maps_scan *scan, char byte)
-{
-	scan->deleted = follow(deleted_suffix, DELETED_LENGTH, scan->deleted, byte);
-	scan->escape = follow(newline_escape, ESCAPE_LENGTH, scan->escape, byte);
-	if (scan->escape == ESCAPE_LENGTH) {
-		scan->length -= ESCAPE_LENGTH - 1;
-		byte = '\n';
-	}
-	if (scan->length + 1 < scan->path_size)
-		scan->path[scan->length] = byte;
-	scan->length++;
-}
-
-/* START-END PROT OFFSET MAJOR:MINOR INODE, as the separators that end them and their bases. */
-static const struct {
-	char end, base;
-} fields[MAPS_FIELDS] = {
-	{'-', 16}, {' ', 16}, {' ', 0}, {' ', 16}, {':', 16}, {' ', 16}, {' ', 10}};
-enum { FIELD_START, FIELD_END, FIELD_PROT, FIELD_OFFSET, FIELD_MAJOR, FIELD_MINOR, FIELD_INODE };
-
-static int digit_of(char byte)
-{
-	if (byte >= '0' && byte <= '9')
-		return byte - '0';
-	return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : 16;
-}
-
-static unsigned prot_of(char byte)
-{
-	switch (byte) {
-	case 'r':
-		return MAP_IS_READABLE;
-	case 'w':
-		return MAP_IS_WRITABLE;
-	case 'x':
-		return MAP_IS_EXECUTABLE;
-	case 's':
-		return MAP_IS_SHARED;
-	default:
-		return 0;
-	}
-}
-
-static bool holds_address(const struct maps_scan *scan)
-{
-	return scan->value[FIELD_START] <= scan->address && scan->address < scan->value[FIELD_END];
-}
-
-static void put_field(struct maps_scan *scan, char byte)
-{
-	uint64_t *value = &scan->value[scan->field];
-	int base = fields[scan->field].base, digit = digit_of(byte);
-
-	if (byte == fields[scan->field].end) {
-		scan->field++;
-		if (scan->field == MAPS_FIELDS && !holds_address(scan))
-			scan->skip = true;
-	} else if (!base) {
-		*value |= prot_of(byte);
-	} else if (digit < base) {
-		*value = *value * (unsigned)base + (unsigned)digit;
-	} else {
-		scan->skip = true;
-	}
-}
-
-static void next_line(struct maps_scan *scan)
-{
-	memset(scan->value, 0, sizeof(scan->value));
-	scan->field = 0;
-	scan->length = scan->deleted = scan->escape = 0;
-	scan->skip = false;
-}
-
-bool maps_scan(struct maps_scan *scan, const char *bytes, size_t length)
-{
-	for (size_t i = 0; i < length; i++) {
-		if (bytes[i] == '\n') {
-			if (scan->field == MAPS_FIELDS && !scan->skip)
-				return true;
-			next_line(scan);
-		} else if (scan->skip) {
-			continue;
-		} else if (scan->field < MAPS_FIELDS) {
-			put_field(scan, bytes[i]);
-		} else if (scan->length > 0 || bytes[i] != ' ') {
-			put_name(scan, bytes[i]);
-		}
-	}
-	return false;
-}
 
 /* ---- both ways ---- */
 
@@ -158,7 +51,16 @@ static void set_attributes(struct vma *vma, unsigned flags)
 	vma->shared = flags & MAP_IS_SHARED;
 }
 
-/* length may be more than what fitted into the storage; size 0: nobody wants to know it. */
+static bool ends_deleted(const char *path, size_t length)
+{
+	return length > DELETED_LENGTH &&
+	       !memcmp(path + length - DELETED_LENGTH, deleted_suffix, DELETED_LENGTH);
+}
+
+/*
+ * The name of a file that is gone ends in " (deleted)"; so may that of any other, but then the file of
+ * that name is still the mapped one. What fitted into the storage is there; size 0: nobody wants it.
+ */
 static void set_path(struct vma *vma, char *path, size_t size, size_t length)
 {
 	vma->path = size ? path : "";
@@ -169,43 +71,77 @@ static void set_path(struct vma *vma, char *path, size_t size, size_t length)
 	path[length < size ? length : size - 1] = '\0';
 }
 
-void maps_scan_result(const struct maps_scan *scan, struct vma *vma)
+/* ---- the maps text: START-END PROT OFFSET MAJOR:MINOR INODE [NAME] ---- */
+
+/*
+ * A newline in a name comes as "\012", and nothing else is escaped. The name may lie behind path in the
+ * same storage. Returns the length that is wanted.
+ */
+static size_t copy_name(char *path, size_t size, const char *name, bool *deleted)
 {
-	*vma = (struct vma){
-		.start = scan->value[FIELD_START],
-		.end = scan->value[FIELD_END],
-		.offset = scan->value[FIELD_OFFSET],
-		.inode = scan->value[FIELD_INODE],
-		.dev_major = (uint32_t)scan->value[FIELD_MAJOR],
-		.dev_minor = (uint32_t)scan->value[FIELD_MINOR],
-		.deleted = scan->deleted == DELETED_LENGTH,
-	};
-	set_attributes(vma, (unsigned)scan->value[FIELD_PROT]);
-	set_path(vma, scan->path, scan->path_size, scan->length);
+	size_t length = 0;
+
+	*deleted = ends_deleted(name, strlen(name));
+	for (; *name; length++) {
+		bool escaped = text_starts(name, "\\012");
+
+		if (length + 1 < size)
+			path[length] = escaped ? '\n' : *name;
+		name += escaped ? 4 : 1;
+	}
+	return length;
 }
 
-static APART int read_text(int fd, uintptr_t address, struct vma *vma, char *path, size_t path_size)
+bool maps_line(const char *line, uintptr_t address, struct vma *vma, char *path, size_t path_size)
 {
-	struct maps_scan scan = {.address = address, .path = path, .path_size = path_size};
-	char chunk[128];
+	uint64_t start, end, offset, dev_major, dev_minor, inode;
+	unsigned flags = 0;
+	size_t length;
+	bool deleted;
 
-	for (;;) {
-		long length = SYS_3(SYS_read, fd, chunk, sizeof(chunk));
+	if (!line_number(&line, 16, '-', &start) || !line_number(&line, 16, ' ', &end) ||
+		address < start || address >= end)
+		return false;
+	for (; *line && *line != ' '; line++)
+		flags |= *line == 'r' ? MAP_IS_READABLE : *line == 'w' ? MAP_IS_WRITABLE
+				      : *line == 'x' ? MAP_IS_EXECUTABLE
+				      : *line == 's' ? MAP_IS_SHARED : 0;
+	line += *line == ' ';
+	if (!line_number(&line, 16, ' ', &offset) || !line_number(&line, 16, ':', &dev_major) ||
+		!line_number(&line, 16, ' ', &dev_minor) || !line_number(&line, 10, ' ', &inode))
+		return false;
+	while (*line == ' ')
+		line++;
+	length = copy_name(path, path_size, line, &deleted);
+	*vma = (struct vma){.start = start,
+		.end = end,
+		.offset = offset,
+		.inode = inode,
+		.dev_major = (uint32_t)dev_major,
+		.dev_minor = (uint32_t)dev_minor,
+		.deleted = deleted};
+	set_attributes(vma, flags);
+	set_path(vma, path, path_size, length);
+	return true;
+}
 
-		if (length <= 0)
-			return length < 0 ? (int)length : -ENOENT;
-		if (maps_scan(&scan, chunk, (size_t)length))
-			break;
-	}
-	maps_scan_result(&scan, vma);
+/* The lines are read into the storage of the path, where the name of the right one then moves down. */
+static APART int read_text(uintptr_t address, struct vma *vma, char *path, size_t path_size)
+{
+	struct line_reader reader;
+	char bytes[192], *line;
+	bool is_roomy = path_size >= sizeof(bytes);
+
+	if (!lines_open(&reader, KERNEL_OWN "maps", is_roomy ? path : bytes, is_roomy ? path_size : sizeof(bytes)))
+		return (int)reader.fd;
+	do
+		line = lines_next(&reader);
+	while (line && !maps_line(line, address, vma, path, path_size));
+	lines_close(&reader);
+	if (!line)
+		return -ENOENT;
 	vma->page_size = fs_huge_page_size(vma);
 	return 0;
-}
-
-static bool ends_deleted(const char *path, size_t length)
-{
-	return length > DELETED_LENGTH &&
-	       !memcmp(path + length - DELETED_LENGTH, deleted_suffix, DELETED_LENGTH);
 }
 
 static APART int query(int fd, uintptr_t address, struct vma *vma, char *path, size_t path_size)
@@ -237,30 +173,22 @@ static APART int query(int fd, uintptr_t address, struct vma *vma, char *path, s
 	return 0;
 }
 
-static int ask(int fd, uintptr_t address, struct vma *vma, char *path, size_t path_size)
-{
-	if (!atomic_load_explicit(&query_is_missing, memory_order_relaxed)) {
-		int error = query(fd, address, vma, path, path_size);
-
-		/* The text has room for names that are too long for a question. */
-		if (error == 0 || error == -ENOENT)
-			return error;
-		if (error == -ENOTTY)
-			atomic_store(&query_is_missing, true);
-	}
-	return read_text(fd, address, vma, path, path_size);
-}
-
 int vma_query(uintptr_t address, struct vma *vma, char *path, size_t path_size)
 {
-	long fd = kernel_open_own(KERNEL_OWN "maps");
+	long fd;
 	int error;
 
+	if (atomic_load_explicit(&query_is_missing, memory_order_relaxed))
+		return read_text(address, vma, path, path_size);
+	fd = kernel_open_own(KERNEL_OWN "maps");
 	if (fd < 0)
 		return (int)fd;
-	error = ask((int)fd, address, vma, path, path_size);
+	error = query((int)fd, address, vma, path, path_size);
 	SYS_1(SYS_close, fd);
-	return error;
+	if (error == -ENOTTY)
+		atomic_store(&query_is_missing, true);
+	/* The text has room for names that are too long for a question. */
+	return error == 0 || error == -ENOENT ? error : read_text(address, vma, path, path_size);
 }
 
 /* ---- kind ---- */

@@ -153,7 +153,7 @@ bool reserve_segment(uintptr_t start, struct mapping *mapping, struct refusal *r
  * fails where there is no space. Where the file itself is still shorter nothing can be reserved.
  */
 static bool populate(
-	uintptr_t start, size_t size, const struct vma *vma, struct mount_reader *reader)
+	uintptr_t start, size_t size, const struct vma *vma, struct line_room *reader)
 {
 	siginfo_t lost = {.si_code = BUS_ADRERR, .si_addr = (void *)start};
 	uint64_t bytes, inodes;

@@ -273,7 +273,7 @@ struct access {
 	const struct vma *vma;
 	uintptr_t page;
 	bool write;
-	struct mount_reader *reader;
+	struct line_room *reader;
 };
 
 /* The page is inside the file. */
@@ -353,7 +353,7 @@ static bool is_poisoned(const struct vma *vma, uintptr_t page, const struct loss
 }
 
 struct loss cause_find(
-	const siginfo_t *info, const struct vma *vma, bool write, struct mount_reader *reader)
+	const siginfo_t *info, const struct vma *vma, bool write, struct line_room *reader)
 {
 	uintptr_t page = (uintptr_t)info->si_addr & PAGE_MASK;
 	struct access access = {vma, page, write, reader};

@@ -157,13 +157,13 @@ static uint32_t page_size_of(const struct vma *vma)
 	return vma->page_size;
 }
 
-enum huge_lack huge_page_lack(const struct vma *vma, struct mount_reader *reader)
+enum huge_lack huge_page_lack(const struct vma *vma, struct line_room *reader)
 {
 	uint32_t page_size = page_size_of(vma);
 
 	if (page_size <= PAGE_SIZE)
 		return HUGE_LACK_NONE;
-	if (limit_is_reached(page_size, reader->chunk, sizeof(reader->chunk)))
+	if (limit_is_reached(page_size, reader->bytes, sizeof(reader->bytes)))
 		return HUGE_LACK_LIMIT;
 	return pool_is_empty(page_size) ? HUGE_LACK_POOL : HUGE_LACK_NONE;
 }

@@ -66,7 +66,7 @@ struct loss {
 };
 /* vma: NULL: not known. write: what the access was. [H] */
 struct loss cause_find(const siginfo_t *info, const struct vma *vma, bool write,
-	struct mount_reader *reader);
+	struct line_room *reader);
 /* The size of the mapped file, from its name or a descriptor that is the same file. [H] */
 bool file_size(const struct vma *vma, uint64_t *size);
 /* Is a lost page that is neither poisoned nor watched surely behind the end of its file? [H] */
@@ -77,8 +77,8 @@ const char *cause_name(enum cause cause);                             /* [H] */
 /* ---- huge-pages.c ---- */
 
 /* Of a mapping of huge pages. The reader is room only. [H] */
-enum huge_lack huge_page_lack(const struct vma *vma, struct mount_reader *reader);
-/* How many the pool can still have, those included that are promised to somebody. [H] */
+enum huge_lack huge_page_lack(const struct vma *vma, struct line_room *reader);
+/* How many the pool can still have, those included that are promised to somebody. */
 bool huge_pages_left(uint32_t page_size, uint64_t *pages);
 /* The number in a small file of the kernel's: 0, or -errno. [H] */
 int number_in_file(int directory, const char *path, uint64_t *number);

@@ -22,24 +22,21 @@
 
 static char path[4096];
 
-/* Fed in pieces of the given size: where a piece ends must make no difference. */
-static bool scan_text(const char *text, uintptr_t address, size_t piece, struct vma *vma)
+/* The text as a file of a reader with room for lines of a size. */
+static bool scan_text(const char *text, uintptr_t address, size_t room, struct vma *vma)
 {
-	struct maps_scan scan = {.address = address, .path = path, .path_size = sizeof(path)};
-	size_t left = strlen(text);
+	static char bytes[16384];
+	struct line_reader reader = {.fd = memfd_create("maps", MFD_CLOEXEC), .bytes = bytes, .size = room};
+	bool found = false;
+	char *line;
 
+	if (write((int)reader.fd, text, strlen(text)) < 0 || lseek((int)reader.fd, 0, SEEK_SET))
+		exit(99);
 	memset(path, '~', sizeof(path));
-	while (left > 0) {
-		size_t now = left < piece ? left : piece;
-
-		if (maps_scan(&scan, text, now)) {
-			maps_scan_result(&scan, vma);
-			return true;
-		}
-		text += now;
-		left -= now;
-	}
-	return false;
+	while (!found && (line = lines_next(&reader)))
+		found = maps_line(line, address, vma, path, sizeof(path));
+	lines_close(&reader);
+	return found;
 }
 
 #if UINTPTR_MAX > UINT32_MAX
@@ -97,36 +94,40 @@ static void test_names(void)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		for (size_t piece = 1; piece <= sizeof(maps); piece = piece * 2 + 1) {
+		for (size_t piece = 200; piece <= sizeof(maps); piece += 50) {
 			struct vma vma = {.path = "?"};
 			bool found = scan_text(maps, cases[i].address, piece, &vma);
 
 			if (!found || strcmp(vma.path, cases[i].path) != 0 ||
 				vma.deleted != cases[i].deleted)
-				ok(false, "name %zu in pieces of %zu: %s", i, piece, vma.path);
+				ok(false, "name %zu in a room of %zu: %s", i, piece, vma.path);
 		}
-	ok(true, "hostile names come out raw, wherever a piece ends");
+	ok(true, "hostile names come out raw, whatever room there is");
 }
 
 static void test_long_name(void)
 {
 	static char text[16384], small[16];
-	struct maps_scan scan = {.address = 0x1000, .path = small, .path_size = sizeof(small)};
 	struct vma vma;
 	size_t length = (size_t)sprintf(text, "1000-2000 rw-s 00000000 00:01 5    /");
 
 	memset(text + length, 'x', 4090);
-	strcpy(text + length + 4090, " (deleted)\n");
-	ok(scan_text(text, 0x1000, 100, &vma) && strlen(vma.path) == 4091 && vma.deleted,
+	strcpy(text + length + 4090, " (deleted)\n2000-3000 r--p 00000000 00:01 6 /b\n");
+	ok(scan_text(text, 0x1000, 8192, &vma) && strlen(vma.path) == 4091 && vma.deleted,
 		"a name of 4 KiB");
+	ok(scan_text(text, 0x2000, 200, &vma) && !strcmp(vma.path, "/b"),
+		"the line behind one for which there is no room");
+	ok(scan_text(text, 0x1000, 200, &vma) && strlen(vma.path) == 164 && !vma.deleted,
+		"the beginning of the one for which there is none");
 	memset(text + length, 'x', 8000);
 	strcpy(text + length + 8000, " (deleted)\n");
-	ok(scan_text(text, 0x1000, 100, &vma) && strlen(vma.path) == sizeof(path) - 1 &&
-			vma.deleted,
+	ok(scan_text(text, 0x1000, 8192, &vma) && strlen(vma.path) == sizeof(path) - 1 && vma.deleted,
 		"a longer one is cut, but known as deleted");
-	maps_scan(&scan, text, strlen(text));
-	maps_scan_result(&scan, &vma);
+	ok(maps_line(text, 0x1000, &vma, small, sizeof(small)), "small storage");
 	is_string(small, "/xxxxxxxxxxxxxx", "the storage's size is kept to");
+	strcpy(text, "1000-2000 rw-s 00000000 00:01 5    /a\\012b (deleted)");
+	ok(maps_line(text, 0x1000, &vma, text, sizeof(text)) && vma.deleted, "in the same storage");
+	is_string(text, "/a\nb", "the name moves down");
 }
 
 static void test_damaged(void)
@@ -135,7 +136,7 @@ static void test_damaged(void)
 				   "1000-2000 rw-p 00000000 00:00 0 /right\n";
 	struct vma vma = {.path = ""};
 
-	ok(scan_text(text, 0x1000, 3, &vma), "lines that make no sense are passed over");
+	ok(scan_text(text, 0x1000, 64, &vma), "lines that make no sense are passed over");
 	is_string(vma.path, "/right", "and the right one is found");
 }
 

@@ -52,7 +52,7 @@ static char *map(int fd, size_t size)
 static struct loss ask(int code, char *address, bool write)
 {
 	static char name[4096];
-	static struct mount_reader reader;
+	static struct line_room reader;
 	siginfo_t info = {.si_code = code, .si_addr = address};
 	struct vma vma;
 
