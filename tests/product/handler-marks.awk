@@ -8,7 +8,7 @@ FNR == 1 { whole = part = in_comment = 0; comment = declaration = "" }
 in_comment || /^[ \t]*\/\*/ {
     comment = (in_comment ? comment : "") $0
     if (/All \[H\]/) {
-        if (FNR < 20) whole = 1
+        if (FNR < 20 && !/^\/\* ----/) whole = 1
         else part = 1
     }
     in_comment = !/\*\//
