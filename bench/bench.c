@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench [TEXT]: what libsigbus costs, against what it should cost. With TEXT only the rows whose
- * description contains it.
+ * bench [TEXT]: what libsigbus costs, against what it should cost, and what the last release cost. With
+ * TEXT only the rows whose description contains it; with --plot those with more and more ranges, for
+ * the plot. Without either, bench/result.tsv is left for bench/record.
  *
  * Each row is measured in the same minutes as what it is compared with; see pair.c.
  */
@@ -15,7 +16,9 @@
 const char *our_library;
 
 static const char *build_directory, *only;
-static unsigned met, missed, unknown;
+static unsigned met, missed, undecided, unknown;
+static bool plots_only;
+static FILE *results; /* NULL: not of all rows */
 static bool on_terminal;
 
 const char *built(const char *name)
@@ -42,7 +45,7 @@ void progress(const char *what)
 
 /* ---- the table ---- */
 
-#define LINE "%-59s %8s %9s %15s %9s  %s\n"
+#define LINE "%-59s %8s %9s %15s %9s %9s  %s\n"
 
 void heading(const char *what)
 {
@@ -51,10 +54,17 @@ void heading(const char *what)
 		printf("\n%s\n", what);
 }
 
+/* Where the middle half of what was measured is wider than the way to the target, it is not known. */
 static const char *verdict(double target, struct result result)
 {
+	double away = result.value > target ? result.value - target : target - result.value;
+
 	if (!target)
 		return "";
+	if (result.high - result.low > away) {
+		undecided++;
+		return "undecided";
+	}
 	if (result.value <= target)
 		met++;
 	else
@@ -79,7 +89,7 @@ static void duration(char *text, size_t size, double nanoseconds)
 
 void row(const char *what, double target, const char *unit, struct result result)
 {
-	char aim[32] = "", value[32], spread[48] = "", bare[32] = "";
+	char aim[32] = "", value[32], spread[48] = "", bare[32] = "", last[32] = "";
 
 	if (!result.known) {
 		row_missing(what, target, unit, "it does not run here");
@@ -93,7 +103,11 @@ void row(const char *what, double target, const char *unit, struct result result
 		snprintf(spread, sizeof(spread), *unit ? "%.0f-%.0f" : "%.3f-%.3f", result.low,
 			result.high);
 	duration(bare, sizeof(bare), result.base);
-	printf(LINE, what, aim, value, spread, bare, verdict(target, result));
+	if (history_last(what))
+		number(last, sizeof(last), history_last(what), unit);
+	printf(LINE, what, aim, value, spread, bare, last, verdict(target, result));
+	if (results && *what != ' ')
+		fprintf(results, "%s\t%.4g\n", what, result.value);
 	fflush(stdout);
 }
 
@@ -113,7 +127,7 @@ FILE *chart_file(const char *name)
 {
 	FILE *file = only ? NULL : fopen(built(name), "w");
 
-	if (!file && !only)
+	if (!file && !only) /* rows that are not selected leave no half a chart */
 		perror(name);
 	return file;
 }
@@ -121,22 +135,41 @@ FILE *chart_file(const char *name)
 static void (*const groups[])(void) = {rows_noise, rows_fault, rows_map, rows_table, rows_count,
 	rows_memory, rows_signal, rows_program};
 
+static void (*const plotted[])(void) = {rows_pairs_by_ranges, rows_faults_by_ranges};
+
 int main(int count, char **arguments)
 {
+	const char *source = getenv("top_srcdir") ? getenv("top_srcdir") : ".";
+
 	build_directory = getenv("top_builddir") ? getenv("top_builddir") : ".";
 	our_library = built(".libs/libsigbus.so");
 	only = count > 1 && *arguments[1] ? arguments[1] : NULL;
+	plots_only = only && strcmp(only, "--plot") == 0;
+	if (plots_only)
+		only = NULL;
 	on_terminal = isatty(STDERR_FILENO);
 	signal(SIGPIPE, SIG_IGN); /* of a worker that failed */
 	if (access(our_library, R_OK) != 0) {
 		fprintf(stderr, "bench: %s is not built\n", our_library);
 		return 1;
 	}
+	history_read(source);
+	machine_print();
+	if (history_release())
+		printf("last: %s\n", history_release());
+	results = only || plots_only ? NULL : fopen(built("bench/result.tsv"), "w");
 	printf(LINE, "what (a ratio, if nothing is said)", "target", "measured", "middle half",
-		"bare", "");
-	for (size_t i = 0; i < LENGTH(groups); i++)
-		groups[i]();
+		"bare", "last", "");
+	if (plots_only)
+		for (size_t i = 0; i < LENGTH(plotted); i++)
+			plotted[i]();
+	else
+		for (size_t i = 0; i < LENGTH(groups); i++)
+			groups[i]();
 	progress("");
-	printf("\n%u met, %u not met, %u not measured\n", met, missed, unknown);
+	printf("\n%u met, %u not met, %u undecided (they spread more than they are away from the target), "
+	       "%u not measured\n", met, missed, undecided, unknown);
+	if (results)
+		fclose(results);
 	return 0;
 }

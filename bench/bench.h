@@ -27,6 +27,17 @@ void heading(const char *what);
 FILE *chart_file(const char *name);
 void progress(const char *what);
 
+/* ---- history.c: bench/history.tsv, a line a release ---- */
+
+void history_read(const char *source_directory);
+/* What the last release had in this row; 0: nothing. */
+double history_last(const char *what);
+const char *history_release(void); /* or NULL: there is none */
+
+/* ---- machine.c ---- */
+
+void machine_print(void);
+
 /* ---- statistics.c ---- */
 
 struct result summarize(double *values, size_t count);
@@ -70,6 +81,8 @@ struct command {
 	const char *const *arguments;
 	const char *until; /* or NULL: a server that has started when this file is there */
 	const char *preload_a, *preload_b;
+	const char *policy, *only; /* of both: an environment of the same size */
+	bool processor_time; /* of all its processes, and the least of all rounds; else what a clock shows */
 	unsigned rounds;
 };
 struct result command_measure(const struct command *command);
@@ -77,10 +90,14 @@ bool command_exists(const char *name);
 
 /* ---- groups of rows ---- */
 
-#define RANGE_COUNTS 4
+#define RANGE_COUNTS 5
 extern const unsigned range_counts[RANGE_COUNTS];
 bool room_for_ranges(unsigned ranges);
 #define NO_ROOM "vm.max_map_count is too small"
+
+/* The two groups with more and more ranges, for "make bench-plot" alone. */
+void rows_pairs_by_ranges(void);
+void rows_faults_by_ranges(void);
 
 void rows_noise(void);
 void rows_fault(void);

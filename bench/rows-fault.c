@@ -58,10 +58,10 @@ static void repair_among(unsigned ranges, FILE *chart)
 	result = pair_measure(&pair);
 	row(what, 1.15, "", result);
 	if (chart && result.known)
-		fprintf(chart, "%u %.4f\n", ranges, result.value);
+		fprintf(chart, "%u %.4f %.0f\n", ranges, result.value, result.base);
 }
 
-static void rows_repair(void)
+void rows_faults_by_ranges(void)
 {
 	FILE *chart = chart_file("bench/fault-by-ranges.dat");
 
@@ -160,7 +160,7 @@ void rows_fault(void)
 	const char *write = "fault + one-page repair, written to";
 
 	heading("Faults, against a bare handler that calls mmap(MAP_FIXED)");
-	rows_repair();
+	rows_faults_by_ranges();
 	if (wanted(write))
 		row(write, 1.15, "", against_bare("fault-write", ONE_PAGE, "none"));
 	extent("extent", "lost 1 MiB read, writable, against page by page", 0.20);

@@ -8,7 +8,7 @@
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
 
-const unsigned range_counts[RANGE_COUNTS] = {10, 1000, 60000, 1000000};
+const unsigned range_counts[RANGE_COUNTS] = {100, 1000, 10000, 60000, 1000000};
 
 static struct side with(const char *preload)
 {
@@ -55,10 +55,10 @@ static void pair_among(unsigned ranges, FILE *chart)
 	tree = measure("file-pair", ranges, 4 * KIB, built("bench/tree.so"));
 	row("    the same with a mutex and a red-black tree", 0, "", tree);
 	if (chart && ours.known && tree.known)
-		fprintf(chart, "%u %.4f %.4f\n", ranges, ours.value, tree.value);
+		fprintf(chart, "%u %.4f %.4f %.0f\n", ranges, ours.value, tree.value, ours.base);
 }
 
-static void by_ranges(void)
+void rows_pairs_by_ranges(void)
 {
 	FILE *chart = chart_file("bench/pair-by-ranges.dat");
 
@@ -110,7 +110,7 @@ void rows_map(void)
 	FILE *chart = chart_file("bench/pair-by-size.dat");
 
 	heading("Mappings, against the bare calls");
-	by_ranges();
+	rows_pairs_by_ranges();
 	for (size_t i = 0; i < LENGTH(sizes); i++)
 		pair_of(&sizes[i], chart);
 	if (chart)

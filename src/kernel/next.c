@@ -141,11 +141,3 @@ void real_protect(void)
 {
 	SYS_3(SYS_mprotect, &real, sizeof(real), PROT_READ);
 }
-
-/* What errno is made of. Hidden, as all that is ours: no other object is bound to it. */
-HIDDEN int *__errno_location(void)
-{
-	static int nowhere; /* while the loader is asked */
-
-	return real.__errno_location ? real.__errno_location() : &nowhere;
-}
