@@ -68,12 +68,12 @@ static int put_back_held(const struct range_hit *hit)
 
 	if (!range_still(hit, start, size))
 		return -EAGAIN;
-	if (!anchor || !(state_flags(hit->state) & RANGE_SHARED) || anchor_offset(anchor))
+	if (!anchor || !(state_flags(hit->state) & RANGE_SHARED))
 		return -ENOTSUP;
 	count = find_runs(hit, runs);
 	if (count < 0)
 		return count;
-	if (SYS_5(SYS_mremap, anchor, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, start) != (long)start)
+	if (!anchor_lay(anchor, true, &(struct file_part){start, size}, start))
 		return -ENOMEM;
 	for (int i = 0; i < count; i++)
 		SYS_3(SYS_mprotect, runs[i].start, runs[i].end - runs[i].start, runs[i].prot);

@@ -8,6 +8,7 @@
  */
 #define mmap mmap_renamed_by_headers
 #define mmap64 mmap64_renamed_by_headers
+#include <errno.h>
 #include <stdarg.h>
 #include <sys/mman.h>
 #undef mmap
@@ -144,6 +145,10 @@ EXPORT int mprotect(void *address, size_t length, int prot)
 	if (!active)
 		return next()->mprotect(address, length, prot);
 	track_protect(&protecting, address, length, prot);
+	if (unlikely(protecting.error)) {
+		errno = protecting.error;
+		return -1;
+	}
 	do
 		result = real.mprotect(address, length, prot);
 	while (track_must_repeat(&protecting));
@@ -158,16 +163,26 @@ EXPORT int pkey_mprotect(void *address, size_t length, int prot, int key)
 	if (!active)
 		return next()->pkey_mprotect(address, length, prot, key);
 	track_protect(&protecting, address, length, prot);
+	if (unlikely(protecting.error)) {
+		errno = protecting.error;
+		return -1;
+	}
 	do
 		result = next()->pkey_mprotect(address, length, prot, key);
 	while (track_must_repeat(&protecting));
 	return result;
 }
 
-/* The range keeps its file and owner; only the order of its pages changes. */
-EXPORT int remap_file_pages(void *address, size_t length, int prot, size_t offset, int flags)
+EXPORT int remap_file_pages(void *address, size_t length, int prot, size_t page, int flags)
 {
-	return next()->remap_file_pages(address, length, prot, offset, flags);
+	return active ? track_remap_pages(address, length, prot, page, flags)
+		      : next()->remap_file_pages(address, length, prot, page, flags);
+}
+
+EXPORT int madvise(void *address, size_t length, int advice)
+{
+	return active ? track_advise(address, length, advice)
+		      : next()->madvise(address, length, advice);
 }
 
 EXPORT void *shmat(int id, const void *address, int flags)

@@ -44,6 +44,7 @@ struct __jmp_buf_tag;
 	X(void *, mremap, (void *, size_t, size_t, int, ...))                                      \
 	X(int, mprotect, (void *, size_t, int))                                                    \
 	X(int, pkey_mprotect, (void *, size_t, int, int))                                          \
+	X(int, madvise, (void *, size_t, int))                                                     \
 	X(int, mlockall, (int))                                                                    \
 	X(void *, shmat, (int, const void *, int))                                                 \
 	X(int, shmdt, (const void *))                                                              \

@@ -6,8 +6,9 @@
  * descriptor need be open. So before the first one is replaced a page of the same file is mapped a
  * second time; it ends with the range. Of a shared mapping mremap(page, 0, ...) makes that. Of a
  * private one a move with MREMAP_DONTUNMAP does, which leaves the mapping at both places and takes the
- * page's content along: so the page has to be a lost one, which has none. Anchors lie in a reserved
- * area: in any other hole a program's MAP_FIXED could hit them.
+ * page's content along: so the page has to be a lost one, which has none. Pieces of a range that was
+ * split share its anchor. Anchors lie in a reserved area: in any other hole a program's MAP_FIXED
+ * could hit them.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -22,7 +23,10 @@
 
 static _Atomic uintptr_t area;
 static _Atomic uint64_t taken[ANCHORS / 64];
-LARGE static uint32_t page_of[ANCHORS]; /* of the file: so many pages behind the start of the range */
+LARGE static struct {
+	_Atomic uint32_t records; /* that have it */
+	uintptr_t page;		  /* where the same page of the file is, or was, in the range */
+} slots[ANCHORS];
 
 void anchor_init(void)
 {
@@ -80,47 +84,88 @@ static bool copy_mapping(uintptr_t page, bool shared, uintptr_t to)
 	return SYS_5(SYS_mremap, page, shared ? 0 : PAGE_SIZE, PAGE_SIZE, flags, to) == (long)to;
 }
 
-uintptr_t anchor_make(uintptr_t start, uintptr_t page, bool shared)
+static uintptr_t make(uintptr_t from, uintptr_t page, bool shared)
 {
 	int slot = area ? take_slot() : -1;
 	uintptr_t address = area + (uintptr_t)slot * PAGE_SIZE;
 
 	if (slot < 0)
 		return 0;
-	page_of[slot] = (uint32_t)((page - start) >> PAGE_SHIFT);
-	if (copy_mapping(page, shared, address))
+	atomic_store(&slots[slot].records, 1);
+	slots[slot].page = page;
+	if (copy_mapping(from, shared, address))
 		return address;
 	clear_slot(address, true);
 	return 0;
 }
 
-size_t anchor_offset(uintptr_t anchor)
+uintptr_t anchor_make(uintptr_t page, bool shared)
 {
-	return (size_t)page_of[slot_of(anchor)] << PAGE_SHIFT;
+	return make(page, page, shared);
 }
 
-bool anchor_lay(uintptr_t anchor, bool shared, size_t size, uintptr_t to)
+void anchor_share(uintptr_t anchor)
 {
-	int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
-	uint64_t mask;
+	atomic_fetch_add(&slots[slot_of(anchor)].records, 1);
+}
+
+uintptr_t anchor_copy(uintptr_t anchor, bool shared, uintptr_t distance)
+{
+	return anchor ? make(anchor, slots[slot_of(anchor)].page + distance, shared) : 0;
+}
+
+uintptr_t anchor_turn(uintptr_t anchor, uintptr_t start, size_t file_page)
+{
+	uintptr_t turned = make(anchor, start, true);
+
+	if (turned && SYS_5(SYS_remap_file_pages, turned, PAGE_SIZE, 0, file_page, 0) == 0)
+		return turned;
+	anchor_free(turned);
+	return 0;
+}
+
+/* Of a private mapping the anchor's own page is the start: a copy of it that grows moves along. */
+static uintptr_t map_view(uintptr_t anchor, bool shared, size_t size)
+{
 	uintptr_t window;
-	bool done = false;
+	long view = -ENOMEM;
+	uint64_t mask;
 
 	if (shared)
-		return SYS_5(SYS_mremap, anchor, 0, size, flags, to) == (long)to;
+		return (uintptr_t)SYS_5(SYS_mremap, anchor, 0, size, MREMAP_MAYMOVE, 0);
 	mask = mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
 	window = window_take();
 	if (window) {
-		done = copy_mapping(anchor, false, window) &&
-		       SYS_5(SYS_mremap, window, PAGE_SIZE, size, flags, to) == (long)to;
+		if (copy_mapping(anchor, false, window))
+			view = SYS_5(SYS_mremap, window, PAGE_SIZE, size, MREMAP_MAYMOVE, 0);
 		window_give(window, PAGE_SIZE);
 	}
 	mask_swap(SIG_SETMASK, mask);
+	return (uintptr_t)view;
+}
+
+bool anchor_lay(uintptr_t anchor, bool shared, const struct file_part *part, uintptr_t to)
+{
+	uintptr_t skip = part->start - slots[slot_of(anchor)].page, view;
+	size_t behind = shared ? 0 : PAGE_SIZE; /* a copy that does not grow would not move */
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+	bool done;
+
+	if (part->start < slots[slot_of(anchor)].page)
+		return false;
+	if (shared && !skip)
+		return SYS_5(SYS_mremap, anchor, 0, part->size, flags, to) == (long)to;
+	view = map_view(anchor, shared, skip + part->size + behind);
+	if (is_error((long)view))
+		return false;
+	done = SYS_5(SYS_mremap, view + skip, part->size, part->size, flags, to) == (long)to;
+	SYS_2(SYS_munmap, view, done ? skip : skip + part->size);
+	SYS_2(SYS_munmap, view + skip + part->size, behind);
 	return done;
 }
 
 void anchor_free(uintptr_t anchor)
 {
-	if (anchor)
+	if (anchor && atomic_fetch_sub(&slots[slot_of(anchor)].records, 1) == 1)
 		clear_slot(anchor, false);
 }

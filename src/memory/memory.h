@@ -25,7 +25,7 @@ void repair_let_go(unsigned lock, uint64_t mask); /* [H] */
 void anchor_free(uintptr_t anchor); /* [H] */
 void range_cut_release(struct range_cut cut); /* [H] range_cut_free() and what hangs on the records */
 
-/* ---- track.c, reserve.c, remap.c ---- */
+/* ---- track.c, reserve.c, remap.c, advise.c ---- */
 
 /* A mapping that "reserve" did not allow: filled in where errno is then ENOMEM. */
 struct refusal {
@@ -75,6 +75,8 @@ void *track_mremap(const struct remapping *move, struct refusal *refusal);
 struct protecting {
 	uint64_t locks; /* a bit for each lock word of a range that is concerned */
 	uint64_t version[RANGE_LOCKS];
+	int prot;
+	int error; /* the kernel would refuse it for the file: 0 or errno */
 };
 void track_protect(struct protecting *protecting, void *address, size_t length, int prot);
 /* After the system call: a repair came in between, which knew the old protection. */
@@ -83,11 +85,16 @@ bool track_must_repeat(struct protecting *protecting);
 void *track_shmat(int id, const void *address, int flags, uintptr_t caller,
 	struct mapping *mapping, struct refusal *refusal);
 int track_shmdt(const void *address);
+int track_advise(void *address, size_t length, int advice); /* madvise() */
+int track_remap_pages(void *address, size_t length, int prot, size_t page, int flags);
 /*
  * mremap() of a range of which pages were replaced: the kernel sees several mappings there. range: what
  * its record says. Where it cannot grow because its file cannot be had, refusal says why.
  */
 void *remap_repaired(const struct remapping *move, const struct range_attributes *range,
 	struct refusal *refusal);
+/* Of a shared one that has an anchor, with an old size of 0; end: of the record. */
+void *remap_copy_repaired(
+	const struct remapping *move, const struct range_attributes *range, uintptr_t end);
 
 #endif

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include "base/base.h"
 #include "base/syscall.h"
 #include "kernel/kernel.h"
@@ -19,11 +20,18 @@ struct remap {
 	uintptr_t old, new;
 	size_t old_size, new_size;
 	const struct range_attributes *range;
-	bool keeps; /* MREMAP_DONTUNMAP */
-	/* The last piece of the old place that is the file's; size 0: there is none. */
-	uintptr_t file;
-	size_t file_size;
-	bool is_huge;
+	int flags;
+	/* What the old place is made of. */
+	struct vma file; /* of the anchor; inode 0: there is none */
+	unsigned prot;	 /* of the last piece */
+	bool is_huge, is_uniform, ends_in_file;
+};
+
+/* Pages at the old place that are one mapping to the kernel. */
+struct piece {
+	uintptr_t start, end;
+	unsigned prot;
+	bool is_file;
 };
 
 static uintptr_t smaller(uintptr_t a, uintptr_t b)
@@ -31,18 +39,125 @@ static uintptr_t smaller(uintptr_t a, uintptr_t b)
 	return a < b ? a : b;
 }
 
-static long hold(uintptr_t address, size_t size, int fixed)
+static size_t whole_pages(size_t size)
 {
-	return SYS_6(SYS_mmap, address, size, PROT_NONE,
+	return (size + PAGE_SIZE - 1) & PAGE_MASK;
+}
+
+static bool is_shared(const struct remap *remap)
+{
+	return remap->range->flags & RANGE_SHARED;
+}
+
+/* ---- what is there ---- */
+
+/* A replacement is private memory of no file; where that was not to be had, shared memory of no file. */
+static bool is_of_file(const struct remap *remap, const struct vma *vma)
+{
+	if (remap->file.inode)
+		return vma->inode == remap->file.inode && vma->dev_major == remap->file.dev_major &&
+		       vma->dev_minor == remap->file.dev_minor;
+	return vma->inode && vma->shared == is_shared(remap);
+}
+
+static int find_piece(struct remap *remap, uintptr_t at, uintptr_t end, struct piece *piece)
+{
+	struct vma vma;
+	int error = vma_query(at, &vma, NULL, 0);
+
+	if (error)
+		return error == -ENOENT ? -EFAULT : -ENOMEM;
+	remap->is_huge |= vma.page_size > PAGE_SIZE;
+	*piece = (struct piece){at, smaller(vma.end, end), vma.prot, is_of_file(remap, &vma)};
+	return 0;
+}
+
+/* 0, or -errno: it cannot be done, and nothing has been. */
+static int survey(struct remap *remap)
+{
+	uintptr_t end = remap->old + smaller(remap->old_size, remap->new_size);
+	struct piece piece;
+
+	if (remap->range->anchor && vma_query(remap->range->anchor, &remap->file, NULL, 0) != 0)
+		return -ENOMEM;
+	remap->is_huge = remap->range->flags & RANGE_HUGE;
+	remap->is_uniform = true;
+	for (uintptr_t at = remap->old; at < end; at = piece.end) {
+		int error = find_piece(remap, at, end, &piece);
+
+		if (error)
+			return error;
+		if (at > remap->old && piece.prot != remap->prot)
+			remap->is_uniform = false;
+		remap->prot = piece.prot;
+		remap->ends_in_file = piece.is_file;
+	}
+	/* As the kernel: huge pages neither grow nor leave a mapping behind. */
+	if (remap->is_huge && (remap->new_size > remap->old_size || remap->flags & MREMAP_DONTUNMAP))
+		return -EINVAL;
+	return remap->is_uniform || remap->new_size <= remap->old_size ? 0 : -EFAULT;
+}
+
+/* ---- what is new at the end ---- */
+
+static long map_anonymous(uintptr_t address, size_t size, unsigned prot, int fixed)
+{
+	return SYS_6(SYS_mmap, address, size, prot,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
 }
 
-/* Holds the place until all is moved there; 0: none to be had. Huge pages go to multiples of their size. */
-static uintptr_t hold_place(const struct remapping *move, const struct remap *remap)
+/* Memory of no file, which no hook saw, grows by zeroes. False: the file cannot be had. */
+static bool lay_file(const struct remap *remap, uintptr_t start, size_t size, uintptr_t to)
 {
-	bool fixed = move->flags & MREMAP_FIXED;
+	const struct range_attributes *range = remap->range;
+
+	if (!range->anchor)
+		return !(range->flags & RANGE_MAPPED) &&
+		       map_anonymous(to, size, remap->prot, MAP_FIXED) == (long)to;
+	return anchor_lay(range->anchor, is_shared(remap), &(struct file_part){start, size}, to) &&
+	       SYS_3(SYS_mprotect, to, size, remap->prot) == 0;
+}
+
+static bool lay_tail(const struct remap *remap, uintptr_t place)
+{
+	if (remap->new_size <= remap->old_size || remap->ends_in_file)
+		return true;
+	return lay_file(remap, remap->old + remap->old_size, remap->new_size - remap->old_size,
+		place + remap->old_size);
+}
+
+/* As the kernel does if what comes behind the range is free. */
+static bool grow_in_place(struct remap *remap)
+{
+	uintptr_t end = remap->old + remap->old_size;
+	size_t more = remap->new_size - remap->old_size;
+	long address = map_anonymous(end, more, PROT_NONE, MAP_FIXED_NOREPLACE);
+
+	if (address != (long)end) {
+		if (!is_error(address))
+			SYS_2(SYS_munmap, address, more);
+		return false;
+	}
+	if (remap->ends_in_file) {
+		SYS_2(SYS_munmap, end, more);
+		return SYS_4(SYS_mremap, end - PAGE_SIZE, PAGE_SIZE, PAGE_SIZE + more, 0) ==
+		       (long)(end - PAGE_SIZE);
+	}
+	if (lay_tail(remap, remap->old))
+		return true;
+	SYS_2(SYS_munmap, end, more);
+	return false;
+}
+
+/* ---- moving ---- */
+
+/* Holds the place until all is there; 0: none to be had. Huge pages go to multiples of their size. */
+static uintptr_t hold_place(const struct remap *remap)
+{
+	bool fixed = remap->flags & MREMAP_FIXED;
 	size_t size = remap->new_size, spare = !fixed && remap->is_huge ? HUGE_PAGE : 0;
-	long address = hold((uintptr_t)move->new, size + spare, fixed ? MAP_FIXED : 0);
+	long address = map_anonymous(
+		remap->new, size + spare, PROT_NONE, fixed ? MAP_FIXED : 0);
 	uintptr_t at = ((uintptr_t)address + spare - !!spare) & ~(spare - !!spare);
 
 	if (is_error(address))
@@ -56,110 +171,62 @@ static uintptr_t hold_place(const struct remapping *move, const struct remap *re
 	return at;
 }
 
-/* A replacement is private memory of no file; where that was not to be had, shared memory of no file. */
-static bool is_file(const struct remap *remap, const struct vma *piece, const struct vma *anchor)
+/* What two places shall show stays at the old one, and what it says now comes to the new one. */
+static bool copy_piece(const struct piece *piece, uintptr_t to)
 {
-	if (anchor->inode)
-		return piece->inode == anchor->inode && piece->dev_major == anchor->dev_major &&
-		       piece->dev_minor == anchor->dev_minor;
-	return piece->inode && piece->shared == !!(remap->range->flags & RANGE_SHARED);
+	size_t size = piece->end - piece->start;
+	struct iovec old = {(void *)piece->start, size}, new = {(void *)to, size};
+
+	if (map_anonymous(to, size, PROT_READ | PROT_WRITE, MAP_FIXED) != (long)to)
+		return false;
+	if (piece->prot & PROT_READ)
+		SYS_6(SYS_process_vm_readv, SYS_0(SYS_getpid), &new, 1, &old, 1, 0);
+	return SYS_3(SYS_mprotect, to, size, piece->prot) == 0;
 }
 
-/* 0, or -errno: it cannot be done, and nothing has been. */
-static int survey(struct remap *remap)
+static bool shift(const struct remap *remap, const struct piece *piece)
 {
-	uintptr_t end = remap->old + smaller(remap->old_size, remap->new_size), next;
-	struct vma piece, anchor = {0};
-
-	if (remap->range->anchor && vma_query(remap->range->anchor, &anchor, NULL, 0) != 0)
-		return -ENOMEM;
-	for (uintptr_t at = remap->old; at < end; at = next) {
-		int error = vma_query(at, &piece, NULL, 0);
-
-		if (error)
-			return error == -ENOENT ? -EFAULT : -ENOMEM;
-		next = smaller(piece.end, end);
-		remap->is_huge |= piece.page_size > PAGE_SIZE;
-		if (is_file(remap, &piece, &anchor)) {
-			remap->file = at;
-			remap->file_size = next - at;
-		}
-	}
-	/* As the kernel: huge pages do not grow. */
-	return remap->is_huge && remap->new_size > remap->old_size ? -EINVAL : 0;
-}
-
-/* As the kernel does if the file's last piece is the range's, and what comes behind it is free. */
-static bool grow_in_place(const struct remap *remap)
-{
-	uintptr_t end = remap->old + remap->old_size;
-
-	return remap->file_size && remap->file + remap->file_size == end &&
-	       SYS_4(SYS_mremap, remap->file, remap->file_size,
-		       remap->new_size - (remap->file - remap->old), 0) == (long)remap->file;
-}
-
-static bool shift(const struct remap *remap, uintptr_t from, size_t from_size, size_t to_size)
-{
-	uintptr_t to = remap->new + (from - remap->old);
-	int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+	uintptr_t to = remap->new + (piece->start - remap->old);
+	size_t size = piece->end - piece->start, new_size = size;
+	int keeps = remap->flags & MREMAP_DONTUNMAP;
 	long result;
 
-	if (remap->keeps)
-		flags |= MREMAP_DONTUNMAP;
+	if (keeps && is_shared(remap) && !piece->is_file)
+		return copy_piece(piece, to);
+	if (piece->is_file && piece->end == remap->old + remap->old_size)
+		new_size = remap->new + remap->new_size - to;
 	do
-		result = SYS_5(SYS_mremap, from, from_size, to_size, flags, to);
+		result = SYS_5(SYS_mremap, piece->start, size, new_size > size ? new_size : size,
+			MREMAP_MAYMOVE | MREMAP_FIXED | keeps, to);
 	while (result == -ENOMEM && reserved_give_up_mapping());
+	/* Private memory of a file that moves away leaves the file's own pages behind. */
+	if (result == (long)to && keeps && !piece->is_file && remap->range->anchor)
+		lay_file(remap, piece->start, size, piece->start);
 	return result == (long)to;
 }
 
 /*
- * What is new at the end is had from the last piece of the file, which grows over all that comes behind
- * it, or from the anchor. It is laid first: the pieces that were replaced then come on top. False: there
- * is neither, as after the head of a range was unmapped, or the anchor's page is behind what is moved.
+ * Each piece goes by itself: what was moved leaves a hole where another thread may map at once. False:
+ * the first of them could not be moved, so none was. After that, what cannot be moved is lost.
  */
-static bool lay_file(const struct remap *remap)
+static bool shift_pieces(struct remap *remap)
 {
-	const struct range_attributes *range = remap->range;
-	size_t offset = remap->file - remap->old;
+	uintptr_t end = remap->old + smaller(remap->old_size, remap->new_size);
+	struct piece piece;
 
-	if (remap->new_size <= remap->old_size)
-		return true;
-	if (remap->file_size)
-		return shift(remap, remap->file, remap->file_size, remap->new_size - offset);
-	if (range->anchor && anchor_offset(range->anchor) <= remap->old_size) {
-		offset = anchor_offset(range->anchor);
-		return anchor_lay(range->anchor, range->flags & RANGE_SHARED,
-			remap->new_size - offset, remap->new + offset);
-	}
-	/* Memory of no file, which no hook saw: its new pages are zeroes. */
-	return !(range->flags & RANGE_MAPPED) &&
-	       SYS_6(SYS_mmap, remap->new + remap->old_size, remap->new_size - remap->old_size,
-		       range->flags & 7, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
-		       0) > 0;
-}
-
-/*
- * Each piece goes by itself, moved or unmapped: what was moved leaves a hole where another thread may
- * map at once.
- */
-static void shift_pieces(const struct remap *remap)
-{
-	uintptr_t end = remap->old + smaller(remap->old_size, remap->new_size), next;
-	bool file_is_laid = remap->new_size > remap->old_size && remap->file_size;
-	struct vma piece;
-
-	for (uintptr_t at = remap->old; at < end; at = next) {
-		if (file_is_laid && at == remap->file) {
-			next = at + remap->file_size;
+	for (uintptr_t at = remap->old; at < end; at = piece.end) {
+		if (find_piece(remap, at, end, &piece) != 0)
+			piece = (struct piece){.start = at, .end = end};
+		if (shift(remap, &piece))
 			continue;
-		}
-		next = vma_query(at, &piece, NULL, 0) == 0 ? smaller(piece.end, end) : end;
-		if (!shift(remap, at, next - at, next - at) && !remap->keeps)
-			SYS_2(SYS_munmap, at, next - at);
+		if (at == remap->old)
+			return false;
+		if (!(remap->flags & MREMAP_DONTUNMAP))
+			SYS_2(SYS_munmap, at, piece.end - at);
 	}
 	if (remap->old_size > remap->new_size)
 		SYS_2(SYS_munmap, end, remap->old_size - remap->new_size);
+	return true;
 }
 
 static void *fail(int error)
@@ -168,35 +235,57 @@ static void *fail(int error)
 	return MAP_FAILED;
 }
 
-/* What the kernel refuses: we must not have begun then. */
-static bool is_valid(const struct remap *remap, const struct remapping *move)
+static void *move_all(struct remap *remap, struct refusal *refusal)
 {
-	uintptr_t new = (uintptr_t)move->new;
+	bool has_file;
 
-	if (move->flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
+	remap->new = hold_place(remap);
+	if (!remap->new)
+		return fail(ENOMEM);
+	has_file = lay_tail(remap, remap->new);
+	if (has_file && shift_pieces(remap))
+		return (void *)remap->new;
+	SYS_2(SYS_munmap, remap->new, remap->new_size);
+	if (!has_file)
+		refusal->why = "pages were replaced there, and no more of the file can be mapped";
+	return fail(ENOMEM);
+}
+
+/* What the kernel refuses: we must not have begun then. */
+static bool is_valid(const struct remap *remap)
+{
+	uintptr_t new = remap->new;
+
+	if (remap->flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) ||
+		(remap->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) &&
+			!(remap->flags & MREMAP_MAYMOVE)) ||
+		(remap->flags & MREMAP_DONTUNMAP && remap->new_size != remap->old_size))
 		return false;
-	if (remap->keeps && (remap->new_size != remap->old_size || !(move->flags & MREMAP_MAYMOVE)))
-		return false;
-	if (!(move->flags & MREMAP_FIXED))
-		return true;
-	return move->flags & MREMAP_MAYMOVE && !(new & ~PAGE_MASK) &&
-	       new + remap->new_size > new &&
-	       (new >= remap->old + remap->old_size || remap->old >= new + remap->new_size);
+	return !(remap->flags & MREMAP_FIXED) ||
+	       (!(new & ~PAGE_MASK) && new + remap->new_size > new &&
+		       (new >= remap->old + remap->old_size || remap->old >= new + remap->new_size));
+}
+
+static struct remap remap_of(
+	const struct remapping *move, const struct range_attributes *range)
+{
+	return (struct remap){.old = (uintptr_t)move->old,
+		.new = (uintptr_t)move->new,
+		.old_size = whole_pages(move->old_size),
+		.new_size = whole_pages(move->new_size),
+		.flags = move->flags,
+		.range = range};
 }
 
 void *remap_repaired(const struct remapping *move, const struct range_attributes *range,
 	struct refusal *refusal)
 {
-	struct remap remap = {.old = (uintptr_t)move->old,
-		.old_size = (move->old_size + PAGE_SIZE - 1) & PAGE_MASK,
-		.new_size = (move->new_size + PAGE_SIZE - 1) & PAGE_MASK,
-		.keeps = move->flags & MREMAP_DONTUNMAP,
-		.range = range};
+	struct remap remap = remap_of(move, range);
 	int error;
 
 	if (remap.new_size <= remap.old_size && !(move->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)))
 		return real.mremap(move->old, move->old_size, move->new_size, move->flags);
-	if (!is_valid(&remap, move))
+	if (!is_valid(&remap))
 		return fail(EINVAL);
 	error = survey(&remap);
 	if (error)
@@ -205,14 +294,40 @@ void *remap_repaired(const struct remapping *move, const struct range_attributes
 		return move->old;
 	if (!(move->flags & MREMAP_MAYMOVE))
 		return fail(ENOMEM);
-	remap.new = hold_place(move, &remap);
+	return move_all(&remap, refusal);
+}
+
+/* ---- mremap(old, 0, ...) ---- */
+
+void *remap_copy_repaired(
+	const struct remapping *move, const struct range_attributes *range, uintptr_t end)
+{
+	struct remap remap = remap_of(move, range);
+	struct piece piece;
+	int error;
+
+	end = smaller(end, remap.old + remap.new_size);
+	if (!is_valid(&remap))
+		return fail(EINVAL);
+	if (!(move->flags & MREMAP_MAYMOVE))
+		return fail(ENOMEM);
+	if (vma_query(range->anchor, &remap.file, NULL, 0) != 0)
+		return fail(ENOMEM);
+	error = find_piece(&remap, remap.old, end, &piece);
+	if (error)
+		return fail(-error);
+	remap.prot = piece.prot;
+	remap.new = hold_place(&remap);
 	if (!remap.new)
 		return fail(ENOMEM);
-	if (!lay_file(&remap)) {
+	if (!lay_file(&remap, remap.old, remap.new_size, remap.new)) {
 		SYS_2(SYS_munmap, remap.new, remap.new_size);
-		refusal->why = "pages were replaced there, and no more of the file can be mapped";
 		return fail(ENOMEM);
 	}
-	shift_pieces(&remap);
+	for (uintptr_t at = remap.old; at < end; at = piece.end)
+		if (find_piece(&remap, at, end, &piece) != 0)
+			break;
+		else if (!piece.is_file)
+			copy_piece(&piece, remap.new + (at - remap.old));
 	return (void *)remap.new;
 }

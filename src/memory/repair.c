@@ -59,6 +59,7 @@ static bool widen_to_huge(struct extent *extent, struct range_hit *hit)
 		return false;
 	extent->start = start;
 	extent->end = end;
+	extent->was_widened = true;
 	return true;
 }
 
@@ -196,7 +197,7 @@ static enum answer fill_and_move(uintptr_t window, struct extent *extent)
 	return moved == (long)extent->start ? ANSWER_DONE : ANSWER_DECLINED;
 }
 
-static enum answer replace_with_scratch(struct extent *extent)
+static enum answer replace_with_scratch(struct extent *extent, struct range_hit *hit)
 {
 	uintptr_t window = window_take();
 	enum answer answer;
@@ -204,6 +205,9 @@ static enum answer replace_with_scratch(struct extent *extent)
 	if (!window)
 		return ANSWER_DECLINED;
 	answer = fill_and_move(window, extent);
+	if (extent->error == -EINVAL && extent->content == ONES && widen_to_huge(extent, hit) &&
+		extent->end - extent->start <= WINDOW_SIZE)
+		answer = fill_and_move(window, extent);
 	window_give(window, extent->end - extent->start);
 	return answer;
 }
@@ -213,16 +217,22 @@ static void keep_file(const struct range_hit *hit, const struct extent *extent)
 {
 	unsigned flags = state_flags(hit->state);
 	bool shared = flags & RANGE_SHARED;
-	uintptr_t start = geometry_start(hit->geometry), page = extent->start, anchor;
+	uintptr_t page = extent->start, anchor;
 	uint64_t none = 0;
 
 	if (range_anchor(hit->range) || (!shared && extent->content == COPY))
 		return;
 	if (shared && !(flags & RANGE_REPAIRED))
-		page = start;
-	anchor = anchor_make(start, page, shared);
+		page = geometry_start(hit->geometry);
+	anchor = anchor_make(page, shared);
 	if (anchor && !atomic_compare_exchange_strong(&hit->range->anchor, &none, anchor))
 		anchor_free(anchor);
+}
+
+/* Of what the kernel had to refuse first, or of a mapping that was looked up. */
+static bool is_huge(const struct extent *extent)
+{
+	return extent->was_widened || (extent->is_mapped && extent->vma.page_size > PAGE_SIZE);
 }
 
 /* With the lock word held. */
@@ -236,9 +246,9 @@ static enum answer replace(struct extent *extent, struct range_hit *hit, uintptr
 	if (extent->content == ZEROES) /* REPLACE */
 		answer = replace_with_zeros(extent, hit, page) ? ANSWER_DONE : ANSWER_DECLINED;
 	else
-		answer = replace_with_scratch(extent);
+		answer = replace_with_scratch(extent, hit);
 	if (answer == ANSWER_DONE)
-		range_set_flags(*hit, RANGE_REPAIRED, 0);
+		range_set_flags(*hit, RANGE_REPAIRED | (is_huge(extent) ? RANGE_HUGE : 0), 0);
 	return answer;
 }
 

@@ -25,6 +25,7 @@ struct extent {
 	unsigned prot;
 	bool write; /* the access was one */
 	int error;  /* why it could not be replaced */
+	bool was_widened;   /* to huge pages */
 	bool is_poisoned;   /* the kernel said so of the page of the fault */
 	bool is_mapped;	    /* vma is known: all of the extent is in it */
 	bool is_behind_end; /* of the file, whose size is known */
@@ -54,10 +55,21 @@ void extent_measure(
 bool prove_lost(struct extent *extent, uintptr_t page, const struct range_hit *hit);
 
 void anchor_init(void); /* without it no file comes back */
-/* A second mapping of a page of the range at start, or 0. A private page has to be a lost one. [H] */
-uintptr_t anchor_make(uintptr_t start, uintptr_t page, bool shared);
-size_t anchor_offset(uintptr_t anchor); /* of its page in the range */
-/* Maps the anchor's file from its page on at an address, in place of what is there. */
-bool anchor_lay(uintptr_t anchor, bool shared, size_t size, uintptr_t to);
+/* A second mapping of a page of a range, or 0. A private page has to be a lost one. [H] */
+uintptr_t anchor_make(uintptr_t page, bool shared);
+void anchor_share(uintptr_t anchor); /* one more record has it; [H] */
+/* For what is at a distance from the range. 0: no room. */
+uintptr_t anchor_copy(uintptr_t anchor, bool shared, uintptr_t distance);
+/* For a part of a shared range that shows other pages of the file from now on. */
+uintptr_t anchor_turn(uintptr_t anchor, uintptr_t start, size_t file_page);
+struct file_part { /* where it is, or was, in the range */
+	uintptr_t start;
+	size_t size;
+};
+/*
+ * Maps what the file has for these pages of the range to an address, in place of what is there. False:
+ * they lie in front of the anchor's page, or there is no room.
+ */
+bool anchor_lay(uintptr_t anchor, bool shared, const struct file_part *part, uintptr_t to);
 
 #endif

@@ -65,17 +65,7 @@ static uintptr_t piece_start(uint32_t id)
 	return geometry_start(range_piece(range_by_id(id)));
 }
 
-/* The piece is ours alone, so nothing can come in between. */
-static uintptr_t take_anchor(struct range *range)
-{
-	uintptr_t anchor = range_anchor(range);
-
-	if (anchor)
-		atomic_store(&range->anchor, 0);
-	return anchor;
-}
-
-/* An anchor goes with the record that has it. */
+/* An anchor goes with the last record that has it. */
 void range_cut_release(struct range_cut cut)
 {
 	struct range *range;
@@ -83,7 +73,7 @@ void range_cut_release(struct range_cut cut)
 	for (uint32_t id = cut.first; id; id = range_next_piece(range)) {
 		range = range_by_id(id);
 		if (unlikely(range_anchor(range)))
-			anchor_free(take_anchor(range));
+			anchor_free(range_anchor(range));
 	}
 	range_cut_free(cut);
 }
@@ -310,28 +300,30 @@ static bool any_repaired(struct range_cut cut)
 static void *duplicate(const struct remapping *move)
 {
 	struct range_hit hit = range_lookup((uintptr_t)move->old);
+	struct range_attributes attributes = {0};
 	struct range_cut target = {0};
-	uintptr_t anchor = hit.range ? range_anchor(hit.range) : 0;
 	void *result;
 
+	if (hit.range)
+		attributes = (struct range_attributes){.owner = state_owner(hit.state),
+			.flags = state_flags(hit.state),
+			.lock = (int)state_lock(hit.state),
+			.caller = atomic_load(&hit.range->caller),
+			.anchor = range_anchor(hit.range)};
 	if (move->flags & MREMAP_FIXED)
 		target = begin((uintptr_t)move->new, move->new_size);
-	result = real.mremap(move->old, 0, move->new_size, move->flags, move->new);
-	/* That page was replaced, and is nobody's second mapping any more; but the file is kept. */
-	if (result == MAP_FAILED && errno == EINVAL && anchor &&
-		geometry_start(hit.geometry) + anchor_offset(anchor) == (uintptr_t)move->old)
-		result = real.mremap((void *)anchor, 0, move->new_size, move->flags, move->new);
+	if (attributes.flags & RANGE_REPAIRED && attributes.flags & RANGE_SHARED && attributes.anchor)
+		result = remap_copy_repaired(move, &attributes, geometry_end(hit.geometry));
+	else
+		result = real.mremap(move->old, 0, move->new_size, move->flags, move->new);
 	if (result == MAP_FAILED) {
 		undo(target, (uintptr_t)move->new, move->new_size);
 		return result;
 	}
 	range_cut_release(target);
 	if (hit.range) {
-		struct range_attributes attributes = {.owner = state_owner(hit.state),
-			.flags = state_flags(hit.state) & ~(unsigned)RANGE_REPAIRED,
-			.lock = (int)state_lock(hit.state),
-			.caller = atomic_load(&hit.range->caller)};
-
+		attributes.anchor = anchor_copy(attributes.anchor, attributes.flags & RANGE_SHARED,
+			(uintptr_t)result - (uintptr_t)move->old);
 		insert((uintptr_t)result, move->new_size, &attributes);
 	}
 	return result;
@@ -344,11 +336,11 @@ static void *duplicate(const struct remapping *move)
 static bool can_grow(const struct remapping *move, const struct range_attributes *range)
 {
 	size_t old_size = whole_pages(move->old_size), size = whole_pages(move->new_size);
-	bool use_anchor = range->anchor && !anchor_offset(range->anchor);
-	void *from = use_anchor ? (void *)range->anchor : move->old;
-	char *alias = real.mremap(from, 0, size, MREMAP_MAYMOVE);
+	char *alias = real.mremap(move->old, 0, size, MREMAP_MAYMOVE);
 	bool can;
 
+	if (alias == MAP_FAILED && range->anchor)
+		alias = real.mremap((void *)range->anchor, 0, size, MREMAP_MAYMOVE);
 	if (alias == MAP_FAILED)
 		return false;
 	can = reserve_tail((uintptr_t)alias + old_size, size - old_size);
@@ -361,10 +353,7 @@ static bool grows_reserved(const struct remapping *move, unsigned flags)
 	return flags & RANGE_RESERVED && whole_pages(move->new_size) > whole_pages(move->old_size);
 }
 
-/*
- * What was cut at the old place goes in at the new one; the last piece grows, or is cut off. With
- * MREMAP_DONTUNMAP the old place keeps its records, and the anchors with them.
- */
+/* What was cut at the old place goes in at the new one; the last piece grows, or is cut off. */
 static void insert_moved(const struct remapping *move, struct range_cut cut, uintptr_t to)
 {
 	uintptr_t old = (uintptr_t)move->old, end = old + whole_pages(move->old_size);
@@ -380,8 +369,7 @@ static void insert_moved(const struct remapping *move, struct range_cut cut, uin
 			continue;
 		if (geometry_end(geometry) == end || size > new_size - offset)
 			size = new_size - offset;
-		if (!(move->flags & MREMAP_DONTUNMAP))
-			attributes.anchor = take_anchor(range);
+		attributes.anchor = anchor_copy(range_anchor(range), attributes.flags & RANGE_SHARED, to - old);
 		insert(to + offset, size, &attributes);
 	}
 }
@@ -452,6 +440,57 @@ void *track_mremap(const struct remapping *move, struct refusal *refusal)
 	return result;
 }
 
+/* ---- remap_file_pages ---- */
+
+/* What was replaced is of no file, and the kernel refuses it: the file comes back by its anchor. */
+static int turn(uintptr_t start, size_t size, size_t page, struct range_attributes attributes)
+{
+	uintptr_t old = attributes.anchor;
+	struct file_part part = {start, size};
+
+	attributes.anchor = anchor_turn(old, start, page);
+	if (!attributes.anchor || !anchor_lay(attributes.anchor, true, &part, start)) {
+		anchor_free(attributes.anchor);
+		errno = EINVAL;
+		return -1;
+	}
+	if (attributes.flags & RANGE_PROTECTED)
+		real.mprotect((void *)start, size, (int)(attributes.flags & 7));
+	attributes.flags &= ~(unsigned)RANGE_REPAIRED;
+	insert(start, size, &attributes);
+	return 0;
+}
+
+int track_remap_pages(void *address, size_t length, int prot, size_t page, int flags)
+{
+	uintptr_t start = (uintptr_t)address & PAGE_MASK;
+	size_t size = length & PAGE_MASK;
+	struct range_hit hit = range_lookup(start);
+	unsigned wanted = RANGE_REPAIRED | RANGE_SHARED;
+	struct range_cut cut;
+	int result;
+
+	if (!hit.range || (state_flags(hit.state) & wanted) != wanted || !range_anchor(hit.range) ||
+		prot || !size || geometry_end(hit.geometry) - start < size)
+		return real.remap_file_pages(address, length, prot, page, flags);
+	track_enter();
+	cut = range_cut(start, size);
+	if (cut.first) {
+		struct range_attributes attributes = attributes_of(cut.first);
+
+		attributes.anchor = range_anchor(range_by_id(cut.first));
+		result = turn(start, size, page, attributes);
+		if (result == 0)
+			range_cut_release(cut);
+		else
+			range_cut_restore(cut);
+	} else {
+		result = real.remap_file_pages(address, length, prot, page, flags);
+	}
+	track_leave();
+	return result;
+}
+
 /* ---- mprotect ---- */
 
 /*
@@ -460,17 +499,26 @@ void *track_mremap(const struct remapping *move, struct refusal *refusal)
  * version, as by a repair, and where it is no longer that from before, the call is made again.
  */
 
-struct marking {
-	struct protecting *protecting;
-	unsigned flags;
-};
+/* What was replaced may be written to; whether its file may, the kernel says of the anchor. */
+static int ask_file(struct range_hit hit, int prot)
+{
+	void *anchor = (void *)range_anchor(hit.range);
+	int saved_errno = errno, error = 0;
+
+	if (anchor && prot & (PROT_WRITE | PROT_EXEC) && real.mprotect(anchor, PAGE_SIZE, prot) != 0)
+		error = errno;
+	errno = saved_errno;
+	return error == EACCES || error == EPERM ? error : 0;
+}
 
 static void mark_protected(struct range_hit hit, void *data)
 {
-	const struct marking *marking = data;
+	struct protecting *protecting = data;
 
-	range_set_flags(hit, marking->flags, 0); /* MARK */
-	marking->protecting->locks |= (uint64_t)1 << state_lock(hit.state);
+	range_set_flags(hit, RANGE_PROTECTED | (protecting->prot & PROT_EXEC ? RANGE_EXEC : 0), 0); /* MARK */
+	protecting->locks |= (uint64_t)1 << state_lock(hit.state);
+	if (unlikely(state_flags(hit.state) & RANGE_REPAIRED) && !protecting->error)
+		protecting->error = ask_file(hit, protecting->prot);
 }
 
 static void read_versions(struct protecting *protecting)
@@ -484,12 +532,11 @@ static void read_versions(struct protecting *protecting)
 
 void track_protect(struct protecting *protecting, void *address, size_t length, int prot)
 {
-	struct marking marking = {
-		protecting, RANGE_PROTECTED | (prot & PROT_EXEC ? RANGE_EXEC : 0)};
-
 	protecting->locks = 0;
+	protecting->prot = prot;
+	protecting->error = 0;
 	if (is_sane((uintptr_t)address, length))
-		range_each((uintptr_t)address, whole_pages(length), mark_protected, &marking);
+		range_each((uintptr_t)address, whole_pages(length), mark_protected, protecting);
 	read_versions(protecting);
 }
 
@@ -556,7 +603,8 @@ void *track_shmat(int id, const void *address, int flags, uintptr_t caller,
 		range_cut_release(cut);
 	if (result != MAP_FAILED && is_known) {
 		if (admit_segment(result, caller, &attributes, mapping, refusal)) {
-			attributes.flags = flags_of(mapping->prot, mapping->flags);
+			attributes.flags =
+				flags_of(mapping->prot, mapping->flags) | RANGE_ATTACHED;
 			insert((uintptr_t)result, segment.shm_segsz, &attributes);
 		} else {
 			result = MAP_FAILED;
@@ -577,7 +625,7 @@ int track_shmdt(const void *address)
 	if (hit.range && geometry_start(hit.geometry) == (uintptr_t)address)
 		cut = begin((uintptr_t)address, geometry_size(hit.geometry));
 	/* To the kernel, what was replaced is no part of the segment. To unmap it is to detach it. */
-	if (unlikely(any_repaired(cut)))
+	if (unlikely(state_flags(hit.state) & RANGE_ATTACHED && any_repaired(cut)))
 		result = real.munmap((void *)address, geometry_size(hit.geometry));
 	else
 		result = real.shmdt(address);

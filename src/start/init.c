@@ -233,7 +233,8 @@ static enum inspect_state start(void)
 		.release = range_cut_release,
 		.hold = repair_hold,
 		.let_go = repair_let_go,
-		.lost = track_lost};
+		.lost = track_lost,
+		.share = anchor_share};
 	int error = process_init(range_forked);
 
 	if (error)

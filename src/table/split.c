@@ -35,14 +35,13 @@ static struct split split_of(const struct walk *walk, uint32_t id, struct range_
 }
 
 /* A record like the one that is split, which nothing leads to yet. 0: no memory. */
-static uint32_t part_new(const struct split *split, uint64_t geometry, uint64_t anchor)
+static uint32_t part_new(const struct split *split, uint64_t geometry)
 {
 	uint64_t state = get(&split->hit.range->state);
 	struct content content = {.geometry = geometry,
 		.low = state & (OWNER_MASK | RANGE_FLAGS),
 		.lock = (int)state_lock(state),
-		.caller = get(&split->hit.range->caller),
-		.anchor = anchor};
+		.caller = get(&split->hit.range->caller)};
 	uint32_t part = record_take();
 
 	if (!part)
@@ -67,6 +66,17 @@ static void give_up(struct walk *walk)
 {
 	walk->cut.lost = true;
 	range_env.lost();
+}
+
+/* Whoever takes the part out in between waits for the lock word's holder before it looks at that. */
+static void share_anchor(const struct split *split, uint32_t part)
+{
+	uint64_t anchor = get(&split->hit.range->anchor);
+
+	if (!anchor || !part || part == split->id)
+		return;
+	range_env.share((uintptr_t)anchor);
+	put(&record(part)->anchor, anchor);
 }
 
 static void add_piece(struct walk *walk, uint32_t piece)
@@ -116,12 +126,12 @@ static void carry_marks(const struct split *split, uint32_t rest, uint64_t rest_
 	state_change(record(rest), rest_state, OWNER_MASK, state & (OWNER_MASK | RANGE_FLAGS));
 }
 
-/* What stays to the left keeps the record, its start in the index and its anchor. */
+/* What stays to the left keeps the record and its start in the index. */
 static bool split_parts(struct walk *walk, struct split *split, uint32_t rest)
 {
 	uint64_t geometry = split->hit.geometry, left = split->left ? split->left : ~split->gone;
 	uint64_t rest_state = rest ? get(&record(rest)->state) : 0;
-	uint32_t piece = split->left ? part_new(split, ~split->gone, 0) : split->id;
+	uint32_t piece = split->left ? part_new(split, ~split->gone) : split->id;
 
 	if (!swap(&split->hit.range->geometry, &geometry, left)) { /* CUT */
 		if (split->left && piece)
@@ -132,6 +142,8 @@ static bool split_parts(struct walk *walk, struct split *split, uint32_t rest)
 		carry_marks(split, rest, rest_state);
 	if (!split->left)
 		index_remove(first(geometry), split->id);
+	share_anchor(split, rest);
+	share_anchor(split, piece);
 	if (!piece || (split->right && !rest))
 		give_up(walk);
 	if (piece)
@@ -149,7 +161,7 @@ static bool split_held(struct walk *walk, struct split *split)
 		(atomic_load(&split->hit.range->state) ^ split->hit.state) >> 32)
 		return false;
 	if (split->right) {
-		rest = part_new(split, split->right, 0);
+		rest = part_new(split, split->right);
 		atomic_store(open, (uint64_t)split->id << 32 | rest);
 		rest = publish(rest, split->right) ? rest : 0;
 	}
@@ -179,21 +191,22 @@ void range_forked(void)
 
 /* ---- without ---- */
 
+static void put_back_part(struct walk *walk, const struct split *split, uint64_t geometry)
+{
+	uint32_t part = geometry ? part_new(split, geometry) : 0;
+
+	share_anchor(split, part);
+	if (geometry && !publish(part, geometry))
+		give_up(walk);
+}
+
 static bool split_borrowed(struct walk *walk, struct split *split)
 {
-	struct range *range = split->hit.range;
-	uint64_t anchor = split->left ? get(&range->anchor) : 0;
-
 	if (!take_out(split))
 		return false;
-	if (split->left) {
-		put(&range->anchor, 0);
-		if (!publish(part_new(split, split->left, anchor), split->left))
-			give_up(walk);
-	}
-	if (split->right && !publish(part_new(split, split->right, 0), split->right))
-		give_up(walk);
-	put(&range->geometry, ~split->gone);
+	put_back_part(walk, split, split->left);
+	put_back_part(walk, split, split->right);
+	put(&split->hit.range->geometry, ~split->gone);
 	add_piece(walk, split->id);
 	return true;
 }

@@ -44,6 +44,8 @@ enum range_flag {
 	RANGE_REGISTERED = 1 << 6, /* by sigbus_range_add() */
 	RANGE_RESERVED = 1 << 8,   /* its blocks were made sure of, and so shall be its growth */
 	RANGE_MAPPED = 1 << 7,     /* a mapping that we saw, under a registered range too */
+	RANGE_ATTACHED = 1 << 10,  /* by shmat() */
+	RANGE_HUGE = 1 << 11,	   /* a huge page of it was replaced */
 	RANGE_LOST = 1 << 9,       /* sigbus_copy_from() or _to() found a lost page */
 };
 #define RANGE_FLAGS 0x3fffu
@@ -111,6 +113,7 @@ struct range_env {
 	bool (*hold)(unsigned lock, uint64_t *mask);
 	void (*let_go)(unsigned lock, uint64_t mask);
 	void (*lost)(void); /* something is no longer tracked: no memory */
+	void (*share)(uintptr_t anchor); /* one more record has it; [H] */
 	void (*release)(struct range_cut cut); /* what was stale: range_cut_free() in the end */
 };
 void range_init(const struct range_env *env);
@@ -130,9 +133,8 @@ struct range_hit range_lookup(uintptr_t address); /* [H] wait-free */
 
 /*
  * Takes [start, start + size) out of the table and waits for repairs in it. What was there comes
- * back, to be freed, or put back when the system call failed. state and caller stay readable in a
- * piece, and the anchor in one that has the start of its record; the part that stays in the table
- * has the anchor otherwise. [H]
+ * back, to be freed, or put back when the system call failed. state, caller and anchor stay readable
+ * in a piece; parts of one record share its anchor. [H]
  */
 struct range_cut range_cut(uintptr_t start, size_t size);
 void range_cut_free(struct range_cut cut); /* [H] */

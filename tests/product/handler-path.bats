@@ -23,13 +23,13 @@ system_calls='rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigti
 # read memory: __errno_location() and clock_gettime() of a coarse clock, in report_count().
 through_pointers='node_new chunk_take chunk_ready record_take record_first_use
     split_visit walk_settled finish_whole finish_long insert_slowly
-    take_out give_up walk_at walk_first walk_all each_visit range_each
+    take_out give_up share_anchor put_back_part walk_at walk_first walk_all each_visit range_each
     policy_match match_holds ask_name visit_mounts visit_text
     add_outcome report_add_value add_part add_frame report_json report_journal
     __errno_location report_count
     aside child start_child
     sigbus_entry sigbus_restorer elsewhere call_handler run_handler run_callback add_object'
-env='table_memory range_cut_release range_forked repair_hold repair_let_go repair_wait track_lost'
+env='table_memory range_cut_release range_forked repair_hold repair_let_go repair_wait track_lost anchor_share'
 
 setup_file() {
     command -v python3 >/dev/null && command -v objdump >/dev/null || return 0
