@@ -287,13 +287,15 @@ late_handler() { # COMPOSITOR
 # A library gives every thread an alternate stack, as Rust's run time does; and another one takes SIGBUS
 # later. libwayland's handler and wlroots' do not ask for that stack.
 alternate_stacks() { # COMPOSITOR
-    local stacks late attack
+    local stacks late attack attacks=truncate-after-destroy
 
     require "$1"
+    # cage before 0.1.5 takes no keymap from a client.
+    ! grep -q wlr_virtual_keyboard_manager_v1_create "$(type -P "$1")" || attacks+=' short-keymap'
     stacks=$(readable_copy "$LIBS/alternate-stack.so")
     late=$(readable_copy "$LIBS/late-handler.so")
     for late in '' "$late:"; do
-        for attack in truncate-after-destroy short-keymap; do
+        for attack in $attacks; do
             start_bare "$1" LD_PRELOAD="$late$stacks"
             attack_bare "$attack"
             stop_compositor

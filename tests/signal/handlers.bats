@@ -152,7 +152,7 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
 
     for wait in sigwait sigwaitinfo sigtimedwait sigpending; do
         for policy in '*=chain' '*=owner|chain'; do
-            run_both handlers waits "$wait"
+            run_both --policy "$policy" handlers waits "$wait"
         done
     done
     for wait in sigwait sigwaitinfo sigtimedwait; do
