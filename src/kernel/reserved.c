@@ -6,13 +6,14 @@
  * with MAP_FIXED: what we put there would be gone a moment later. So whatever is mapped after the
  * start goes into an area that nobody else has any reason to touch. In it, from the lowest address:
  *
- *	spare mappings | windows | memory that is never given back
+ *	windows | memory that is never given back | spare mappings
  *
  * A window is room for pages on their way: a second view of lost pages, or new content that is moved
  * in place when it is complete. Spare mappings are pages whose protection keeps the kernel from
  * joining them: where the program has as many mappings as it may, some are given up, so that a page
  * can be replaced. They are made when the first range is put into the table, for they cost as much as
- * all else that we do at start.
+ * all else that we do at start. They lie at the end: the program's mappings come in front of the area,
+ * and the kernel works longer for each of them where many others are near.
  */
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -62,18 +63,13 @@ void reserved_make_spares(void)
 	if (atomic_flag_test_and_set(&is_done))
 		return;
 	for (unsigned i = 1; i < SPARE_PAGES; i += 2)
-		if (SYS_3(SYS_mprotect, area + i * PAGE_SIZE, PAGE_SIZE, PROT_READ) == 0)
+		if (SYS_3(SYS_mprotect, memory_end + i * PAGE_SIZE, PAGE_SIZE, PROT_READ) == 0)
 			atomic_fetch_add(&spares, 1);
 }
 
 uintptr_t reserved_closed_page(void)
 {
-	return area; /* a spare one, which stays as it is */
-}
-
-static size_t size_before_memory(void)
-{
-	return SPARE_PAGES * PAGE_SIZE + windows * WINDOW_SIZE;
+	return memory_end; /* a spare one, which stays as it is */
 }
 
 bool reserved_init(void)
@@ -83,7 +79,7 @@ bool reserved_init(void)
 
 	windows = size == MEMORY_MAX ? WINDOWS : 1;
 	for (;;) {
-		address = map_none(0, size_before_memory() + size, 0);
+		address = map_none(0, windows * WINDOW_SIZE + size + SPARE_PAGES * PAGE_SIZE, 0);
 		if (!is_error(address))
 			break;
 		if (size == MEMORY_MIN && windows == 1)
@@ -92,7 +88,7 @@ bool reserved_init(void)
 		size = size / 2 > MEMORY_MIN ? size / 2 : MEMORY_MIN;
 	}
 	area = (uintptr_t)address;
-	memory = area + size_before_memory();
+	memory = area + windows * WINDOW_SIZE;
 	memory_end = memory + size;
 	atomic_store(&memory_next, memory);
 	return true;
@@ -114,7 +110,7 @@ void *reserved_memory(size_t size)
 
 static uintptr_t window_at(unsigned i)
 {
-	return area + SPARE_PAGES * PAGE_SIZE + i * WINDOW_SIZE;
+	return area + i * WINDOW_SIZE;
 }
 
 uintptr_t window_take(void)
@@ -191,6 +187,6 @@ bool reserved_give_up_mapping(void)
 		if (i == 0)
 			return false;
 	} while (!atomic_compare_exchange_weak(&spares, &i, i - 1));
-	return SYS_3(SYS_mprotect, area + (unsigned)(2 * i - 1) * PAGE_SIZE, PAGE_SIZE,
+	return SYS_3(SYS_mprotect, memory_end + (unsigned)(2 * i - 1) * PAGE_SIZE, PAGE_SIZE,
 		       PROT_NONE) == 0;
 }
