@@ -75,7 +75,7 @@ everybody_has_an_own() {
     run limited "$EXAMPLES/shm-pool" file 100
     assert_equal "$status" "$bus_error"
     printf '%08192d' 1 >file
-    us "$EXAMPLES/shm-pool" file 100
+    run_with "$EXAMPLES/shm-pool" file 100
     assert_success
     assert_lines "drawn: 393217" "to the client: error accessing SHM buffer" "drawn: 4800" "drawn: 4800"
     assert_reports 1
