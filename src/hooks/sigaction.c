@@ -18,6 +18,7 @@
 #include "kernel/mask.h"
 #include "kernel/next.h"
 #include "kernel/process.h"
+#include "owner/owner.h"
 #include "signal/disposition.h"
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))
@@ -76,6 +77,8 @@ static int set_ours(int signo, const struct sigaction *new, struct sigaction *ol
 			errno = ENOMEM;
 			return -1;
 		}
+		if (unlikely(interposer))
+			caller = interposer_caller(caller, wanted->handler, disposition_now(signo)->handler);
 	}
 	before = statement_make(signo, wanted, caller);
 	if (old)

@@ -317,6 +317,20 @@ unsigned owner_of_caller(uintptr_t caller, uint32_t *offset)
 	return id;
 }
 
+/* The kernel's object comes second in the list. */
+bool object_is_first(const void *in_object)
+{
+	struct dl_find_object object;
+	const struct link_map *map;
+
+	if (!_dl_find_object || _dl_find_object((void *)in_object, &object) != 0)
+		return true;
+	for (map = object.dlfo_link_map->l_prev; map; map = map->l_prev)
+		if (map->l_prev && !text_starts(map->l_name, "linux-vdso"))
+			return false;
+	return true;
+}
+
 bool object_precedes(const void *one, const void *other)
 {
 	struct dl_find_object a, b;

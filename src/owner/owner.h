@@ -19,6 +19,8 @@ unsigned owner_of_caller(uintptr_t caller, uint32_t *offset);
 const char *base_name(const char *path);
 /* Do the symbols of the object that holds the one come before those of the other's? */
 bool object_precedes(const void *one, const void *other);
+/* Does nothing but the program come before that object? */
+bool object_is_first(const void *in_object);
 /* Is an object loaded for whose base name this is true? Not while others load or unload. */
 bool object_is_loaded(bool (*is_it)(const char *name));
 /* *offset is what addr2line(1) takes: of a program that has a fixed place, its address. */
@@ -34,6 +36,15 @@ void wrapper_init(void);
 bool wrapper_is(const char *object_name); /* [H] */
 /* The first return address on this thread's stack outside of wrappers, or caller. */
 uintptr_t wrapper_caller(uintptr_t caller);
+
+/*
+ * The object whose sigaction() comes before ours and calls it, as a sanitizer's does; 0: there is none.
+ * The return address then names that one. What it installs of its own code is its own. Everything else
+ * is its caller's, and so is what changes nothing: who has found its handler there puts it back.
+ */
+extern HIDDEN unsigned interposer;
+void interposer_init(void);
+uintptr_t interposer_caller(uintptr_t caller, const void *handler, const void *before);
 
 /* ---- one entry of the table ---- */
 

@@ -91,6 +91,35 @@ void wrapper_init(void)
 		wanted = true;
 }
 
+/* ---- whose sigaction() was it ---- */
+
+HIDDEN unsigned interposer;
+
+void interposer_init(void)
+{
+	const struct owner *owner;
+	unsigned id;
+
+	if (object_is_first(&interposer))
+		return;
+	id = owner_at((uintptr_t)dlsym(RTLD_DEFAULT, "sigaction"));
+	owner = owner_by_id(id);
+	/* The program calls its own function for itself, and nobody can tell for whom else. */
+	if (!id || owner->is_self || owner->is_wrapper || owner->name == program_name)
+		return;
+	interposer = id;
+	load_unwinder();
+}
+
+uintptr_t interposer_caller(uintptr_t caller, const void *handler, const void *before)
+{
+	if (owner_at(caller) != interposer || (handler != before && owner_at((uintptr_t)handler) == interposer))
+		return caller;
+	return wrapper_caller(caller);
+}
+
+/* ---- the walk ---- */
+
 struct walk {
 	unsigned frames;
 	uintptr_t found;
@@ -100,9 +129,11 @@ static _Unwind_Reason_Code visit(struct _Unwind_Context *context, void *data)
 {
 	struct walk *walk = data;
 	uintptr_t address = frame_address(context);
-	const struct owner *owner = owner_by_id(owner_at(address));
+	unsigned id = owner_at(address);
+	const struct owner *owner = owner_by_id(id);
 
-	if (owner->name && !owner->is_wrapper && !owner->is_self)
+	if (owner->name && !owner->is_wrapper && !owner->is_self &&
+		id != interposer)
 		walk->found = address;
 	return walk->found || ++walk->frames == FRAMES_MAX ? _URC_END_OF_STACK : _URC_NO_REASON;
 }

@@ -363,6 +363,8 @@ EXPORT int __libc_start_main(int (*program)(int, char **, char **), int argc, ch
 		real_init();
 	if (active && policy.keys & 1u << KEY_OWNER)
 		wrapper_init();
+	if (active)
+		interposer_init();
 	return real.__libc_start_main(program, argc, argv, init, fini, loader_fini, stack_end);
 }
 

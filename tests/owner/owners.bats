@@ -112,6 +112,22 @@ assert_each_own() { # ORDER POOLS
     assert_lines "a.touch a1" "a.touch 00" "a.calls:bracket 2" "query a bracket"
 }
 
+@test "owners: a handler that was taken back through another library's sigaction() is not asked" {
+    local steps=(a.map a.truncate a.install:exit a.uninstall:old,exit a.install:exit a.uninstall:old,exit)
+
+    run_with --preload "$LIBS/in-front.so" scenario "$LIBS" "${steps[@]}" a.touch
+    assert_equal "$status" 99
+    run_with --preload "$LIBS/in-front.so:$SIGBUS_LIB" --policy "owner:actor-a.so=owner|zero" \
+        scenario "$LIBS" "${steps[@]}" a.touch
+    assert_success
+    assert_lines "a.touch 00"
+    # While it is installed it is, whatever the library in front has put in force since.
+    run_with --preload "$LIBS/in-front.so:$SIGBUS_LIB" --policy "owner:actor-a.so=owner|zero" \
+        scenario "$LIBS" "${steps[@]}" a.install:repair a.touch a.calls:repair
+    assert_success
+    assert_lines "a.touch a1" "a.calls:repair 1"
+}
+
 @test "owners: an object takes its own handler back, nobody else's" {
     local how
 
