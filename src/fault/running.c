@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The records of the handlers that run in this thread: see running.h. All [H]. */
 #include "fault/running.h"
+#include "base/assert.h"
 #include "base/syscall.h"
 #include "fault/fault.h"
 #include "fault/per-thread.h"
@@ -31,6 +32,7 @@ static struct running *top(void)
 
 static void pop(void)
 {
+	invariant(depth() > 0 && depth() <= DEPTH);
 	running_watch--;
 }
 
@@ -172,6 +174,9 @@ struct running *running_begin(uintptr_t frame, const ucontext_t *uc, enum runnin
 
 void running_start(struct running *running) /* START */
 {
+	/* What came in between has ended its own records: this one is the innermost again. */
+	invariant(running == top() && running->pid == UNFINISHED);
+	invariant(running->handler || running->callback.function);
 	atomic_signal_fence(memory_order_seq_cst);
 	running->pid = process_pid();
 }

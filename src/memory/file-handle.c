@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <sys/mman.h>
+#include "base/assert.h"
 #include "base/base.h"
 #include "base/syscall.h"
 #include "kernel/mask.h"
@@ -58,6 +59,7 @@ static int take_slot(void)
 
 static void free_slot(int slot)
 {
+	invariant(slot >= 0 && slot < ANCHORS && atomic_load(&taken[slot / 64]) >> slot % 64 & 1);
 	atomic_fetch_and(&taken[slot / 64], ~((uint64_t)1 << (slot % 64)));
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
+#include "base/assert.h"
 #include "base/base.h"
 #include "base/syscall.h"
 #include "kernel/kernel.h"
@@ -242,6 +243,9 @@ static enum answer replace(struct extent *extent, struct range_hit *hit, uintptr
 
 	if (!range_still(hit, extent->start, extent->end - extent->start)) /* CHECK */
 		return ANSWER_RETRY;
+	/* Nothing is replaced but pages of the record whose lock word is held, around the fault. */
+	invariant(extent->start <= page && page < extent->end);
+	invariant(geometry_start(hit->geometry) <= extent->start && extent->end <= geometry_end(hit->geometry));
 	keep_file(hit, extent);
 	if (extent->content == ZEROES) /* REPLACE */
 		answer = replace_with_zeros(extent, hit, page) ? ANSWER_DONE : ANSWER_DECLINED;
@@ -290,6 +294,7 @@ bool repair_hold(unsigned lock, uint64_t *mask)
 
 void repair_let_go(unsigned lock, uint64_t mask)
 {
+	invariant(atomic_load(&process_state->lock[lock].word) & 1);
 	atomic_fetch_add(&process_state->lock[lock].word, 1);
 	mask_swap(SIG_SETMASK, mask);
 }
@@ -361,6 +366,7 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 		return ANSWER_RETRY;
 	answer = replace(&extent, &hit, fault->address & PAGE_MASK);
 	order->page_changed = extent.content == COPY && answer == ANSWER_RETRY;
+	invariant(atomic_load(word) == version + 1); /* nobody else changes a word that is held */
 	atomic_store(word, version + 2); /* RELEASE */
 	if (answer == ANSWER_DECLINED && extent.error)
 		fault->refused = why_refused(extent.error);

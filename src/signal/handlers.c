@@ -8,6 +8,7 @@
  * (which some do, each frame) needs no memory for it.
  */
 #include <signal.h>
+#include "base/assert.h"
 #include "base/base.h"
 #include "kernel/process.h"
 #include "owner/owner.h"
@@ -35,6 +36,8 @@ static struct handler_cell *intern_cell(const struct disposition *disposition,
 
 	if (cell)
 		return cell;
+	for (cell = rest; cell; cell = cell->rest) /* a list has each handler once */
+		invariant(cell->disposition != disposition);
 	cell = arena_allocate(sizeof(*cell));
 	if (!cell)
 		return NULL;

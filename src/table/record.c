@@ -125,6 +125,7 @@ void record_give(struct range *spare)
 	if (!spare)
 		return;
 	id = get(&spare->caller);
+	invariant(spare == record(id) && !get(&spare->geometry)); /* free, and in no list */
 	do {
 		put(&spare->caller, (uint32_t)head);
 	} while (!swap(&range_pool.unused, &head, ((head >> 32) + 1) << 32 | id));

@@ -3,6 +3,7 @@
 #ifndef SIGBUS_RANGE_TABLE_H
 #define SIGBUS_RANGE_TABLE_H
 
+#include "base/assert.h"
 #include "base/base.h"
 #include "base/text.h"
 #include "table/table.h"
@@ -86,6 +87,8 @@ ALWAYS_INLINE void record_fill(struct range *range, uint32_t id, struct content 
 {
 	uint32_t lock = content.lock == NONE ? id : (uint32_t)content.lock;
 
+	invariant(id && !get(&range->geometry)); /* nobody's: no other writer has it, no lookup finds it */
+	invariant(content.geometry && (content.geometry & RANGE_HIDDEN || content.geometry & PAGES_MASK));
 	content.low |= lock % RANGE_LOCKS << 26;
 	put(&range->state, (get(&range->state) | UINT32_MAX) + 1 + content.low); /* REUSE */
 	put(&range->caller, content.caller);
@@ -102,6 +105,7 @@ static inline struct range *record_take_spare(void)
 /* Frees the record; the one that was spare before is for the caller to give to the list. */
 static inline struct range *record_make_spare(struct range *range, uint32_t id)
 {
+	invariant(id && range == record(id));
 	put(&range->geometry, 0);
 	put(&range->anchor, 0);
 	put(&range->caller, id);

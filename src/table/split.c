@@ -27,6 +27,7 @@ static struct split split_of(const struct walk *walk, uint32_t id, struct range_
 	uint64_t from = start > walk->from ? start : walk->from;
 	uint64_t to = end < walk->to ? end : walk->to;
 
+	invariant(from < to); /* walk_snapshot(): they overlap */
 	return (struct split){.id = id,
 		.hit = hit,
 		.left = start < from ? geometry_make(start, from) : 0,
