@@ -78,6 +78,50 @@ const char *policy_nearest(struct policy_words words, const char *word, size_t l
 	return nearest;
 }
 
+/* What people say for a word of the language that no wrong letter explains. */
+static const char *other_word(const char *noun, struct span word)
+{
+	static const struct {
+		const char *noun, *said, *meant;
+	} words[] = {
+		{"action", "ignore", "zero"},
+		{"action", "null", "zero"},
+		{"action", "kill", "abort"},
+		{"action", "die", "abort"},
+		{"action", "core", "abort"},
+		{"action", "default", "chain"},
+		{"action", "pass", "chain"},
+		{"action", "handler", "owner"},
+		{"action", "retry", "wait(60)"},
+		{"action", "sleep", "wait(60)"},
+		{"key", "file", "path"},
+		{"key", "filename", "path"},
+		{"key", "lib", "owner"},
+		{"key", "library", "owner"},
+		{"key", "object", "owner"},
+		{"key", "fstype", "fs"},
+		{"key", "filesystem", "fs"},
+		{"key", "type", "kind"},
+		{"key", "prot", "map"},
+		{"key", "reason", "cause"},
+		{"key", "process", "program"},
+		{"key", "comm", "program"},
+		{"key", "exe", "program"},
+		{"map", "write", "rw"},
+		{"map", "writable", "rw"},
+		{"map", "read", "ro"},
+		{"map", "readonly", "ro"},
+		{"cause", "full", "nospace"},
+		{"cause", "disk", "device"},
+		{"cause", "memory", "hwpoison"},
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(words[i].noun, noun) == 0 && span_is(word, words[i].said))
+			return words[i].meant;
+	return NULL;
+}
+
 /* As much of the span as size bytes hold, but no part of a UTF-8 character. */
 static size_t copy_cut(char *buffer, size_t size, struct span span)
 {
@@ -150,6 +194,8 @@ int policy_fail_unknown(
 	parser->error->noun = noun;
 	parser->error->valid = valid;
 	if (!parser->env->file)
+		parser->error->nearest = other_word(noun, word);
+	if (!parser->env->file && !parser->error->nearest)
 		parser->error->nearest = policy_nearest(valid, word.start, span_length(word));
 	return result;
 }
@@ -164,6 +210,14 @@ int policy_meant(struct parser *parser, const char *prefix, struct span word)
 		memcpy(error->meant, prefix, length);
 		memcpy(error->meant + length, word.start, span_length(word));
 	}
+	return -EINVAL;
+}
+
+int policy_because(struct parser *parser, const char *reason)
+{
+	parser->error->reason = reason;
+	parser->error->nearest = NULL;
+	parser->error->valid = (struct policy_words){0};
 	return -EINVAL;
 }
 

@@ -90,6 +90,8 @@ int policy_fail_empty(
 	struct parser *parser, const char *at, const char *what, struct policy_words valid);
 /* Afterwards: what the user probably meant is prefix and word. Returns -EINVAL too. */
 int policy_meant(struct parser *parser, const char *prefix, struct span word);
+/* Afterwards: why that is wrong, which says more than the words that would be valid. -EINVAL too. */
+int policy_because(struct parser *parser, const char *reason);
 int policy_fail_unknown(
 	struct parser *parser, const char *noun, struct span word, struct policy_words valid);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include "base/glob.h"
+#include "base/text.h"
 #include "policy/parse.h"
 #include "policy/policy.h"
 #include "table/record.h"
@@ -12,6 +13,8 @@
 #define STRING(x) STRING_(x)
 #define VARIABLES_MAX 64 /* memory for each */
 #define RUNTIME_DIR_MAX 1024 /* bytes of $XDG_RUNTIME_DIR */
+#define BETWEEN_ACTIONS "'|' stands between actions"
+#define BETWEEN_MATCHES "'&' stands between matches"
 #define EXPECTED_SECONDS "expected whole seconds from 1 to " STRING(WAIT_SECONDS_MAX)
 
 static const policy_value strict_word[] = {"strict", ""};
@@ -90,6 +93,8 @@ static int fail_key(struct parser *parser, struct span match, struct span word)
 	const char *prefix = *match.start == '/' ? "path:" : key_of_value(match);
 
 	policy_fail_unknown(parser, "key", word, column_of(policy_keys));
+	if (*match.start == '"' || *match.start == '\'')
+		return policy_because(parser, "quotes are the shell's, and no part of a policy");
 	return prefix ? policy_meant(parser, prefix, match) : -EINVAL;
 }
 
@@ -202,6 +207,8 @@ static int parse_matches(struct parser *parser, struct rule *rule, struct span t
 		end = find(start, text.end, '&');
 		struct span match = span_trim(start, end);
 
+		if (span_empty(match) && end < text.end && start > text.start)
+			return policy_fail(parser, end, "one " BETWEEN_MATCHES);
 		if (rule->match_count == RULE_MATCHES_MAX)
 			return policy_fail(parser, match.start,
 				"more than " STRING(RULE_MATCHES_MAX) " matches in a rule");
@@ -268,6 +275,40 @@ static void add_action(struct parser *parser, struct action action)
 	parser->actions++;
 }
 
+static struct span until(struct span text, const char *ends)
+{
+	const char *end = text.start;
+
+	while (end < text.end && !strchr(ends, *end))
+		end++;
+	return span_trim(text.start, end);
+}
+
+/* An action that is none, or has something behind it that is not written so. */
+static int fail_action(struct parser *parser, struct span word)
+{
+	struct span first = until(word, " \t&#+"), rest = span_trim(first.end, word.end);
+	char meant[32];
+	struct text text = {meant, sizeof(meant), 0, false};
+	bool is_option;
+
+	policy_fail_unknown(parser, "action", word, column_of(policy_actions));
+	if (!span_empty(rest) && *rest.start == '&')
+		return policy_because(parser, BETWEEN_ACTIONS);
+	if (!span_empty(rest) && *rest.start == '#')
+		return policy_because(parser, "a comment can only be in a file");
+	if (find_word(column_of(policy_actions), first) < 0 || span_empty(rest))
+		return -EINVAL;
+	is_option = find_word(list_of(option_words), rest) >= 0;
+	if (!is_option && (*rest.start < '0' || *rest.start > '9'))
+		return -EINVAL;
+	text_bytes(&text, first.start, span_length(first));
+	text_add(&text, is_option ? "+" : "(");
+	text_bytes(&text, rest.start, span_length(rest));
+	text_add(&text, is_option ? "" : ")");
+	return policy_meant(parser, "", span_of(meant));
+}
+
 /* *last: the action before, NULL for the first; becomes this one. */
 static int parse_action(struct parser *parser, struct span text, const struct policy_word **last)
 {
@@ -279,7 +320,7 @@ static int parse_action(struct parser *parser, struct span text, const struct po
 	if (span_empty(text))
 		return policy_fail_empty(parser, text.start, "empty action", column_of(policy_actions));
 	if (kind < 0)
-		return policy_fail_unknown(parser, "action", word, column_of(policy_actions));
+		return fail_action(parser, word);
 	if (*last && (*last)->final)
 		return policy_fail_word(
 			parser, text.start, "nothing can follow", span_of((*last)->word));
@@ -302,6 +343,8 @@ static int parse_actions(struct parser *parser, struct rule *rule, struct span t
 		end = find_byte(start, text.end, '|');
 		struct span action = span_trim(start, end);
 
+		if (span_empty(action) && end < text.end && start > text.start)
+			return policy_fail(parser, end, "one " BETWEEN_ACTIONS);
 		if (rule->action_count == RULE_ACTIONS_MAX)
 			return policy_fail(parser, action.start,
 				"more than " STRING(RULE_ACTIONS_MAX) " actions in a rule");
@@ -358,13 +401,14 @@ int policy_take_options(struct parser *parser, struct span *name, struct policy_
 	return 0;
 }
 
-static struct span until(struct span text, const char *ends)
+/* The item before this one is no include: it has an "=". */
+static bool follows_rule(const struct parser *parser, struct span item)
 {
-	const char *end = text.start;
+	const char *start = parser->source->text.start, *p = item.start;
 
-	while (end < text.end && !strchr(ends, *end))
-		end++;
-	return span_trim(text.start, end);
+	while (p > start && p[-1] != '@' && p[-1] != '=')
+		p--;
+	return p > start && p[-1] == '=';
 }
 
 /* An item without "=": a preset without "@", actions without a match, or a match without actions. */
@@ -372,14 +416,16 @@ static int fail_no_rule(struct parser *parser, struct span item)
 {
 	const struct policy_env *env = parser->env;
 	struct policy_words presets = env->presets ? env->presets() : (struct policy_words){0};
+	int key = find_word(column_of(policy_keys), until(item, ":"));
 	const char *preset;
 
 	policy_fail_word(parser, item.start, "expected MATCH=ACTION, @NAME or strict, not", item);
-	if (find_word(column_of(policy_keys), until(item, ":")) > KEY_ANY && parser->source->next &&
-		parser->source->before == ',') {
-		parser->error->reason = "a comma in a glob is written '\\,'";
-		return -EINVAL;
-	}
+	if (key > KEY_ANY && parser->source->next && parser->source->before == ',')
+		return policy_because(parser, policy_keys[key].values
+						      ? BETWEEN_MATCHES
+						      : "a comma in a glob is written '\\,'");
+	if (find_word(column_of(policy_actions), until(item, "|(+")) >= 0 && follows_rule(parser, item))
+		return policy_because(parser, BETWEEN_ACTIONS ", ',' between rules");
 	if (find_word(column_of(policy_actions), until(item, "|(+")) >= 0)
 		return policy_meant(parser, "*=", item);
 	if (*item.start == '/')

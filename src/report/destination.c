@@ -153,6 +153,18 @@ static void parse_suffixes(struct out_target *target, struct word *word)
 	} while (wanted);
 }
 
+/* The destination that people mean by this word, or NULL. */
+static const char *other_word(const char *spec, size_t length)
+{
+	static const char *const words[][2] = {{"-", "stderr"}, {"stdout", "fd:1"}, {"none", "off"},
+		{"null", "off"}, {"syslog", "journal"}};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (word_is((struct word){spec, length}, words[i][0]))
+			return words[i][1];
+	return NULL;
+}
+
 /* What was probably meant, as far as the word itself says it; or "". */
 static void add_meant(struct text *text, const char *spec)
 {
@@ -172,8 +184,10 @@ static void add_meant(struct text *text, const char *spec)
 		text_add(text, "./");
 		text_escaped(text, spec + prefix);
 	} else {
-		nearest = policy_nearest(
-			(struct policy_words){words, sizeof(*words), true}, spec, length);
+		nearest = other_word(spec, length);
+		if (!nearest)
+			nearest = policy_nearest(
+				(struct policy_words){words, sizeof(*words), true}, spec, length);
 		if (!nearest || (strncmp(spec, nearest, length) == 0 && !nearest[length]))
 			return;
 		text_add(text, nearest);

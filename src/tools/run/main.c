@@ -265,6 +265,8 @@ static char *find(const struct settings *settings)
 
 	if (!path && !*name)
 		fail(STATUS_USAGE, "the name of the command is empty");
+	if (!path && (*name == '@' || strchr(name, '=')))
+		fail(status, "%s: not found; did you mean --policy '%s'?", shown(name), shown(name));
 	if (!path)
 		fail(status, "%s: %s", shown(name),
 			status == STATUS_NOT_FOUND ? "not found" : "cannot be executed");
@@ -282,6 +284,8 @@ int main(int argc, char **argv)
 
 	words_init();
 	parse(&settings, argc, argv);
+	if (!settings.command[0] && !settings.check && argc > 1)
+		fail(STATUS_USAGE, "no command is named (see sigbus-run --help)");
 	if (!settings.command[0] && !settings.check) {
 		print_usage(stderr);
 		return STATUS_USAGE;

@@ -9,9 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
+#include "policy/parse.h"
 #include "policy/policy.h"
 #include "report/report.h"
-#include "policy/parse.h"
 #include "tools/shown.h"
 
 static void *allocate(size_t size)
@@ -31,7 +32,44 @@ static const char *variable(const char *name)
 	return getenv(name);
 }
 
-static void check_text(const char *text)
+/* Names have no directory, and paths are absolute: another glob is right in form, and does nothing. */
+static void warn_of_match(const struct rule *rule, const struct match *match)
+{
+	const char *glob = match->glob, *end = glob + match->glob_length, *key, *why;
+	const char *slash = memrchr(glob, '/', match->glob_length);
+	bool is_word = strspn(glob, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~$-");
+
+	key = policy_keys[match->key].word;
+	if (match->key == KEY_PATH && is_word && !memchr(glob, ':', match->glob_length)) {
+		const char *name = *glob == '~' || *glob == '$' ? slash : NULL;
+
+		if (text_starts(glob, "$XDG_RUNTIME_DIR/"))
+			return;
+		glob = name ? name : glob;
+		why = "a path begins with '/'";
+		key = *glob == '/' ? "path:*" : "path:*/";
+	} else if (slash && (match->key == KEY_PROGRAM || (match->key == KEY_OWNER && *glob == '/'))) {
+		why = "the name has no directory";
+		key = format("%s:", key);
+		glob = slash + 1;
+	} else {
+		return;
+	}
+	warn("'%s' can never match: %s, did you mean '%s%s'?",
+		shown(format("%.*s", (int)rule->text_length, rule->text)), why, key,
+		shown(format("%.*s", (int)(end - glob), glob)));
+}
+
+static void warn_of_matches(const struct policy *policy)
+{
+	for (uint32_t i = 0; i < policy->rule_count; i++)
+		for (uint32_t j = 0; j < policy->rule[i].match_count; j++)
+			if (!policy->rule[i].line) /* in a text of its own they may be for others */
+				warn_of_match(&policy->rule[i], &policy->rule[i].match[j]);
+}
+
+/* As it was written; then as the program gets it. */
+static void check_text(const char *text, bool warns)
 {
 	static const struct policy_env env = {.allocate = allocate,
 		.load = policy_load,
@@ -41,8 +79,11 @@ static void check_text(const char *text)
 	struct policy parsed;
 	char line[1024];
 
-	if (!policy_parse(text, strlen(text), &env, &parsed, &error))
+	if (!policy_parse(text, strlen(text), &env, &parsed, &error)) {
+		if (warns)
+			warn_of_matches(&parsed);
 		return;
+	}
 	policy_error_line(&error, line, sizeof(line));
 	fprintf(stderr, "%s\n", line);
 	exit(STATUS_USAGE);
@@ -111,10 +152,10 @@ void policy_check(struct settings *settings)
 
 	if (!written)
 		return;
-	check_text(written);
+	check_text(written, true);
 	settings->policy = with_absolute_names(written);
 	if (strcmp(settings->policy, written) != 0)
-		check_text(settings->policy);
+		check_text(settings->policy, false);
 	if (settings->policy_given || strcmp(settings->policy, written) != 0)
 		set_variable("SIGBUS_POLICY", settings->policy);
 }
