@@ -30,7 +30,7 @@ documented() { # SECTION
 
 source_rows() { # TABLE
     sed -n "/^const struct policy_word $1\[\]/,/^};/p" "$top_srcdir/src/policy/match.c" |
-        sed -n 's/.*\.word = "\([^"]*\)".*/\1/p' | sort
+        sed -n 's/.*\.word = "\([^"]\{1,\}\)".*/\1/p' | sort
 }
 
 setup() {

@@ -107,7 +107,7 @@ assert_same() { # EXPECTED ACTUAL, a line each word
 }
 
 @test "keys of a report in JSON, and so the fields of the journal" {
-    table=$(sed -n '/report_fields\[\] =/,/^};/s/^\t{"\([a-z_]*\)".*/\1/p' "$src/report/fields.c" |
+    table=$(sed -n '/^#define FIELDS(X)/,/[^\\]$/s/^\tX(\([a-z_]*\),.*/\1/p' "$src/report/fields.c" |
         sort)
     assert_same "$table" "$(section sigbus-run.1 JSON | items Li | grep -vx backtrace)"
 }
@@ -133,7 +133,7 @@ assert_same() { # EXPECTED ACTUAL, a line each word
 }
 
 @test "variables of the environment" {
-    read=$(grep -oh 'from_environment("[A-Z_]*")' "$src"/start/*.c | grep -o '[A-Z][A-Z_]*' | sort -u)
+    read=$(sed -n '/^static const char variable_names/,/;$/p' "$src"/start/init.c | grep -o '"[A-Z_]*"' | tr -d '"' | sort -u)
     assert_same "$read" \
         "$(section sigbus-run.1 ENVIRONMENT | grep -oE '(SIGBUS|XDG)_[A-Z_]*' | sort -u)"
 }
