@@ -206,7 +206,6 @@ EXPORT int shmdt(const void *address)
 /* For MCL_CURRENT the kernel compares the limit with all addresses that the process has. */
 EXPORT int mlockall(int flags)
 {
-	struct reserved_lent lent;
 	uint64_t mask;
 	int result;
 
@@ -215,9 +214,9 @@ EXPORT int mlockall(int flags)
 	mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
 	while (atomic_exchange(&process_state->is_lending, 1)) /* one at a time */
 		sys_nap(LENDING_NAP);
-	reserved_lend(&lent);
+	reserved_lend();
 	result = next()->mlockall(flags);
-	reserved_take_back(&lent);
+	reserved_take_back();
 	atomic_store(&process_state->is_lending, 0);
 	mask_swap(SIG_SETMASK, mask);
 	return result;

@@ -46,6 +46,7 @@ static void (*in_fork_child)(void);
 static void take_over(void)
 {
 	atomic_store(&process_state->pid, (int)SYS_0(SYS_getpid));
+	reserved_forked();
 	in_fork_child();
 }
 

@@ -108,6 +108,10 @@ void *reserved_memory(size_t size)
 
 /* ---- windows ---- */
 
+/* What is given back now. A fork child of another thread finds it so, and takes it back for itself. */
+static _Atomic uintptr_t lent_memory; /* where the unused part begins; 0: none */
+static _Atomic uint64_t lent_windows; /* a bit for each */
+
 static uintptr_t window_at(unsigned i)
 {
 	return area + i * WINDOW_SIZE;
@@ -121,8 +125,11 @@ uintptr_t window_take(void)
 		for (unsigned i = 0; i < windows; i++) {
 			uint32_t is_free = 0;
 
-			if (atomic_compare_exchange_strong(
+			if (!atomic_compare_exchange_strong(
 				    &process_state->window_busy[i], &is_free, 1))
+				continue;
+			/* In a child by clone() nobody is busy, but what was lent is not there: it stays so. */
+			if (!(atomic_load(&lent_windows) >> i & 1))
 				return window_at(i);
 		}
 		sys_nap(NAP_NANOSECONDS);
@@ -153,28 +160,44 @@ static bool map_again(uintptr_t address, size_t size)
 	return false;
 }
 
-void reserved_lend(struct reserved_lent *lent)
+void reserved_lend(void)
 {
-	*lent = (struct reserved_lent){.memory = atomic_exchange(&memory_next, memory_end)};
-	if (lent->memory < memory_end)
-		SYS_2(SYS_munmap, lent->memory, memory_end - lent->memory);
+	uintptr_t unused = atomic_exchange(&memory_next, memory_end);
+
+	if (unused < memory_end) {
+		atomic_store(&lent_memory, unused);
+		SYS_2(SYS_munmap, unused, memory_end - unused);
+	}
 	for (unsigned i = 0; i < windows; i++) {
 		uint32_t is_free = 0;
 
 		if (!atomic_compare_exchange_strong(&process_state->window_busy[i], &is_free, 1))
 			continue;
-		lent->windows |= (uint64_t)1 << i;
+		atomic_fetch_or(&lent_windows, (uint64_t)1 << i); /* before it is gone: see window_take() */
 		SYS_2(SYS_munmap, window_at(i), WINDOW_SIZE);
 	}
 }
 
-void reserved_take_back(const struct reserved_lent *lent)
+void reserved_take_back(void)
 {
+	uintptr_t unused = atomic_load(&lent_memory);
+	uint64_t lent = atomic_load(&lent_windows);
+
 	for (unsigned i = 0; i < windows; i++)
-		if (lent->windows >> i & 1 && map_again(window_at(i), WINDOW_SIZE))
+		if (lent >> i & 1 && map_again(window_at(i), WINDOW_SIZE)) {
+			atomic_fetch_and(&lent_windows, ~((uint64_t)1 << i));
 			atomic_store(&process_state->window_busy[i], 0);
-	if (lent->memory < memory_end && map_again(lent->memory, memory_end - lent->memory))
-		atomic_store(&memory_next, lent->memory);
+		}
+	if (unused && map_again(unused, memory_end - unused)) {
+		atomic_store(&lent_memory, 0);
+		atomic_store(&memory_next, unused);
+	}
+}
+
+void reserved_forked(void)
+{
+	if (atomic_load(&lent_memory) || atomic_load(&lent_windows))
+		reserved_take_back();
 }
 
 /* ---- spare mappings ---- */

@@ -31,12 +31,9 @@ void window_give(uintptr_t window, size_t used); /* [H] */
  * pages are replaced without windows, and what needs memory is passed on as it is. From one thread at
  * a time; all signals but SIGBUS have to be blocked.
  */
-struct reserved_lent {
-	uintptr_t memory;  /* where the unused part begins */
-	uint64_t windows;  /* a bit for each that was free */
-};
-void reserved_lend(struct reserved_lent *lent);
-void reserved_take_back(const struct reserved_lent *lent);
+void reserved_lend(void);
+void reserved_take_back(void);
+void reserved_forked(void); /* in a child of fork(), for the call that another thread was in. [H] */
 
 /* To be called before there is anything to replace. [H] */
 void reserved_make_spares(void);

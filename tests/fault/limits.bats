@@ -273,3 +273,44 @@ naps() { # COUNT
     naps 5
     assert_equal "$naps" "$once"
 }
+
+@test "limits: a process that is forked while another thread locks all memory has what is reserved" {
+    cd "$BATS_TEST_TMPDIR" || return
+    cat >fork-in-mlockall.c <<'END'
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+/* The C library's, for our hook: what a thread that forks just now makes of it. */
+int mlockall(int flags)
+{
+	char line[4096];
+	unsigned long start, end, most = 0;
+	int status;
+
+	(void)flags;
+	if (fork() == 0) {
+		FILE *maps = fopen("/proc/self/maps", "r");
+
+		while (fgets(line, sizeof(line), maps))
+			if (sscanf(line, "%lx-%lx", &start, &end) == 2 &&
+				strstr(line, " ---p ") && end - start > most)
+				most = end - start;
+		_exit(most >= 2ul << 20 ? 0 : 1);
+	}
+	wait(&status);
+	return printf("reserved: %s\n", status ? "no" : "yes") < 0;
+}
+END
+    cat >lock.c <<'END'
+#include <sys/mman.h>
+int main(void)
+{
+	return mlockall(MCL_CURRENT);
+}
+END
+    $CC -shared -fPIC -o fork-in-mlockall.so fork-in-mlockall.c && $CC -o lock lock.c
+    run_with --preload "$SIGBUS_LIB $PWD/fork-in-mlockall.so" "$PWD/lock"
+    assert_success
+    assert_output "reserved: yes"
+}
