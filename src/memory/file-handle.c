@@ -42,16 +42,24 @@ void anchor_init(void)
 		SYS_2(SYS_munmap, address, ANCHORS * PAGE_SIZE);
 }
 
+/* The search begins where the last one ended: what lies before is mostly taken. */
 static int take_slot(void)
 {
-	for (int i = 0; i < ANCHORS / 64; i++) {
+	static _Atomic unsigned last;
+	unsigned begin = atomic_load(&last);
+
+	for (unsigned tries = 0; tries < ANCHORS / 64; tries++) {
+		unsigned i = (begin + tries) % (ANCHORS / 64);
 		uint64_t word = atomic_load(&taken[i]);
 
 		while (~word) {
 			int bit = __builtin_ctzll(~word);
 
-			if (atomic_compare_exchange_weak(&taken[i], &word, word | (uint64_t)1 << bit))
-				return i * 64 + bit;
+			if (!atomic_compare_exchange_weak(&taken[i], &word, word | (uint64_t)1 << bit))
+				continue;
+			if (tries)
+				atomic_store(&last, i);
+			return (int)(i * 64) + bit;
 		}
 	}
 	return -1;

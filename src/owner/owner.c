@@ -221,8 +221,10 @@ static APART bool find_forgotten(void)
 
 	range_mark_owners(used);
 	for (unsigned id = 1; id < OWNERS_MAX; id++)
-		if (atomic_load(&owners[id].is_unloaded) && !(used[id / 64] >> id % 64 & 1))
-			found = owners[id].is_forgotten = true;
+		if (atomic_load(&owners[id].is_unloaded) && !(used[id / 64] >> id % 64 & 1)) {
+			atomic_store(&owners[id].is_forgotten, true);
+			found = true;
+		}
 	return found;
 }
 

@@ -30,12 +30,36 @@ static struct identity identity; /* of the descriptor when it was named */
 static _Atomic uint64_t lost_untold;
 static atomic_bool is_torn; /* the last write stopped in the middle of a line */
 
-/* Once, at the start: later each report would be a lost line. The directory may still be made. */
+/* Was the parent started with a SIGBUS_LOG, too? Then it is one of a family, and has said it. */
+static bool parent_has_log(void)
+{
+	static const char name[] = "SIGBUS_LOG=";
+	char path[40], bytes[16384];
+	struct text text = {path, sizeof(path), 0, false};
+	long fd, length, at = 0;
+
+	text_add(&text, "/proc/");
+	text_decimal(&text, SYS_0(SYS_getppid));
+	text_add(&text, "/environ");
+	fd = kernel_open(AT_FDCWD, path);
+	if (fd < 0)
+		return false;
+	length = SYS_3(SYS_read, fd, bytes, sizeof(bytes) - 1);
+	SYS_1(SYS_close, fd);
+	bytes[length > 0 ? length : 0] = '\0';
+	while (at < length && !text_starts(bytes + at, name))
+		at += (long)strlen(bytes + at) + 1;
+	return at < length;
+}
+
+/* At the start: later each report would be a lost line. The directory may still be made. */
 static void say_missing(const char *directory)
 {
 	char line[PATH_MAX + 128];
 	struct text text = {line, sizeof(line), 0, false};
 
+	if (parent_has_log())
+		return;
 	text_add(&text, "libsigbus: SIGBUS_LOG: there is no directory ");
 	text_escaped(&text, directory);
 	text_add(&text, ": reports are lost until it is made\n");

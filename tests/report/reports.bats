@@ -214,7 +214,7 @@ END
         run_with --policy "$policy" --log "$dest" pages open:memfd "${lost_half[@]}" read:5 show
         assert_success
         assert_lines "read 5 00" "show 0-3:= 4-7:0"
-        assert_equal "$dest $stderr" "$dest "
+        assert_equal "$dest $(grep -v ': there is no directory ' <<<"$stderr")" "$dest "
     done
     assert_equal "$(cat plain)" ""
 }
@@ -311,7 +311,7 @@ sys.exit(0)
 END
     run_with --policy "$policy" --log ./later/log python3 lines.py
     assert_success
-    assert_equal "$stderr" ""
+    assert_equal "$(grep -v ': there is no directory ' <<<"$stderr")" ""
     assert_equal "$(head -n 1 later/log)" "libsigbus: 2 lines lost"
     [[ $(sed -n 2p later/log) == *"page of \"$BATS_TEST_TMPDIR/data\" is lost"* ]]
     [[ $(sed -n 3p later/log) == *" 3 pages replaced in 3 ranges, 0 faults not reported, 2 lines lost" ]]
