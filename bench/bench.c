@@ -132,7 +132,7 @@ FILE *chart_file(const char *name)
 	return file;
 }
 
-static void (*const groups[])(void) = {rows_noise, rows_fault, rows_map, rows_table, rows_count,
+static void (*const groups[])(void) = {rows_noise, rows_cost, rows_fault, rows_map, rows_table, rows_count,
 	rows_memory, rows_signal, rows_program};
 
 static void (*const plotted[])(void) = {rows_pairs_by_ranges, rows_faults_by_ranges};

@@ -106,6 +106,7 @@ void rows_signal(void);
 void rows_table(void); /* the range table alone */
 void rows_count(void); /* instructions */
 void rows_memory(void);
+void rows_cost(void);    /* of the kernel */
 void rows_program(void); /* start-up and real work */
 
 #endif
