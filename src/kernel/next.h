@@ -130,8 +130,8 @@ struct real {
 	ACTIVE_FUNCTIONS(REAL_MEMBER)
 #undef REAL_MEMBER
 } __attribute__((aligned(4096))); /* on pages of its own: see real_protect() */
-extern struct real real;
-extern bool real_resolved;
+extern HIDDEN struct real real;
+extern HIDDEN bool real_resolved;
 void real_init(void);
 void real_init_active(void);
 /* From now on nobody can make a hook call something else by writing to memory. */

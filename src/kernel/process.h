@@ -94,7 +94,7 @@ struct process_state {
 	_Atomic uintptr_t last_fault; /* its address; 0: there was none */
 	_Atomic int64_t last_fault_at; /* milliseconds of CLOCK_MONOTONIC; 0: there was no clock */
 } __attribute__((aligned(4096)));
-extern struct process_state *process_state;
+extern HIDDEN struct process_state *process_state;
 
 struct counters *counters(void); /* [H] of this process; never NULL */
 void counter_add(_Atomic uint64_t *counter, uint64_t count); /* [H] */
@@ -122,7 +122,7 @@ extern HIDDEN __thread unsigned running_watch __attribute__((tls_model("initial-
 /* A stack pointer just above that of sigsuspend() or the like, whose mask lets SIGBUS through. */
 extern HIDDEN __thread uintptr_t suspended_at __attribute__((tls_model("initial-exec")));
 
-extern bool memory_is_shared;
+extern HIDDEN bool memory_is_shared;
 static inline int process_pid(void)
 {
 	int pid = atomic_load_explicit(&process_state->pid, memory_order_relaxed);
@@ -131,10 +131,10 @@ static inline int process_pid(void)
 }
 
 extern bool active;              /* false: dormant (SIGBUS_ONLY), or nothing works: only pass on */
-extern const char *program_name; /* base name of what was executed */
-extern const char *program_path; /* base name of the file it is, e.g. behind a link */
-extern const char *runtime_directory; /* XDG_RUNTIME_DIR, or NULL */
+extern HIDDEN const char *program_name; /* base name of what was executed */
+extern HIDDEN const char *program_path; /* base name of the file it is, e.g. behind a link */
+extern HIDDEN const char *runtime_directory; /* XDG_RUNTIME_DIR, or NULL */
 /* By set-user-ID or the like it can do more than who started it: who is not to be trusted. */
-extern bool secure_mode;
+extern HIDDEN bool secure_mode;
 
 #endif

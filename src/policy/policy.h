@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include "base/glob.h"
 
-extern struct policy policy; /* of this process */
+extern HIDDEN struct policy policy; /* of this process */
 
 enum policy_key {
 	KEY_ANY, /* "*" */
@@ -90,7 +90,7 @@ struct policy_word {
 	bool seconds;  /* an action whose argument is a number of seconds, which it must have */
 	const policy_value *values; /* all of them, "" ends; NULL: any glob, or no argument */
 };
-extern const struct policy_word policy_keys[], policy_actions[]; /* in enum order; word "" ends */
+extern HIDDEN const struct policy_word policy_keys[], policy_actions[]; /* in enum order; word "" ends */
 
 /*
  * Words stride bytes apart: a column of a table, or an array. Either they are in place, and "" ends
@@ -192,7 +192,7 @@ struct preset {
 	uint32_t action_count;
 	uint32_t keys, actions; /* as in struct policy */
 };
-extern const struct preset compiled_presets[];
+extern HIDDEN const struct preset compiled_presets[];
 
 /* allocate: as in struct policy_env. preset_dir is kept; presets that are not compiled in are there. */
 void policy_file_init(const char *preset_dir, void *(*allocate)(size_t size));

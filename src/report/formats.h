@@ -41,7 +41,7 @@ struct report_field {
 	char name[20];
 	bool is_text; /* else a number, true or false */
 };
-extern const struct report_field report_fields[]; /* name "" ends */
+extern HIDDEN const struct report_field report_fields[]; /* name "" ends */
 /* False: not known, or there is none; nothing is added. */
 bool report_add_value(struct text *text, const struct report_field *field, const struct fault *fault);
 

@@ -18,7 +18,7 @@ void report_fault(struct fault *fault); /* [H] a line, if one is due: then fault
 void report_look(struct fault *fault, struct page_facts *page, struct facts *facts);
 /* The end of a long path tells more than its beginning. */
 void page_keep_path(struct page_facts *page, const char *path);
-extern const struct page_facts page_unknown; /* before anybody looked */
+extern HIDDEN const struct page_facts page_unknown; /* before anybody looked */
 /* The handler, or callback, that was asked has answered. [H] */
 void report_answered(struct fault *fault);
 /* Counts a fault and what became of it, reported or not. [H] */
