@@ -213,19 +213,17 @@ static enum answer replace_with_scratch(struct extent *extent, struct range_hit 
 	return answer;
 }
 
-/* Of a shared range the first page, as long as it is its file's: then all of the file can be had. */
+/* Before the first page goes: of a shared range its first one, of a private one a page that has no content. */
 static void keep_file(const struct range_hit *hit, const struct extent *extent)
 {
 	unsigned flags = state_flags(hit->state);
 	bool shared = flags & RANGE_SHARED;
-	uintptr_t page = extent->start, anchor;
 	uint64_t none = 0;
+	uintptr_t anchor;
 
-	if (range_anchor(hit->range) || (!shared && extent->content == COPY))
+	if (flags & RANGE_REPAIRED || range_anchor(hit->range) || (!shared && extent->content == COPY))
 		return;
-	if (shared && !(flags & RANGE_REPAIRED))
-		page = geometry_start(hit->geometry);
-	anchor = anchor_make(page, shared);
+	anchor = anchor_make(shared ? geometry_start(hit->geometry) : extent->start, shared);
 	if (anchor && !atomic_compare_exchange_strong(&hit->range->anchor, &none, anchor))
 		anchor_free(anchor);
 }
