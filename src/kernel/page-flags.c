@@ -77,8 +77,11 @@ static APART uintptr_t read_for_guard(int fd, uintptr_t start, uintptr_t end)
 
 static uintptr_t find_guard(int fd, uintptr_t start, uintptr_t end)
 {
-	uintptr_t guard = scan_for(fd, start, end, SCAN_GUARD), limit = PAGES_READ_MAX * PAGE_SIZE;
+	uintptr_t guard, limit = PAGES_READ_MAX * PAGE_SIZE;
 
+	if (start == end)
+		return end;
+	guard = scan_for(fd, start, end, SCAN_GUARD);
 	if (guard)
 		return guard;
 	return read_for_guard(fd, start, end - start < limit ? end : start + limit);
