@@ -77,8 +77,6 @@ static int set_ours(int signo, const struct sigaction *new, struct sigaction *ol
 			errno = ENOMEM;
 			return -1;
 		}
-		if (unlikely(interposer))
-			caller = interposer_caller(caller, wanted->handler, disposition_now(signo)->handler);
 	}
 	before = statement_make(signo, wanted, caller);
 	if (old)
@@ -110,11 +108,25 @@ static int set_other(int signo, const struct sigaction *new, struct sigaction *o
 	return result;
 }
 
+/* Dormant, or another object's sigaction() calls ours. */
+static APART int set_indirectly(
+	int signo, const struct sigaction *new, struct sigaction *old, uintptr_t caller)
+{
+	if (!active)
+		return next()->sigaction(signo, new, old);
+	if (!is_ours(signo))
+		return set_other(signo, new, old);
+	if (new)
+		caller = interposer_caller(caller, (void *)new->sa_sigaction, disposition_now(signo)->handler);
+	return set_ours(signo, new, old, caller);
+}
+
 EXPORT int sigaction(int signo, const struct sigaction *restrict new, struct sigaction *restrict old)
 {
-	if (is_ours(signo))
-		return set_ours(signo, new, old, CALLER);
-	return active ? set_other(signo, new, old) : next()->sigaction(signo, new, old);
+	if (unlikely(!is_called_directly))
+		return set_indirectly(signo, new, old, CALLER);
+	return signo == SIGBUS || signo == shadow_signal ? set_ours(signo, new, old, CALLER)
+							 : set_other(signo, new, old);
 }
 
 extern __typeof__(sigaction) __sigaction ALIAS(sigaction);

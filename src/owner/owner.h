@@ -38,11 +38,11 @@ bool wrapper_is(const char *object_name); /* [H] */
 uintptr_t wrapper_caller(uintptr_t caller);
 
 /*
- * The object whose sigaction() comes before ours and calls it, as a sanitizer's does; 0: there is none.
- * The return address then names that one. What it installs of its own code is its own. Everything else
- * is its caller's, and so is what changes nothing: who has found its handler there puts it back.
+ * An object whose sigaction() comes before ours and calls it, as a sanitizer's does: the return address
+ * then names that one. What it installs of its own code is its own. Everything else is its caller's, and
+ * so is what changes nothing: who has found its handler there puts it back.
  */
-extern HIDDEN unsigned interposer;
+extern HIDDEN bool is_called_directly; /* active, and there is none of that kind */
 void interposer_init(void);
 uintptr_t interposer_caller(uintptr_t caller, const void *handler, const void *before);
 

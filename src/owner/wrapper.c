@@ -93,13 +93,15 @@ void wrapper_init(void)
 
 /* ---- whose sigaction() was it ---- */
 
-HIDDEN unsigned interposer;
+HIDDEN bool is_called_directly;
+static unsigned interposer;
 
 void interposer_init(void)
 {
 	const struct owner *owner;
 	unsigned id;
 
+	is_called_directly = true;
 	if (object_is_first(&interposer))
 		return;
 	id = owner_at((uintptr_t)dlsym(RTLD_DEFAULT, "sigaction"));
@@ -108,12 +110,15 @@ void interposer_init(void)
 	if (!id || owner->is_self || owner->is_wrapper || owner->name == program_name)
 		return;
 	interposer = id;
+	is_called_directly = false;
 	load_unwinder();
 }
 
 uintptr_t interposer_caller(uintptr_t caller, const void *handler, const void *before)
 {
-	if (owner_at(caller) != interposer || (handler != before && owner_at((uintptr_t)handler) == interposer))
+	if (!interposer || owner_at(caller) != interposer)
+		return caller;
+	if (handler != before && owner_at((uintptr_t)handler) == interposer)
 		return caller;
 	return wrapper_caller(caller);
 }
