@@ -106,3 +106,32 @@ END
         "$examples/systemd/service.conf")"
     assert_success
 }
+
+# It is started by a systemd of its own, on a disk that is full.
+@test "containers: a service with the drop-in waits until there is space" {
+    local session
+
+    skip_unless_root
+    session=$(mktemp -d)
+    chmod 0755 "$session"
+    mkdir "$session/lib"
+    cp -L "$SIGBUS_LIB" "$session/lib/libsigbus.so.0"
+    cat >"$session/writer.py" <<'END'
+import mmap, os, sys
+with open(sys.argv[1], "w+b") as file:
+    os.truncate(sys.argv[1], 1 << 20)
+    memory = mmap.mmap(file.fileno(), 1 << 20)
+    for at in range(0, 1 << 20, 4096):
+        memory[at] = 1
+END
+    chmod -R a+rX "$session"
+    export top_srcdir
+    run env SIGBUS_LIB="$session/lib/libsigbus.so.0" \
+        "$top_srcdir/tests/e2e/user-session" "$session" "$top_srcdir/tests/e2e/service" "$session/writer.py"
+    rm -rf "$session"
+    [ "$status" != 77 ] || skip "$output"
+    assert_success
+    assert_line "without: signal"
+    assert_line "with: success"
+    assert_line recovered
+}
