@@ -106,8 +106,10 @@ void row(const char *what, double target, const char *unit, struct result result
 	if (history_last(what))
 		number(last, sizeof(last), history_last(what), unit);
 	printf(LINE, what, aim, value, spread, bare, last, verdict(target, result));
-	if (results && *what != ' ')
+	if (results && *what != ' ') {
 		fprintf(results, "%s\t%.4g\n", what, result.value);
+		fflush(results);
+	}
 	fflush(stdout);
 }
 
