@@ -84,7 +84,7 @@ instructions() { # POLICY-OR-ONLY PRELOAD
             ours = index($0, name) || (ours && NF == 5 && place[1] == end)
             end = place[2]
         }
-        ours && /^Private_Dirty/ { sum += $2 }
+        ours && /^Anonymous/ { sum += $2 }
         END { print sum }' "/proc/$!/smaps"
     exec 9>&-
     wait $!
