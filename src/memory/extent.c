@@ -72,13 +72,11 @@ static bool is_file_in_memory(const struct extent *extent)
 	       populating_fails(extent->start);
 }
 
-#define LOOK_PAGES 64 /* at once */
+#define LOOK_PAGES (EXTENT_MAX / PAGE_SIZE) /* at once */
 
 /* The first page from start that has storage, or end. */
-static APART uintptr_t first_stored(uintptr_t start, uintptr_t end)
+static uintptr_t find_stored(unsigned char *stored, uintptr_t start, uintptr_t end)
 {
-	unsigned char stored[LOOK_PAGES];
-
 	while (start < end) {
 		size_t pages = (end - start) >> PAGE_SHIFT;
 
@@ -90,6 +88,19 @@ static APART uintptr_t first_stored(uintptr_t start, uintptr_t end)
 				return start;
 	}
 	return end;
+}
+
+/* With all signals blocked. */
+static uintptr_t first_stored(uintptr_t start, uintptr_t end)
+{
+	struct scratch *scratch = scratch_get();
+
+	_Static_assert(sizeof(scratch->line) >= LOOK_PAGES, "a byte for each page");
+	if (!scratch)
+		return start;
+	start = find_stored((unsigned char *)scratch->line, start, end);
+	scratch_put(scratch);
+	return start;
 }
 
 /* The first lost page of [low, page); page if there is none. Nothing that is passed has storage. */
@@ -109,6 +120,8 @@ static uintptr_t first_lost(uintptr_t low, uintptr_t page)
 /* False: it has to be done page by page. All of extent is lost. */
 static bool measure_in_memory(struct extent *extent, uintptr_t low, uintptr_t high, size_t limit)
 {
+	uintptr_t page = extent->start, known = extent->end;
+
 	if (!is_file_in_memory(extent))
 		return false;
 	if (high - extent->start > limit)
@@ -117,7 +130,7 @@ static bool measure_in_memory(struct extent *extent, uintptr_t low, uintptr_t hi
 	if (extent->end - low > limit)
 		low = extent->end - limit;
 	extent->start = first_lost(low, extent->start);
-	extent->by_storage = first_stored(extent->start, extent->end) == extent->end;
+	extent->by_storage = first_stored(page, known) == known; /* of the others it is known by now */
 	return true;
 }
 
@@ -217,6 +230,8 @@ static APART void keep_to_block(struct extent *extent, struct bounds *bounds, ui
 		extent->start = bounds->low;
 	if (extent->end > bounds->high)
 		extent->end = bounds->high;
+	if (extent->start == bounds->low && extent->end == bounds->high)
+		return;
 	if (!may_ask(extent, bounds) ||
 		!measure_in_memory(extent, bounds->low, bounds->high, bounds->limit))
 		grow(extent, bounds);

@@ -33,21 +33,21 @@ static bool may_be_watched(const struct extent *extent)
 	return !extent->is_mapped || extent->vma.dev_major == 0;
 }
 
-/* In a second view. A page without storage that is lost proves those behind it: the lowest is asked. */
-static bool is_lost_in(uintptr_t view, const struct extent *extent)
+static bool is_lost_in(uintptr_t view, size_t size, const struct extent *extent)
 {
-	uintptr_t pages = extent->end - extent->start, end = extent->by_storage ? PAGE_SIZE : pages;
-
-	for (uintptr_t at = 0; at < end; at += PAGE_SIZE)
+	for (uintptr_t at = 0; at < size; at += PAGE_SIZE)
 		if (!extent_is_like(extent, view + at))
 			return false;
 	return true;
 }
 
-/* -ENOTSUP: there is no such view. */
+/*
+ * A page without storage that is lost proves those behind it: the lowest is asked. -ENOTSUP: there is no
+ * such view.
+ */
 static int ask_second_view(const struct extent *extent)
 {
-	size_t size = extent->end - extent->start;
+	size_t size = extent->by_storage ? PAGE_SIZE : extent->end - extent->start;
 	uintptr_t view = window_take();
 	int answer = -ENOTSUP;
 
@@ -55,7 +55,7 @@ static int ask_second_view(const struct extent *extent)
 		return -ENOTSUP;
 	if (SYS_5(SYS_mremap, extent->start, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, view) ==
 		(long)view)
-		answer = is_lost_in(view, extent);
+		answer = is_lost_in(view, size, extent);
 	window_give(view, size);
 	return answer;
 }

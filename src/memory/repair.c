@@ -349,10 +349,10 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 	error = extent_probe(fault, &hit, order, &extent); /* PROBE */
 	if (!says_lost(error))
 		return error == 0 ? ANSWER_DONE : decline(fault, cannot_be_told);
+	mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
 	extent_measure(&extent, &hit, order); /* MEASURE */
 	if (extent.prot & PROT_EXEC)
 		return decline(fault, is_executable);
-	mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
 	extent.is_poisoned = error == -EHWPOISON;
 	if (!prove_lost(&extent, fault->address & PAGE_MASK, &hit)) { /* PROVE */
 		/* Or the file has grown between two looks, as a client can have it: looked at again. */
