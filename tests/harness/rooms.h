@@ -26,9 +26,11 @@ static inline void start_rooms(void)
 		.release = range_cut_release,
 		.hold = repair_hold,
 		.let_go = repair_let_go,
-		.lost = track_lost};
+		.lost = track_lost,
+		.share = anchor_share};
 
 	real_init();
+	real_init_active();
 	program_name = "unit-test";
 	program_path = "unit-test.file";
 	shadow_signal = __libc_allocate_rtsig(0);

@@ -23,6 +23,12 @@ static inline void lost_alone(void)
 {
 }
 
-#define LOCK_ALONE .hold = hold_alone, .let_go = let_go_alone, .lost = lost_alone
+static inline void share_alone(uintptr_t anchor)
+{
+	(void)anchor;
+}
+
+#define LOCK_ALONE                                                                                 \
+	.hold = hold_alone, .let_go = let_go_alone, .lost = lost_alone, .share = share_alone
 
 #endif

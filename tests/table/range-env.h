@@ -105,7 +105,8 @@ static inline void start(void)
 		.release = range_cut_free,
 		.hold = hold,
 		.let_go = let_go,
-		.lost = count_lost});
+		.lost = count_lost,
+		.share = share_alone});
 }
 
 #endif

@@ -7,6 +7,7 @@
 #include "table/table.h"
 #include "owner/owner.h"
 #include "../harness/tap.h"
+#include "lock-alone.h"
 
 #include <sched.h>
 #include <signal.h>
@@ -87,7 +88,8 @@ static inline void start_table(void)
 		.release = range_cut_free,
 		.hold = hold,
 		.let_go = let_go,
-		.lost = lost});
+		.lost = lost,
+		.share = share_alone});
 }
 
 #endif
