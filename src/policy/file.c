@@ -178,7 +178,7 @@ const struct preset *policy_compiled(const char *name)
 	return NULL;
 }
 
-static int load(const char *name, bool trusted, const char **text, size_t *length)
+static int load_file(const char *name, bool trusted, const char **text, size_t *length)
 {
 	char path[4096];
 	size_t dir_size = strlen(preset_dir), name_size = strlen(name);
@@ -201,12 +201,12 @@ static int load(const char *name, bool trusted, const char **text, size_t *lengt
 
 int policy_load(const char *name, const char **text, size_t *length)
 {
-	return load(name, false, text, length);
+	return load_file(name, false, text, length);
 }
 
 int policy_load_trusted(const char *name, const char **text, size_t *length)
 {
-	return load(name, true, text, length);
+	return load_file(name, true, text, length);
 }
 
 /* What getdents64() fills in. */

@@ -71,7 +71,7 @@ static bool unescape(struct span name, char *buffer, size_t size)
 	return true;
 }
 
-static int load(struct parser *parser, struct span name, struct span *text)
+static int load_text(struct parser *parser, struct span name, struct span *text)
 {
 	char path[4096];
 	size_t length;
@@ -187,7 +187,7 @@ static int parse_include(struct parser *parser, struct span item)
 	if (preset) {
 		policy_add_compiled(parser, preset);
 	} else {
-		result = text->start ? 0 : load(parser, name, text);
+		result = text->start ? 0 : load_text(parser, name, text);
 		if (result)
 			return fail_load(parser, item, name, result);
 		source.text = *text;
@@ -270,7 +270,7 @@ static int parse_text(struct parser *parser, struct source *source)
 }
 
 /* The arrays for what was counted. */
-static int allocate(struct parser *parser)
+static int allocate_arrays(struct parser *parser)
 {
 	parser->rule = parser->env->allocate((parser->rules + 1) * sizeof(struct rule));
 	parser->match = parser->env->allocate(parser->matches * sizeof(struct match));
@@ -283,7 +283,7 @@ static int allocate(struct parser *parser)
 }
 
 /* Once more from the start, this time to store. */
-static void fill(struct parser *parser, struct policy *policy)
+static void fill_arrays(struct parser *parser, struct policy *policy)
 {
 	parser->variables = parser->includes = parser->rules = parser->matches = parser->actions = 0;
 	parse_text(parser, &parser->value);
@@ -312,8 +312,8 @@ int policy_parse(const char *text, size_t length, const struct policy_env *env,
 		result = parse_text(&parser, &parser.value);
 	policy->strict = parser.strict;
 	if (!result && parser.rules)
-		result = allocate(&parser);
+		result = allocate_arrays(&parser);
 	if (!result && parser.rules)
-		fill(&parser, policy);
+		fill_arrays(&parser, policy);
 	return result;
 }

@@ -26,7 +26,7 @@ static struct policy_words column_of(const struct policy_word *table)
 }
 
 /* The first unescaped c, or the end. */
-static const char *find(const char *p, const char *end, char c)
+static const char *find_unescaped(const char *p, const char *end, char c)
 {
 	while (p < end && *p != c)
 		p += *p == '\\' && p + 1 < end ? 2 : 1;
@@ -110,7 +110,7 @@ static int check_glob(struct parser *parser, const struct policy_word *key, stru
 	at = glob_check(glob.start, span_length(glob), &what);
 	if (at)
 		return policy_fail(parser, at, what);
-	at = find(glob.start, glob.end, '|');
+	at = find_unescaped(glob.start, glob.end, '|');
 	if (at < glob.end)
 		return policy_fail(parser, at, "'|' stands between actions, in a glob write '\\|'");
 	if (key->values && !some_value_matches(key->values, glob))
@@ -204,7 +204,7 @@ static int parse_matches(struct parser *parser, struct rule *rule, struct span t
 	int result;
 
 	do {
-		end = find(start, text.end, '&');
+		end = find_unescaped(start, text.end, '&');
 		struct span match = span_trim(start, end);
 
 		if (span_empty(match) && end < text.end && start > text.start)
@@ -440,7 +440,7 @@ static int fail_no_rule(struct parser *parser, struct span item)
 
 int policy_parse_rule(struct parser *parser, struct span item)
 {
-	const char *equals = find(item.start, item.end, '=');
+	const char *equals = find_unescaped(item.start, item.end, '=');
 	struct rule rule = {
 		.text = item.start,
 		.text_length = (uint32_t)span_length(item),

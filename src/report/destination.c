@@ -118,7 +118,7 @@ static const char *parse_stream(struct out_target *target, struct word word)
 	return parse_path(target, word);
 }
 
-static const char *parse(struct out_target *target, struct word word)
+static const char *parse_destination(struct out_target *target, struct word word)
 {
 	if (word_is(word, "off")) {
 		target->kind = OUT_OFF;
@@ -195,7 +195,7 @@ static void add_meant(struct text *text, const char *spec)
 	}
 }
 
-static void explain(struct text *text, const char *what, const char *spec)
+static void explain_destination(struct text *text, const char *what, const char *spec)
 {
 	char meant[128] = "";
 	struct text likely = {meant, sizeof(meant), 0, false};
@@ -235,10 +235,10 @@ int out_parse(const char *spec, struct out_target *target, char *error, size_t e
 
 	use_stderr(target);
 	parse_suffixes(target, &word);
-	what = word.length ? parse(target, word) : NULL;
+	what = word.length ? parse_destination(target, word) : NULL;
 	if (!what)
 		return 0;
 	use_stderr(target);
-	explain(&text, what, spec);
+	explain_destination(&text, what, spec);
 	return -EINVAL;
 }

@@ -37,7 +37,7 @@ static void add_json(struct text *text, const char *event, const char *note)
 	text_add(text, "\"}\n");
 }
 
-static void add(struct text *text, const char *event, const char *note)
+static void add_note(struct text *text, const char *event, const char *note)
 {
 	switch (out_format()) {
 	case OUT_TEXT:
@@ -56,7 +56,7 @@ static void add(struct text *text, const char *event, const char *note)
 
 void note_add(struct text *text, const char *note)
 {
-	add(text, NULL, note);
+	add_note(text, NULL, note);
 }
 
 void report_event(const char *event, const char *note)
@@ -64,7 +64,7 @@ void report_event(const char *event, const char *note)
 	char buffer[1024];
 	struct text text = {buffer, sizeof(buffer), 0, false};
 
-	add(&text, event, note);
+	add_note(&text, event, note);
 	out_line(buffer, text.length);
 }
 

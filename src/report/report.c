@@ -158,7 +158,7 @@ static void write_report(const struct fault *fault, struct scratch *scratch)
 	out_line(scratch->line, text.length);
 }
 
-static void tell(const struct fault *fault)
+static void tell_fault(const struct fault *fault)
 {
 	uint64_t mask;
 	struct scratch *scratch = hold_scratch(&mask);
@@ -209,7 +209,7 @@ static APART void look_and_tell(struct fault *fault)
 	facts_end(&facts);
 	if (!fault->sent)
 		tally(fault);
-	tell(fault);
+	tell_fault(fault);
 	fault->page = &page_unknown;
 }
 
@@ -221,7 +221,7 @@ void report_fault(struct fault *fault)
 	if (fault_is_fatal(fault) && !fault->page->asked)
 		look_and_tell(fault);
 	else
-		tell(fault);
+		tell_fault(fault);
 	fault->told = true;
 }
 

@@ -8,15 +8,8 @@
  *    and what the kernel has cached is what decided the fault;
  *  - without a name by /proc/self/map_files, if we are privileged enough, or, for files in memory,
  *    by a descriptor that the program still has open;
- *  - for a memfd from the first lost page, because there, other than on a disk or a tmpfs with a
- *    limit, every other cause can be excluded. A hole is filled on reading, and fails only if
- *    the system counts commitments strictly (mode 2); a page that was written can be lost only by
- *    reading it from swap; poison has its own si_code and its own answer to the probe; huge pages
- *    come from a pool that can be empty. So: no huge pages, not mode 2, nothing in swap, and a
- *    mapping that is readable up to a page and lost behind it. (userfaultfd in its SIGBUS mode, on
- *    the process's own shared memory, could be made to look the same.) The same holds for a file
- *    without a name on a tmpfs that has space; where it has none, a page behind the lost one that
- *    can be read proves that this one is inside the file.
+ *  - for a memfd, or a file without a name on a tmpfs, from the first lost page: see
+ *    only_the_end_explains().
  *
  * A page inside the file is lost for lack of space only if there is none, and if the access needed
  * some: any access to memory, but on a disk only a write to a page that can be read. Other
@@ -50,7 +43,7 @@ struct file {
 	uint16_t mode;
 };
 
-static APART int status(int directory, const char *path, int flags, struct file *file)
+static APART int file_status(int directory, const char *path, int flags, struct file *file)
 {
 	struct statx found;
 	long error;
@@ -78,7 +71,7 @@ static bool status_by_name(const struct vma *vma, struct file *file)
 
 	if (fd < 0)
 		return false;
-	error = status((int)fd, "", AT_EMPTY_PATH, file);
+	error = file_status((int)fd, "", AT_EMPTY_PATH, file);
 	SYS_1(SYS_close, fd);
 	return error == 0 && is_mapped_file(vma, file);
 }
@@ -93,7 +86,7 @@ static bool status_by_mapping(const struct vma *vma, struct file *file)
 	text_hex_digits(&text, vma->start);
 	text_add(&text, "-");
 	text_hex_digits(&text, vma->end);
-	return status(AT_FDCWD, path, 0, file) == 0 && file->inode == vma->inode;
+	return file_status(AT_FDCWD, path, 0, file) == 0 && file->inode == vma->inode;
 }
 
 /* Only a file in memory has seals: no other file, and so no server, is asked for its status. */
@@ -101,7 +94,7 @@ static bool status_by_descriptor(const struct vma *vma, struct file *file)
 {
 	for (int fd = 0; fd < DESCRIPTORS_MAX; fd++)
 		if (SYS_2(SYS_fcntl, fd, F_GET_SEALS) >= 0 &&
-			status(fd, "", AT_EMPTY_PATH, file) == 0 && is_mapped_file(vma, file))
+			file_status(fd, "", AT_EMPTY_PATH, file) == 0 && is_mapped_file(vma, file))
 			return true;
 	return false;
 }
@@ -153,6 +146,16 @@ static bool is_nameless_in_memory(const struct vma *vma, const struct loss *loss
 	return vma->deleted && strcmp(loss->fs, "tmpfs") == 0 && (vma->prot & PROT_READ);
 }
 
+/*
+ * That a page of a memfd is lost proves that it is behind the file's end, because, other than on a disk
+ * or a tmpfs with a limit, every other cause can be excluded:
+ *  - a hole is filled on reading, and fails only if the system counts commitments strictly (mode 2);
+ *  - a page that was written can be lost only by reading it from swap, so nothing may be there;
+ *  - poison has its own si_code and its own answer to the probe;
+ *  - huge pages come from a pool that can be empty, so there may be none.
+ * The same holds for a file without a name on a tmpfs that has space. (userfaultfd in its SIGBUS mode,
+ * on the process's own shared memory, could be made to look the same.)
+ */
 static bool only_the_end_explains(const struct vma *vma, const struct loss *loss)
 {
 	bool has_space = strcmp(vma_kind(vma), "memfd") == 0 ||
@@ -198,7 +201,7 @@ static uintptr_t first_lost(uintptr_t start, uintptr_t lost)
 	return lost;
 }
 
-/* Some page behind the lost one can be read: that one is inside the file. */
+/* Where a tmpfs has no space: a page behind the lost one that can be read proves that one inside. */
 static bool is_inside(const struct vma *vma, uintptr_t page, const struct loss *loss)
 {
 	uintptr_t pages = (vma->end - page) >> PAGE_SHIFT;

@@ -15,7 +15,7 @@
 _Static_assert(sizeof(struct policy_names) <= sizeof(((struct scratch *)0)->names),
 	"the names of a fault's facts fit into a scratch buffer");
 
-static bool look(struct facts *facts)
+static bool ask_kernel(struct facts *facts)
 {
 	char *path = facts->scratch->path;
 	size_t size = sizeof(facts->scratch->path);
@@ -50,7 +50,7 @@ const struct vma *facts_view(struct facts *facts)
 {
 	if (!facts->looked && facts->scratch) {
 		facts->looked = true;
-		facts->viewed = look(facts);
+		facts->viewed = ask_kernel(facts);
 	}
 	return facts->viewed ? &facts->vma : NULL;
 }
@@ -89,7 +89,7 @@ static const char *cause_word(struct facts *facts)
 			.cause);
 }
 
-static const char *seen(struct facts *facts, enum policy_key key, unsigned i)
+static const char *word_of_mapping(struct facts *facts, enum policy_key key, unsigned i)
 {
 	const struct vma *vma = facts_view(facts);
 
@@ -104,7 +104,7 @@ static const char *seen(struct facts *facts, enum policy_key key, unsigned i)
 	return key == KEY_PATH ? vma->path : vma_kind(vma);
 }
 
-static const char *find(void *context, enum policy_key key, unsigned i)
+static const char *word_of_fact(void *context, enum policy_key key, unsigned i)
 {
 	struct facts *facts = context;
 
@@ -116,7 +116,7 @@ static const char *find(void *context, enum policy_key key, unsigned i)
 	case KEY_CAUSE:
 		return i > 0 ? NULL : cause_word(facts);
 	default:
-		return seen(facts, key, i);
+		return word_of_mapping(facts, key, i);
 	}
 }
 
@@ -128,7 +128,7 @@ static APART const struct rule *match_cheaply(struct facts *facts)
 {
 	struct policy_names names;
 
-	return policy_match(&policy, find, facts, &names);
+	return policy_match(&policy, word_of_fact, facts, &names);
 }
 
 /* What owner and program decide alone is decided once for each owner. */
@@ -151,5 +151,5 @@ const struct rule *facts_match(struct facts *facts)
 		return rule_of_owner(facts);
 	if (!facts_hold(facts))
 		return match_cheaply(facts);
-	return policy_match(&policy, find, facts, (struct policy_names *)facts->scratch->names);
+	return policy_match(&policy, word_of_fact, facts, (struct policy_names *)facts->scratch->names);
 }

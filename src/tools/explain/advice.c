@@ -149,7 +149,7 @@ static bool is_full(const struct incident *incident)
 
 /* ---- the causes ---- */
 
-static void add(struct incident *incident, const char *cause, char *text)
+static void add_cause(struct incident *incident, const char *cause, char *text)
 {
 	if (incident->possible_count < POSSIBLE_MAX)
 		incident->possible[incident->possible_count++] = (struct possible){cause, text};
@@ -199,43 +199,43 @@ static void add_why(struct incident *incident, enum why why)
 {
 	switch (why) {
 	case WHY_TRUNCATED:
-		add(incident, "truncated",
+		add_cause(incident, "truncated",
 			format(is_short(incident) ? "the file was truncated"
 						  : "the file was truncated at that time"));
 		break;
 	case WHY_OVERWRITTEN:
-		add(incident, "truncated",
+		add_cause(incident, "truncated",
 			format("the file was overwritten in place while it was in use"));
 		break;
 	case WHY_SPACE:
-		add(incident, "nospace", space_text(incident));
+		add_cause(incident, "nospace", space_text(incident));
 		break;
 	case WHY_POOL:
-		add(incident, "nospace", pool_text());
+		add_cause(incident, "nospace", pool_text());
 		break;
 	case WHY_SERVER:
-		add(incident, "unknown", server_text(incident));
+		add_cause(incident, "unknown", server_text(incident));
 		break;
 	case WHY_DISK:
-		add(incident, "unknown",
+		add_cause(incident, "unknown",
 			format("the disk could not be read, or is gone (see the kernel's log)"));
 		break;
 	case WHY_DISK_GONE:
-		add(incident, "device", format("the disk that the file is on is gone"));
+		add_cause(incident, "device", format("the disk that the file is on is gone"));
 		break;
 	case WHY_DEVICE:
-		add(incident, "device", format("the device does not provide this memory any more"));
+		add_cause(incident, "device", format("the device does not provide this memory any more"));
 		break;
 	case WHY_POISON:
-		add(incident, "hwpoison", format("the memory itself is broken"));
+		add_cause(incident, "hwpoison", format("the memory itself is broken"));
 		break;
 	case WHY_COMMITMENT:
-		add(incident, "nospace",
+		add_cause(incident, "nospace",
 			format("memory is counted strictly (vm.overcommit_memory), and the limit "
 			       "was reached"));
 		break;
 	case WHY_UNKNOWN:
-		add(incident, "unknown", format("unknown"));
+		add_cause(incident, "unknown", format("unknown"));
 		break;
 	}
 }

@@ -84,7 +84,7 @@ static void explain_file(struct incidents *incidents, const struct subject *subj
 }
 
 /* Nothing is printed before all is known: who is killed at a limit has said nothing. */
-__attribute__((noreturn)) static void explain(const struct subject *subject)
+__attribute__((noreturn)) static void explain_subject(const struct subject *subject)
 {
 	struct incidents incidents = {0};
 	size_t size = 0;
@@ -123,7 +123,7 @@ static enum status explain_apart(const struct subject *subject)
 	if (child < 0)
 		give_up(STATUS_NOTHING, "fork: %s", strerror(errno));
 	if (child == 0)
-		explain(subject);
+		explain_subject(subject);
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return STATUS_NOTHING;

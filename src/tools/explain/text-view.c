@@ -244,7 +244,7 @@ static void tell_answer(FILE *out, const struct incident *incident)
 		fprintf(out, " Hint: %s.", incident->hint);
 }
 
-static void tell(FILE *out, const struct incident *incident)
+static void tell_incident(FILE *out, const struct incident *incident)
 {
 	tell_who(out, incident);
 	if (incident->sent) {
@@ -270,7 +270,7 @@ static void print_paragraph(FILE *out, const struct incident *incident)
 
 	if (!paragraph)
 		give_up(STATUS_NOTHING, "out of memory");
-	tell(paragraph, incident);
+	tell_incident(paragraph, incident);
 	fclose(paragraph);
 	print_wrapped(out, text);
 }

@@ -182,7 +182,7 @@ static void take_option(struct settings *settings, const char *name)
 	}
 }
 
-static void parse(struct settings *settings, int argc, char **argv)
+static void parse_options(struct settings *settings, int argc, char **argv)
 {
 	struct option names[OPTION_COUNT + 1] = {0};
 	int result, row;
@@ -204,7 +204,7 @@ static void parse(struct settings *settings, int argc, char **argv)
 
 /* ---- to check, or to run ---- */
 
-static int check(const struct settings *settings, const char *path, const struct target *target)
+static int tell_findings(const struct settings *settings, const char *path, const struct target *target)
 {
 	bool works = true;
 
@@ -227,7 +227,7 @@ static int check(const struct settings *settings, const char *path, const struct
 }
 
 /* What starts without us is not to look as if it were protected. */
-static void refuse(const struct settings *settings, const struct target *target)
+static void refuse_target(const struct settings *settings, const struct target *target)
 {
 	const char *path = shown(target->path);
 
@@ -250,14 +250,14 @@ static void refuse(const struct settings *settings, const struct target *target)
 	}
 }
 
-__attribute__((noreturn)) static void run(char *path, char **command)
+__attribute__((noreturn)) static void run_command(char *path, char **command)
 {
 	execvp(path, command); /* a path with a slash; what is no program is given to the shell */
 	fail(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE, "%s: %s", shown(path),
 		strerror(errno));
 }
 
-static char *find(const struct settings *settings)
+static char *command_path(const struct settings *settings)
 {
 	const char *name = settings->command[0];
 	int status;
@@ -283,7 +283,7 @@ int main(int argc, char **argv)
 	char *path;
 
 	words_init();
-	parse(&settings, argc, argv);
+	parse_options(&settings, argc, argv);
 	if (!settings.command[0] && !settings.check && argc > 1)
 		fail(STATUS_USAGE, "no command is named (see sigbus-run --help)");
 	if (!settings.command[0] && !settings.check) {
@@ -298,16 +298,16 @@ int main(int argc, char **argv)
 	log_check(&settings);
 	if (!settings.command[0])
 		return STATUS_OK;
-	path = find(&settings);
+	path = command_path(&settings);
 	if (library.obstacle) {
 		warn("%s: started without libsigbus: %s: %s", shown(path), shown(library.path),
 			library.obstacle);
-		run(path, settings.command);
+		run_command(path, settings.command);
 	}
 	target_look(&target, path, &library);
 	if (settings.check)
-		return check(&settings, path, &target);
-	refuse(&settings, &target);
+		return tell_findings(&settings, path, &target);
+	refuse_target(&settings, &target);
 	preload(&library);
-	run(path, settings.command);
+	run_command(path, settings.command);
 }

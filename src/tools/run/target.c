@@ -19,7 +19,7 @@
 
 #define SCRIPT_DEPTH_MAX 5 /* the kernel's own limit */
 
-static struct finding *add(struct target *target, enum finding_kind kind, char *text)
+static struct finding *add_finding(struct target *target, enum finding_kind kind, char *text)
 {
 	struct finding *finding = &target->finding[target->findings];
 
@@ -57,7 +57,7 @@ static bool open_program(struct target *target, struct image *image)
 
 		target->path = path;
 		if (error) {
-			add(target, FINDING_UNKNOWN,
+			add_finding(target, FINDING_UNKNOWN,
 				format("cannot be read, so it was not checked: %s",
 					error == EINVAL ? "not a regular file" : strerror(error)));
 			return false;
@@ -67,7 +67,7 @@ static bool open_program(struct target *target, struct image *image)
 		target->is_script = true;
 		path = depth < SCRIPT_DEPTH_MAX ? script_program(strdup(image->head + 2)) : NULL;
 		if (!path) {
-			add(target, FINDING_UNKNOWN,
+			add_finding(target, FINDING_UNKNOWN,
 				format("a script whose interpreter cannot be found"));
 			return false;
 		}
@@ -118,7 +118,7 @@ static void look_at_privileges(struct target *target, const struct library *libr
 		shown(library->path));
 	if (!privileges.here)
 		text = format("not for this user, but for others: %s", text);
-	finding = add(target, privileges.here ? FINDING_IGNORED : FINDING_NOTE, text);
+	finding = add_finding(target, privileges.here ? FINDING_IGNORED : FINDING_NOTE, text);
 	finding->is_secure = privileges.here && privileges.set_id;
 }
 
@@ -147,7 +147,7 @@ static bool look_at_kind(struct target *target, const struct image *image,
 	int error = image_open(&ours, library->path);
 
 	if (error || !image_is_elf(&ours)) {
-		add(target, FINDING_IGNORED,
+		add_finding(target, FINDING_IGNORED,
 			format("%s is not a shared library; way out: install libsigbus again",
 				shown(library->path)));
 		return false;
@@ -157,12 +157,12 @@ static bool look_at_kind(struct target *target, const struct image *image,
 		has_sibling(image, library))
 		return true;
 	if (ours.class != image->class)
-		add(target, FINDING_IGNORED,
+		add_finding(target, FINDING_IGNORED,
 			format("a %d-bit program, and libsigbus is %d-bit; way out: libsigbus for "
 			       "%d bits in the system directory of its own, beside this one",
 				image->class * 32, ours.class * 32, image->class * 32));
 	else
-		add(target, FINDING_IGNORED,
+		add_finding(target, FINDING_IGNORED,
 			format("for another machine (ELF number %d, libsigbus has %d); way out: "
 			       "libsigbus built for that machine",
 				image->machine, ours.machine));
@@ -174,20 +174,20 @@ static void look_at_interpreter(struct target *target, const struct image *image
 	const char *path = image_interpreter(image);
 
 	if (!path && image_is_loader(image))
-		add(target, FINDING_NOTE,
+		add_finding(target, FINDING_NOTE,
 			format("a dynamic linker, which starts another program: that one was not "
 			       "checked"));
 	else if (!path)
-		add(target, FINDING_IGNORED,
+		add_finding(target, FINDING_IGNORED,
 			format("statically linked: nothing can be preloaded; way out: a "
 			       "dynamically linked build of it"));
 	else if (strstr(path, "/ld-musl"))
-		add(target, FINDING_INERT,
+		add_finding(target, FINDING_INERT,
 			format("linked with musl (%s): libsigbus stays inert there; way out: a "
 			       "build of it for glibc",
 				shown(path)));
 	else if (access(path, X_OK) != 0)
-		add(target, FINDING_UNKNOWN,
+		add_finding(target, FINDING_UNKNOWN,
 			format("its dynamic linker %s is missing; way out: install it",
 				shown(path)));
 }
@@ -197,12 +197,12 @@ static void look_at_interpreter(struct target *target, const struct image *image
 static void look_inside(struct target *target, const struct image *image)
 {
 	if (image_has_note(image, "Go"))
-		add(target, FINDING_NOTE,
+		add_finding(target, FINDING_NOTE,
 			format("a Go program: it maps files by raw system calls, which no "
 			       "preloaded library sees: no rule of owner: matches, and reserve "
 			       "cannot act"));
 	if (image_needs(image, "libjsig.so"))
-		add(target, FINDING_NOTE,
+		add_finding(target, FINDING_NOTE,
 			format("linked with libjsig, which would come behind libsigbus and hand "
 			       "Java's own faults to the program; way out: "
 			       "LD_PRELOAD=/path/of/libjsig.so before sigbus-run, which then puts "
@@ -219,7 +219,7 @@ void target_look(struct target *target, const char *path, const struct library *
 		return;
 	}
 	if (!image_is_elf(&image)) {
-		add(target, FINDING_UNKNOWN, format("neither an ELF program nor a script with #!"));
+		add_finding(target, FINDING_UNKNOWN, format("neither an ELF program nor a script with #!"));
 	} else {
 		if (look_at_kind(target, &image, library))
 			look_at_interpreter(target, &image);

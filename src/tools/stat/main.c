@@ -283,7 +283,7 @@ static void add_word(struct targets *targets, const char *word)
 	free(pids.item);
 }
 
-static struct options parse(int argc, char **argv)
+static struct options parse_options(int argc, char **argv)
 {
 	static const struct option names[] = {{"json", no_argument, NULL, 'j'},
 		{"watch", no_argument, NULL, 'w'}, {"metrics", no_argument, NULL, 'm'},
@@ -327,7 +327,7 @@ static enum status print_metrics_of(const struct targets *targets, bool all)
 
 int main(int argc, char **argv)
 {
-	struct options options = parse(argc, argv);
+	struct options options = parse_options(argc, argv);
 	struct targets targets = {0};
 	bool all = optind == argc;
 	enum status status;

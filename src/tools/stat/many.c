@@ -99,7 +99,7 @@ struct pids pids_of_name(const char *name)
 
 /* ---- a summary ---- */
 
-static void fill(struct summary *summary, const struct view *view)
+static void fill_summary(struct summary *summary, const struct view *view)
 {
 	const struct range_view *last = view_last(view);
 
@@ -136,7 +136,7 @@ __attribute__((noreturn)) static void look_and_hand_over(pid_t pid, int out)
 	look(&view, pid, false);
 	if (!summary)
 		give_up(STATUS_NOTHING, "out of memory");
-	fill(summary, &view);
+	fill_summary(summary, &view);
 	exit(write(out, summary, sizeof(*summary)) == sizeof(*summary) ? STATUS_OK : STATUS_NOTHING);
 }
 

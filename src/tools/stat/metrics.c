@@ -45,7 +45,7 @@ static char *label_of(const char *name)
 	return label;
 }
 
-static struct program *find(struct programs *programs, const char *label)
+static struct program *find_program(struct programs *programs, const char *label)
 {
 	for (size_t i = 0; i < programs->count; i++)
 		if (!strcmp(programs->item[i].label, label))
@@ -57,11 +57,11 @@ static struct program *find(struct programs *programs, const char *label)
 static struct program *program_of(struct programs *programs, const char *name)
 {
 	char *label = label_of(name);
-	struct program *program = find(programs, label);
+	struct program *program = find_program(programs, label);
 
 	if (!program && programs->count >= PROGRAMS_MAX) {
 		label = "other";
-		program = find(programs, label);
+		program = find_program(programs, label);
 	}
 	if (program)
 		return program;
@@ -69,7 +69,7 @@ static struct program *program_of(struct programs *programs, const char *name)
 	return &programs->item[programs->count++];
 }
 
-static void add(struct programs *programs, const struct summary *summary)
+static void add_summary(struct programs *programs, const struct summary *summary)
 {
 	struct program *program = program_of(programs, summary->program);
 	const uint64_t *from = &summary->tally[0][0][0];
@@ -190,7 +190,7 @@ enum status print_metrics(const struct pids *pids)
 		enum status status = summarize(pids->item[i], summary);
 
 		if (status == STATUS_OK && strcmp(summary->state, "absent") != 0)
-			add(programs, summary);
+			add_summary(programs, summary);
 		else if (status == STATUS_OK)
 			continue;
 		else if (status != STATUS_GONE)

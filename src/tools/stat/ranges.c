@@ -50,7 +50,7 @@ static bool is_possible(uint64_t geometry)
 	return geometry_size(geometry) && geometry_end(geometry) <= ADDRESS_END;
 }
 
-static void add(struct view *view, const struct range *range)
+static void add_range(struct view *view, const struct range *range)
 {
 	uintptr_t anchor = range->anchor;
 
@@ -81,7 +81,7 @@ static void look_at_record(struct view *view, const struct process *process,
 	if (!is_live(records[1].geometry))
 		return;
 	if (is_possible(records[1].geometry))
-		add(view, &records[1]);
+		add_range(view, &records[1]);
 	else
 		view->skipped++;
 }

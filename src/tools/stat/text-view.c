@@ -101,7 +101,7 @@ struct table {
 	size_t count;
 };
 
-static void add(struct table *table, char *cell)
+static void add_cell(struct table *table, char *cell)
 {
 	table->cell = grow(table->cell, table->count, sizeof(*table->cell));
 	table->cell[table->count++] = cell;
@@ -181,12 +181,12 @@ static void print_rules(const struct view *view)
 			without++;
 			continue;
 		}
-		add(&table, format("%" PRIu64, rule->hits));
-		add(&table, format("%s%s", escape(rule->text), rule->item ? "" : " (built-in)"));
+		add_cell(&table, format("%" PRIu64, rule->hits));
+		add_cell(&table, format("%s%s", escape(rule->text), rule->item ? "" : " (built-in)"));
 	}
 	if (without) {
-		add(&table, "0");
-		add(&table, format("(%zu %s without a hit)", without, without == 1 ? "rule" : "rules"));
+		add_cell(&table, "0");
+		add_cell(&table, format("(%zu %s without a hit)", without, without == 1 ? "rule" : "rules"));
 	}
 	print_table("Rules, the first that matches decides", &table);
 }
@@ -225,10 +225,10 @@ static void print_owners(const struct view *view)
 
 		if (!is_worth_telling(owner))
 			continue;
-		add(&table, format("%zu", owner->ranges));
-		add(&table, format("%" PRIu64, owner->faults));
-		add(&table, names_of(owner));
-		add(&table, handlers_of(owner));
+		add_cell(&table, format("%zu", owner->ranges));
+		add_cell(&table, format("%" PRIu64, owner->faults));
+		add_cell(&table, names_of(owner));
+		add_cell(&table, handlers_of(owner));
 	}
 	print_table("Owners", &table);
 }
@@ -268,14 +268,14 @@ static void add_range(struct table *table, const struct view *view, const struct
 {
 	char *prot = view_prot(range);
 
-	add(table, format("%" PRIxPTR "-%" PRIxPTR, range->start, range->end));
-	add(table, prot ? prot : "?");
-	add(table, size_text(range->end - range->start));
-	add(table, format("%u", range->faults));
-	add(table, range->replaced_known ? format("%" PRIu64, range->replaced) : "?");
-	add(table, owner_text(view, range));
-	add(table, range->map ? format("0x%" PRIx64, range->offset) : "");
-	add(table, file_text(range));
+	add_cell(table, format("%" PRIxPTR "-%" PRIxPTR, range->start, range->end));
+	add_cell(table, prot ? prot : "?");
+	add_cell(table, size_text(range->end - range->start));
+	add_cell(table, format("%u", range->faults));
+	add_cell(table, range->replaced_known ? format("%" PRIu64, range->replaced) : "?");
+	add_cell(table, owner_text(view, range));
+	add_cell(table, range->map ? format("0x%" PRIx64, range->offset) : "");
+	add_cell(table, file_text(range));
 }
 
 static bool has_losses(const struct range_view *range)
@@ -299,11 +299,11 @@ static void print_ranges(const struct view *view)
 
 static void add_user(struct table *table, const struct view *view, const struct file_user *user)
 {
-	add(table, format("%d", (int)user->pid));
-	add(table, format("\"%s\"", escape(user->name)));
-	add(table, user->prot[0] ? format("%s", user->prot) : "-");
-	add(table, user->fd < 0 ? "-" : format("%d %s", user->fd, user->access));
-	add(table, file_text(&view->range[user->file]));
+	add_cell(table, format("%d", (int)user->pid));
+	add_cell(table, format("\"%s\"", escape(user->name)));
+	add_cell(table, user->prot[0] ? format("%s", user->prot) : "-");
+	add_cell(table, user->fd < 0 ? "-" : format("%d %s", user->fd, user->access));
+	add_cell(table, file_text(&view->range[user->file]));
 }
 
 static void print_users(const struct view *view)
@@ -331,10 +331,10 @@ static void print_waiting(const struct view *view)
 	for (size_t i = 0; i < view->waiting_count; i++) {
 		const struct wait_view *wait = &view->waiting[i];
 
-		add(&table, format("%d", wait->thread));
-		add(&table, format("%" PRId64, wait->seconds));
-		add(&table, format("%" PRIxPTR, wait->page));
-		add(&table, format("%s", wait->map ? escape(wait->map->path) : ""));
+		add_cell(&table, format("%d", wait->thread));
+		add_cell(&table, format("%" PRId64, wait->seconds));
+		add_cell(&table, format("%" PRIxPTR, wait->page));
+		add_cell(&table, format("%s", wait->map ? escape(wait->map->path) : ""));
 	}
 	if (table.count)
 		print_table("Threads that wait for a page", &table);
@@ -362,12 +362,12 @@ static void print_counters(const struct view *view)
 	for (size_t i = 0; i < view->counter_count; i++) {
 		if (!view->counter[i].count)
 			continue;
-		add(&table, format("%" PRIu64, view->counter[i].count));
+		add_cell(&table, format("%" PRIu64, view->counter[i].count));
 		if (!strcmp(view->counter[i].name, "faults") && view->last_age >= 0)
-			add(&table, format("%s, the last one %s ago", view->counter[i].words,
+			add_cell(&table, format("%s, the last one %s ago", view->counter[i].words,
 					    age_text(view->last_age)));
 		else
-			add(&table, format("%s", view->counter[i].words));
+			add_cell(&table, format("%s", view->counter[i].words));
 	}
 	if (table.count)
 		print_table("Counted since the process started", &table);
@@ -430,13 +430,13 @@ void print_list(const struct summary *summary, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		const struct summary *one = &summary[i];
 
-		add(&table, format("%d", (int)one->pid));
-		add(&table, escape(one->program));
-		add(&table, format("%s", one->state));
-		add(&table, format("%" PRIu64, one->ranges));
-		add(&table, format("%" PRIu64, summary_counter(one, "faults")));
-		add(&table, one->last_age < 0 ? format("%s", "") : age_text(one->last_age));
-		add(&table, format("%s%s", escape(one->last), one->last_deleted ? " (deleted)" : ""));
+		add_cell(&table, format("%d", (int)one->pid));
+		add_cell(&table, escape(one->program));
+		add_cell(&table, format("%s", one->state));
+		add_cell(&table, format("%" PRIu64, one->ranges));
+		add_cell(&table, format("%" PRIu64, summary_counter(one, "faults")));
+		add_cell(&table, one->last_age < 0 ? format("%s", "") : age_text(one->last_age));
+		add_cell(&table, format("%s%s", escape(one->last), one->last_deleted ? " (deleted)" : ""));
 	}
 	print_table(NULL, &table);
 	print_hidden();
