@@ -390,7 +390,7 @@ END
 @test "losses: huge pages of a file that was truncated" {
     require_huge_pages 4
     loses '"/memfd:pages" (deleted)' "truncated, file size 4194304" loss-victim+0x read:3 3 \
-        "0-1:= 2-3:0" "0-1:= 2-3:0" open:hugetlb size:4 fill map:4,shared,rw size:2
+        "0-1:= 2-3:0" "0-1:= 2-3:f" open:hugetlb size:4 fill map:4,shared,rw size:2
     run_with --policy "*=zero(page)" loss-victim open:hugetlb size:4 fill map:4,shared,rw size:2 \
         read:3 show
     assert_success
