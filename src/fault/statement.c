@@ -85,7 +85,7 @@ static void make_inside(struct running *running, const struct disposition *new, 
 	bool own;
 
 	caller = running_caller(caller);
-	who = owner_of_statement(caller, before);
+	who = owner_of_statement(caller, before, new);
 	own = !who || !running->owner || who == running->owner;
 	if (new->handler != SIG_DFL && new->handler != SIG_IGN)
 		whose = owner_of_handler(new->handler, who);
@@ -154,7 +154,7 @@ void statement_answered(const struct running *running)
 		old = put_in_force(running->placed);
 		handlers_update(running->placed, old, running->placed_by);
 	} else {
-		handlers_end(owner_of_statement(running->placed_by, NULL));
+		handlers_end(owner_of_statement(running->placed_by, NULL, running->placed));
 	}
 }
 

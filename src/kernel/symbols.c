@@ -117,6 +117,13 @@ static const ElfW(Sym) *find_in(const struct tables *tables, const struct symbol
 	return NULL;
 }
 
+bool symbols_defines(const struct link_map *map, const struct symbol_name *name)
+{
+	struct tables tables;
+
+	return read_tables(map, &tables) && find_in(&tables, name);
+}
+
 bool symbols_find(const struct symbol_name *names, size_t count, void **addresses)
 {
 	struct dl_find_object self;

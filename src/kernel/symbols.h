@@ -23,6 +23,8 @@ struct symbol_name {
 #define SYMBOL_HASH(s) SYMBOL_STEPS_4(SYMBOL_STEPS_12(SYMBOL_STEPS_12(5381u, s, 0), s, 12), s, 24)
 #define SYMBOL_NAME(s) {SYMBOL_HASH(s), sizeof(s), s}
 
+struct link_map;
+bool symbols_defines(const struct link_map *map, const struct symbol_name *name); /* [H] that object */
 /*
  * For each name whose address is NULL: that of its default version in the first object behind ours
  * that defines it, as dlsym(RTLD_NEXT) would say. What nobody defines stays NULL. False: the loader

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "base/syscall.h"
 #include "kernel/process.h"
+#include "kernel/symbols.h"
 #include "owner/owner.h"
 #include "table/table.h"
 
@@ -115,6 +116,8 @@ static void locate(struct owner *owner, const struct dl_find_object *object)
 	atomic_store(&owner->link_map, object->dlfo_link_map);
 }
 
+static const struct symbol_name sigaction_name = SYMBOL_NAME("sigaction");
+
 /* An entry of its own, or that of an object that is gone for good: what is about that one goes. */
 static void describe(struct owner *owner, const struct dl_find_object *object)
 {
@@ -135,6 +138,8 @@ static void describe(struct owner *owner, const struct dl_find_object *object)
 	owner->is_self = (uintptr_t)object->dlfo_map_start <= (uintptr_t)owners &&
 			 (uintptr_t)owners < (uintptr_t)object->dlfo_map_end;
 	owner->is_wrapper = wrapper_is(owner->name);
+	owner->hands_on_sigaction = !owner->is_system && !owner->is_self &&
+				    symbols_defines(object->dlfo_link_map, &sigaction_name);
 	atomic_store(&owner->rule, NULL);
 	locate(owner, object);
 }

@@ -67,6 +67,7 @@ struct owner {
 	bool is_self;    /* libsigbus */
 	bool is_system;  /* C library, loader, ourselves: not the owner of a handler */
 	bool is_wrapper; /* maps on behalf of its caller */
+	bool hands_on_sigaction; /* defines it, so its calls may be somebody else's */
 	/* Its rule, once found, if that depends on nothing else. Not of a registered owner: it may go. */
 	_Atomic(const struct rule *) rule;
 	/* Of sigbus_owner_create(); the entry is used again after sigbus_owner_destroy(). */

@@ -81,12 +81,17 @@ unsigned owner_of_handler(const void *handler, unsigned caller)
 	return id && !owner_by_id(id)->is_system ? id : caller;
 }
 
-/* libjsig and the like forward: it was the owner of what is there who called them. */
-unsigned owner_of_statement(uintptr_t caller_address, const struct disposition *before)
+/*
+ * An object that defines sigaction() itself, such as libjsig, hands on what others say: unless it
+ * installs code of its own, it was the owner of what is there who called it.
+ */
+unsigned owner_of_statement(
+	uintptr_t caller_address, const struct disposition *before, const struct disposition *new)
 {
 	unsigned caller = owner_at(caller_address);
+	bool hands_on = owner_by_id(caller)->is_wrapper || owner_by_id(caller)->hands_on_sigaction;
 
-	if (owner_by_id(caller)->is_wrapper && before)
+	if (hands_on && before && owner_at((uintptr_t)new->handler) != caller)
 		caller = owner_of_handler(before->handler, caller);
 	return caller;
 }
@@ -113,7 +118,7 @@ void handlers_end(unsigned id)
 void handlers_update(const struct disposition *disposition, const struct disposition *before,
 	uintptr_t caller_address)
 {
-	unsigned caller = owner_of_statement(caller_address, before), id = 0;
+	unsigned caller = owner_of_statement(caller_address, before, disposition), id = 0;
 
 	if (disposition->handler != SIG_DFL && disposition->handler != SIG_IGN)
 		id = owner_of_handler(disposition->handler, caller);

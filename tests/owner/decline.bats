@@ -138,6 +138,28 @@ assert_two_answers() { # MODE BYTE [LINE...]
     done
 }
 
+# In front of us, as sanitizers are: by its call alone nobody sees who has said so.
+@test "decline: who takes its handler back through a library that hands sigaction() on" {
+    cat >"$BATS_TEST_TMPDIR/hand-on.c" <<'END'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <signal.h>
+int sigaction(int signo, const struct sigaction *new, struct sigaction *old)
+{
+	int (*next)(int, const struct sigaction *, struct sigaction *);
+
+	next = (int (*)(int, const struct sigaction *, struct sigaction *))dlsym(RTLD_NEXT, "sigaction");
+	return next(signo, new, old) + 0 * signo;
+}
+END
+    $CC -shared -fPIC -O0 -o "$BATS_TEST_TMPDIR/hand-on.so" "$BATS_TEST_TMPDIR/hand-on.c"
+    run_with --policy '*=owner|zero' --preload "$BATS_TEST_TMPDIR/hand-on.so $SIGBUS_LIB" \
+        scenario "$LIBS" p.install:repair a.install:repair a.uninstall:old,repair a.map a.truncate a.touch \
+        a.calls:repair
+    assert_success
+    assert_lines "a.touch 00" "a.calls:repair 0"
+}
+
 @test "decline: SIG_IGN restored for a fault: it dies as without us, or gets its zero page" {
     skip_in_emulator "faults for ever where a fault is ignored"
     run_both scenario "$LIBS" p.uninstall:ign a.install:restore "${two_faults[@]}"

@@ -36,6 +36,6 @@ within() { # NAME MAX
     within longjmp 12 # and with that, of a thread in which no handler runs:
     within siglongjmp 12
     within two-swapcontext 24
-    within fault-chain 2400
+    within fault-chain 2250
     within fault-repair 1700
 }
