@@ -19,7 +19,11 @@ static uint64_t tag(uint64_t number)
 	return (number >> LOSS_LOG_BITS) & (((uint64_t)1 << TAG_BITS) - 1);
 }
 
-/* Before the fault is answered: whoever waits for the access to be done finds it here. */
+/*
+ * The number first, then the entry: loss_is_logged() reads entries of numbers that it has seen, and an
+ * entry that is not there yet has another tag. Before the fault is answered: whoever waits for the access
+ * to be done finds it here.
+ */
 void loss_note(uintptr_t address, const struct range_hit *hit)
 {
 	uint64_t number = atomic_fetch_add(&losses, 1) + 1;

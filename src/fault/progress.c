@@ -14,6 +14,7 @@ static inline struct progress *progress_of_thread(void)
 	return &per_thread()->progress;
 }
 
+/* The word of repairs: another value says that something was replaced in a range with that lock. */
 static uint64_t version_now(const struct fault *fault)
 {
 	return atomic_load(&process_state->lock[state_lock(fault->range.state)].word);

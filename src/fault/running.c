@@ -156,7 +156,10 @@ struct running *running_begin(uintptr_t frame, const ucontext_t *uc, enum runnin
 		memmove(records(), records() + 1, (DEPTH - 1) * sizeof(struct running));
 		pop();
 	}
-	/* Counted first, so that a handler that comes in between makes its records above. */
+	/*
+	 * Counted first, so that a handler that comes in between makes its records above. It reads pid:
+	 * the fences keep that store before the count, and the one in running_start() behind all else.
+	 */
 	running = &records()[depth()];
 	running->pid = UNFINISHED;
 	atomic_signal_fence(memory_order_seq_cst);

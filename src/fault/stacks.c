@@ -57,6 +57,7 @@ static bool open_stack(int number)
 	return true;
 }
 
+/* The exchange pairs with the store in put_back(), behind which nobody is on that stack. */
 static int take_any(void)
 {
 	for (int i = 0; i < STACKS; i++) {

@@ -109,7 +109,7 @@ void wait_begin(const struct fault *fault, int64_t since)
 
 	if (!slot)
 		return;
-	atomic_store(&slot->since, since);
+	atomic_store(&slot->since, since); /* before page, by which sigbus-stat takes it for complete */
 	atomic_store(&slot->page, page_of(fault));
 }
 

@@ -35,4 +35,4 @@ EXPORT int clone(int (*function)(void *), void *stack, int flags, void *argument
 	return next()->clone(function, stack, flags, argument, parent_tid, tls, child_tid);
 }
 
-extern __typeof__(clone) __clone __attribute__((alias("clone"), copy(clone))) EXPORT;
+extern __typeof__(clone) __clone ALIAS(clone);

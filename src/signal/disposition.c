@@ -191,6 +191,7 @@ bool disposition_replace(int signo, const struct disposition *old, const struct 
 
 static _Atomic uint32_t statements;
 
+/* Only compared with a value of before, in the same thread or for a hint: it orders nothing. */
 uint32_t disposition_statements(void)
 {
 	return atomic_load_explicit(&statements, memory_order_relaxed);
@@ -204,6 +205,7 @@ void disposition_count(const struct disposition *disposition)
 
 const struct disposition *disposition_exchange(int signo, const struct disposition *new)
 {
+	/* What it points to was written before: disposition_now() reads the pointer, then its fields. */
 	const struct disposition *old = atomic_exchange(&current[signo != SIGBUS], new);
 
 	disposition_count(new);

@@ -43,6 +43,7 @@ static struct handler_cell *intern_cell(const struct disposition *disposition,
 		return NULL;
 	cell->disposition = disposition;
 	cell->rest = rest;
+	/* The exchange publishes both; who finds the cell in a bucket or a list reads them behind it. */
 	do {
 		struct handler_cell *other = find_cell(head, disposition, rest);
 

@@ -69,13 +69,20 @@ static bool is_queued_already(int target)
  * and nobody else uses.
  */
 #define MARK 0x51b50000
+#define MARK_USER 0x8000 /* it was sent by kill(): of such a siginfo the kernel may keep nothing, silently */
+#define MARK_ERRNO 0x7fff
 
+/* Noted before it is queued: where the kernel delivers at once, pending_unwrap() takes the note back. */
 static bool queue_as_shadow(const siginfo_t *info, int target)
 {
 	siginfo_t marked = *info;
 
 	marked.si_signo = shadow_signal;
-	marked.si_errno = MARK | (info->si_errno & 0xffff);
+	marked.si_errno = MARK | (info->si_errno & MARK_ERRNO);
+	if (info->si_code == SI_USER) {
+		marked.si_errno |= MARK_USER;
+		marked.si_code = SI_QUEUE;
+	}
 	atomic_store(is_pending_for(target), true);
 	if (queue_to(target, shadow_signal, &marked) == 0)
 		return true;
@@ -96,7 +103,9 @@ bool pending_unwrap(siginfo_t *info)
 	if ((info->si_errno & ~0xffff) != MARK)
 		return false;
 	info->si_signo = SIGBUS;
-	info->si_errno &= 0xffff;
+	if (info->si_errno & MARK_USER)
+		info->si_code = SI_USER;
+	info->si_errno &= MARK_ERRNO;
 	atomic_store(is_pending_for(pending_target(info)), false);
 	return true;
 }

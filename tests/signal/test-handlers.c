@@ -84,12 +84,15 @@ static void test_code(void)
 	ok(owner_of_handler((void *)first, other) == own, "a handler belongs to the object of its code");
 	ok(owner_of_handler(libc, other) == other, "or to its caller, where that is the C library's");
 	ok(owner_of_handler(&on_the_stack, other) == other, "or nobody's, as of a JIT compiler");
-	ok(owner_of_statement((uintptr_t)test_code, NULL) == own, "who calls says it");
+	ok(owner_of_statement((uintptr_t)test_code, NULL, action(SIG_DFL)) == own, "who calls says it");
 	handlers_add(owner_at((uintptr_t)libc), action(libc));
 	ok(!handler_of_owner(owner_at((uintptr_t)libc)), "the C library has none");
 	owner_by_id(other)->is_wrapper = true;
-	ok(owner_of_statement(object_code(object), action((void *)first)) == own,
+	ok(owner_of_statement(object_code(object), action((void *)first), action(SIG_DFL)) == own,
 		"who only forwards does it for the owner of what it found");
+	ok(owner_of_statement(object_code(object), action((void *)first),
+		   action((void *)object_code(object))) == other,
+		"but code of its own it installs for itself");
 	owner_by_id(other)->is_wrapper = false;
 }
 
