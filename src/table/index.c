@@ -23,8 +23,8 @@ static bool make_group(_Atomic uint64_t *place, uint64_t ids)
 
 	if (!group)
 		return false;
-	put(&group->id[(ids >> 1) & 63], (uint32_t)ids >> 8);
-	swap(place, &ids, (uintptr_t)group);
+	store_release(&group->id[(ids >> 1) & 63], (uint32_t)ids >> 8);
+	cas(place, &ids, (uintptr_t)group);
 	return true;
 }
 
@@ -33,14 +33,14 @@ static bool set_id(struct leaf *leaf, uint64_t page, uint32_t id)
 	_Atomic uint64_t *place = &leaf->ids[page % FANOUT / 64];
 
 	for (;;) {
-		uint64_t ids = get(place);
+		uint64_t ids = load(place);
 
 		if (ids && !(ids & 1)) {
-			put(&((struct group *)(uintptr_t)ids)->id[page % 64], id);
+			store_release(&((struct group *)(uintptr_t)ids)->id[page % 64], id);
 			return true;
 		}
 		if (inline_is_free(ids, page)) {
-			if (swap(place, &ids, inline_id_next(ids, id, page % 64)))
+			if (cas(place, &ids, inline_id_next(ids, id, page % 64)))
 				return true;
 		} else if (!make_group(place, ids)) {
 			return false;
@@ -77,16 +77,16 @@ static void set_carries(uint64_t geometry, uint32_t id)
 	struct borders borders = borders_of(geometry);
 
 	for (_Atomic uint32_t *carry = borders.block; carry < borders.block_end; carry++)
-		put(carry, id);
+		store_release(carry, id);
 	for (_Atomic uint32_t *carry = borders.gib; carry < borders.gib_end; carry++)
-		put(carry, id);
+		store_release(carry, id);
 }
 
 static inline void clear_between(_Atomic uint32_t *carry, _Atomic uint32_t *end, uint32_t id)
 {
 	for (; carry < end; carry++)
-		if (likely(get(carry) == id))
-			put(carry, 0);
+		if (likely(load(carry) == id))
+			store_release(carry, 0);
 }
 
 void clear_carries(uint64_t geometry, uint32_t id)
@@ -143,7 +143,7 @@ static int64_t start_in_gib(const struct gib *gib, uint64_t page, uint32_t *id)
 	unsigned at = page % FANOUT;
 
 	do {
-		const struct leaf *leaf = get(&gib->leaf[block]);
+		const struct leaf *leaf = load(&gib->leaf[block]);
 		int start = leaf ? bit_before(leaf->starts, at) : NONE;
 
 		if (start != NONE) {
@@ -151,7 +151,7 @@ static int64_t start_in_gib(const struct gib *gib, uint64_t page, uint32_t *id)
 			return (int64_t)(page >> GIB_SHIFT << GIB_SHIFT) + block * FANOUT + start;
 		}
 		at = FANOUT - 1;
-		block = block && get(&gib->carry[block]) ? bit_before(gib->present, block - 1)
+		block = block && load(&gib->carry[block]) ? bit_before(gib->present, block - 1)
 							 : NONE;
 	} while (block != NONE);
 	return NONE;
@@ -163,7 +163,7 @@ int64_t start_before(uint64_t page, uint32_t *id)
 		const struct gib *gib = gib_of(page);
 		int64_t start = gib ? start_in_gib(gib, page, id) : NONE;
 
-		if (start != NONE || !get(&range_top.carry[page >> GIB_SHIFT]) ||
+		if (start != NONE || !load(&range_top.carry[page >> GIB_SHIFT]) ||
 			!(page >> GIB_SHIFT))
 			return start;
 		page = (page >> GIB_SHIFT << GIB_SHIFT) - 1;
@@ -173,11 +173,11 @@ int64_t start_before(uint64_t page, uint32_t *id)
 /* The first bit in [at, end), or end; at < end. */
 static inline unsigned bit_behind(const _Atomic uint64_t *bits, unsigned at, unsigned end)
 {
-	uint64_t left = get(&bits[at / 64]) >> at % 64 << at % 64;
+	uint64_t left = load(&bits[at / 64]) >> at % 64 << at % 64;
 	unsigned word = at / 64;
 
 	while (!left && ++word <= (end - 1) / 64)
-		left = get(&bits[word]);
+		left = load(&bits[word]);
 	if (!left)
 		return end;
 	at = word * 64 + (unsigned)__builtin_ctzll(left);
@@ -242,7 +242,7 @@ int64_t start_behind(uint64_t page, uint64_t to, uint32_t *id)
 /* A live record that holds the page at which it is looked for, and not this one. */
 static inline bool lets_pass(uint32_t id, uint64_t at, uint64_t page)
 {
-	uint64_t geometry = get(&record(id)->geometry);
+	uint64_t geometry = load(&record(id)->geometry);
 
 	return holds(geometry, at) && !holds(geometry, page);
 }
@@ -258,11 +258,11 @@ static bool has_leaf(uint64_t page)
 /* No start lies between the border and page. */
 static bool carry_lets_pass(const struct gib *gib, const struct leaf *leaf, uint64_t page)
 {
-	uint32_t id = gib ? get(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT]) : 0;
+	uint32_t id = gib ? load(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT]) : 0;
 	unsigned shift = id ? BLOCK_SHIFT : GIB_SHIFT;
 
 	if (!id)
-		id = get(&range_top.carry[page >> GIB_SHIFT]);
+		id = load(&range_top.carry[page >> GIB_SHIFT]);
 	return !id || (lets_pass(id, page >> shift << shift, page) && (leaf || !has_leaf(page)));
 }
 

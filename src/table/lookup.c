@@ -14,9 +14,9 @@
 ALWAYS_INLINE bool take(uint32_t id, uint64_t page, struct range_hit *hit)
 {
 	struct range *range = record(id);
-	uint64_t state = get(&range->state), geometry = get(&range->geometry);
+	uint64_t state = load(&range->state), geometry = load(&range->geometry);
 
-	if (!holds(geometry, page) || get(&range->state) != state)
+	if (!holds(geometry, page) || load(&range->state) != state)
 		return false;
 	hit->range = range;
 	hit->geometry = geometry;
@@ -36,7 +36,7 @@ static bool look_take(struct look *look, uint32_t id, uint64_t page)
 static bool look_at(struct look *look, uint32_t id, uint64_t page)
 {
 	struct range *range = record(id);
-	uint64_t state = get(&range->state), geometry = get(&range->geometry);
+	uint64_t state = load(&range->state), geometry = load(&range->geometry);
 
 	if (look_take(look, id, page))
 		return true;
@@ -63,7 +63,7 @@ static bool look_once(struct look *look, uint64_t page)
 	look->unsettled = look->moved = false;
 	look->hit.range = NULL;
 	for (uint64_t from = page; (start = start_before(from, &id)) != NONE; from = start - 1) {
-		uint64_t geometry = get(&record(id)->geometry);
+		uint64_t geometry = load(&record(id)->geometry);
 
 		if (look_at(look, id, page))
 			return true;
@@ -117,11 +117,11 @@ ALWAYS_INLINE bool find_start(uint64_t page, uint32_t *id, struct range_hit *hit
 static uint32_t find_carry(uint64_t page, struct range_hit *hit)
 {
 	const struct gib *gib = gib_of(page);
-	uint32_t id = gib ? get(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT]) : 0;
+	uint32_t id = gib ? load(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT]) : 0;
 
 	if (id && take(id, page, hit))
 		return id;
-	id = get(&range_top.carry[page >> GIB_SHIFT]);
+	id = load(&range_top.carry[page >> GIB_SHIFT]);
 	return id && take(id, page, hit) ? id : 0;
 }
 
@@ -173,7 +173,7 @@ bool state_change(struct range *range, uint64_t state, uint64_t clear, uint64_t 
 	do {
 		if ((now ^ state) >> 32)
 			return false;
-	} while (((now & ~clear) | set) != now && !swap(&range->state, &now, (now & ~clear) | set));
+	} while (((now & ~clear) | set) != now && !cas(&range->state, &now, (now & ~clear) | set));
 	return true;
 }
 
@@ -183,7 +183,7 @@ bool range_round_up(struct range_hit *hit, uintptr_t end)
 	uint64_t geometry = geometry_make(from, to);
 
 	if ((to - 1) >> BLOCK_SHIFT != (behind(old) - 1) >> BLOCK_SHIFT || to < behind(old) ||
-		to - from >= PAGES_MASK || !swap(&hit->range->geometry, &old, geometry))
+		to - from >= PAGES_MASK || !cas(&hit->range->geometry, &old, geometry))
 		return false;
 	hit->geometry = geometry;
 	return true;

@@ -48,15 +48,15 @@ ALWAYS_INLINE bool is_clear_in_word(const struct leaf *leaf, uint64_t from, uint
 
 	if (unlikely((from ^ last) >= 64))
 		return false;
-	all = get(&leaf->starts[word_of(from)]);
+	all = load(&leaf->starts[word_of(from)]);
 	starts = all & (~(uint64_t)0 >> (~last % 64));
 	if (!starts)
 		return false;
 	start = 63 ^ __builtin_clzll(starts);
-	geometry = get(&record(leaf_id(leaf, word_of(from), start))->geometry);
+	geometry = load(&record(leaf_id(leaf, word_of(from), start))->geometry);
 	return start < from % 64 && holds(geometry, (from & ~(uint64_t)63) + start) &&
 	       !holds(geometry, from) &&
-	       get(&leaf->starts[word_of(from)]) == all;
+	       load(&leaf->starts[word_of(from)]) == all;
 }
 
 /* ---- cut ---- */
@@ -81,7 +81,7 @@ static __attribute__((noinline)) struct range_cut finish_long(
 static __attribute__((noinline)) struct range_cut finish_whole(
 	uint32_t id, uint64_t from, uint64_t last, struct leaf *leaf, struct range *range)
 {
-	unsigned lock = state_lock(get(&range->state));
+	unsigned lock = state_lock(load(&range->state));
 
 	leaf_remove(leaf, from, id);
 	range_link_piece(range, 0);
@@ -108,7 +108,7 @@ struct range_cut range_cut(uintptr_t start, size_t size)
 		return cut_slowly(start, size);
 	gib = gib_of(from);
 	leaf = likely(gib) ? leaf_of(gib, from) : NULL;
-	if (!leaf || !(get(&leaf->starts[word_of(from)]) >> from % 64 & 1)) {
+	if (!leaf || !(load(&leaf->starts[word_of(from)]) >> from % 64 & 1)) {
 		if ((leaf && is_clear_in_word(leaf, from, last)) || likely(is_clear(from, last)))
 			return (struct range_cut){0};
 		return cut_slowly(start, size);
@@ -116,7 +116,7 @@ struct range_cut range_cut(uintptr_t start, size_t size)
 	id = leaf_id(leaf, word_of(from), from % 64);
 	range = record(id);
 	/* CUT */
-	if (likely(swap(&range->geometry, &expected, ~geometry)))
+	if (likely(cas(&range->geometry, &expected, ~geometry)))
 		return finish_whole(id, from, last, leaf, range);
 	return cut_slowly(start, size);
 }
@@ -156,9 +156,9 @@ void range_cut_restore(struct range_cut cut)
 		uint64_t geometry = range_piece(range);
 
 		cut.first = range_next_piece(range);
-		put(&range->faults, 0);
-		put(&range->state, get(&range->state) + ((uint64_t)1 << 32));
-		put(&range->geometry, geometry);
+		store_release(&range->faults, 0);
+		atomic_store(&range->state, load(&range->state) + ((uint64_t)1 << 32)); /* REUSE */
+		store_release(&range->geometry, geometry);
 		if (!index_add(id, geometry))
 			record_free(id);
 	}
@@ -209,14 +209,14 @@ static __attribute__((noinline)) int insert_slowly(
 ALWAYS_INLINE bool set_id_quickly(struct leaf *leaf, uint64_t page, uint32_t id)
 {
 	_Atomic uint64_t *place = &leaf->ids[word_of(page)];
-	uint64_t ids = get(place);
+	uint64_t ids = load(place);
 
 	if (ids && !(ids & 1)) {
-		put(&((struct group *)(uintptr_t)ids)->id[page % 64], id);
+		store_release(&((struct group *)(uintptr_t)ids)->id[page % 64], id);
 		return true;
 	}
 	return (!ids || ((ids >> 1) & 63) == page % 64) &&
-	       swap(place, &ids, inline_id_next(ids, id, page % 64));
+	       cas(place, &ids, inline_id_next(ids, id, page % 64));
 }
 
 /* All of the usual case is here, so that it needs no stack. */
@@ -235,7 +235,7 @@ int range_insert(uintptr_t start, size_t size, const struct range_attributes *at
 	if (!((leaf && is_clear_in_word(leaf, from, last)) || likely(is_clear(from, last))) ||
 		unlikely(!(range = record_take_spare())))
 		return insert_slowly(start, size, attributes);
-	id = get(&range->caller);
+	id = load(&range->caller);
 	record_fill(range, id, content_of(attributes, geometry_make(from, last + 1)));
 	if (unlikely(!leaf || (from ^ last) >> BLOCK_SHIFT || !set_id_quickly(leaf, from, id)))
 		return add(id, geometry_make(from, last + 1));

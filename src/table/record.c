@@ -38,13 +38,13 @@ static void chunk_give(void *chunk)
 {
 	void *none = NULL;
 
-	swap(&chunk_spare, &none, chunk);
+	cas(&chunk_spare, &none, chunk);
 }
 
 void *node_new(size_t size)
 {
 	for (;;) {
-		struct arena *arena = get(&arena_now), *fresh;
+		struct arena *arena = load(&arena_now), *fresh;
 		size_t at = arena ? atomic_fetch_add(&arena->used, size) : 0;
 
 		if (arena && at + size <= sizeof(arena->data))
@@ -52,19 +52,19 @@ void *node_new(size_t size)
 		fresh = chunk_take();
 		if (!fresh)
 			return NULL;
-		if (!swap(&arena_now, &arena, fresh))
+		if (!cas(&arena_now, &arena, fresh))
 			chunk_give(fresh);
 	}
 }
 
 void *node_get(_Atomic(void *) *place, size_t size)
 {
-	void *node = get(place), *fresh;
+	void *node = load(place), *fresh;
 
 	if (likely(node))
 		return node;
 	fresh = node_new(size);
-	if (!fresh || swap(place, &node, fresh))
+	if (!fresh || cas(place, &node, fresh))
 		return fresh;
 	return node;
 }
@@ -73,7 +73,7 @@ void *node_get(_Atomic(void *) *place, size_t size)
 
 struct range *range_by_id(uint32_t id)
 {
-	return id && id <= get(&range_pool.taken) ? record(id) : NULL;
+	return id && id <= load(&range_pool.taken) ? record(id) : NULL;
 }
 
 static bool chunk_ready(uint32_t id)
@@ -81,37 +81,37 @@ static bool chunk_ready(uint32_t id)
 	_Atomic(void *) *place = &range_pool.chunk[id / CHUNK_RECORDS];
 	void *none = NULL, *chunk;
 
-	if (get(place))
+	if (load(place))
 		return true;
 	chunk = chunk_take();
-	if (chunk && !swap(place, &none, chunk))
+	if (chunk && !cas(place, &none, chunk))
 		chunk_give(chunk);
 	return chunk;
 }
 
 static uint32_t record_first_use(void)
 {
-	uint32_t taken = get(&range_pool.taken);
+	uint32_t taken = load(&range_pool.taken);
 
 	do {
 		if ((taken + 1) >> ID_BITS || !chunk_ready(taken + 1))
 			return 0;
-	} while (!swap(&range_pool.taken, &taken, taken + 1));
+	} while (!cas(&range_pool.taken, &taken, taken + 1));
 	return taken + 1;
 }
 
 uint32_t record_take(void)
 {
-	uint64_t head = get(&range_pool.unused);
+	uint64_t head = load(&range_pool.unused);
 	struct range *spare = record_take_spare();
 
 	if (spare)
-		return get(&spare->caller);
+		return load(&spare->caller);
 
 	while ((uint32_t)head) {
-		uint32_t id = (uint32_t)head, next = get(&record(id)->caller);
+		uint32_t id = (uint32_t)head, next = load(&record(id)->caller);
 
-		if (swap(&range_pool.unused, &head, ((head >> 32) + 1) << 32 | next))
+		if (cas(&range_pool.unused, &head, ((head >> 32) + 1) << 32 | next))
 			return id;
 	}
 	return record_first_use();
@@ -119,24 +119,24 @@ uint32_t record_take(void)
 
 void record_give(struct range *spare)
 {
-	uint64_t head = get(&range_pool.unused);
+	uint64_t head = load(&range_pool.unused);
 	uint32_t id;
 
 	if (!spare)
 		return;
-	id = get(&spare->caller);
-	invariant(spare == record(id) && !get(&spare->geometry)); /* free, and in no list */
+	id = load(&spare->caller);
+	invariant(spare == record(id) && !load(&spare->geometry)); /* free, and in no list */
 	do {
-		put(&spare->caller, (uint32_t)head);
-	} while (!swap(&range_pool.unused, &head, ((head >> 32) + 1) << 32 | id));
+		store_release(&spare->caller, (uint32_t)head);
+	} while (!cas(&range_pool.unused, &head, ((head >> 32) + 1) << 32 | id));
 }
 
 uint64_t range_count(void)
 {
 	uint64_t count = 0;
 
-	for (uint32_t id = get(&range_pool.taken); id; id--) {
-		uint64_t geometry = get(&record(id)->geometry);
+	for (uint32_t id = load(&range_pool.taken); id; id--) {
+		uint64_t geometry = load(&record(id)->geometry);
 
 		count += geometry && !(geometry & RANGE_HIDDEN);
 	}
@@ -146,16 +146,16 @@ uint64_t range_count(void)
 /* Free records keep the owner that they had: they are passed over. Those that were cut out are not. */
 void range_mark_owners(uint64_t bits[OWNERS_MAX / 64])
 {
-	for (uint32_t id = get(&range_pool.taken); id; id--) {
+	for (uint32_t id = load(&range_pool.taken); id; id--) {
 		const struct range *range = record(id);
-		uint64_t state = get(&range->state);
+		uint64_t state = load(&range->state);
 		unsigned owner = state_owner(state);
 
-		if (!get(&range->geometry))
+		if (!load(&range->geometry))
 			continue;
 		bits[owner / 64] |= (uint64_t)1 << owner % 64;
 		if (state_flags(state) & RANGE_REGISTERED) { /* whom it goes back to: see range-api.c */
-			owner = get(&range->caller) % OWNERS_MAX;
+			owner = load(&range->caller) % OWNERS_MAX;
 			bits[owner / 64] |= (uint64_t)1 << owner % 64;
 		}
 	}

@@ -20,9 +20,16 @@
 #define ID_BITS 24
 #define NONE (-1)
 
-#define get(object) atomic_load_explicit(object, memory_order_acquire)
-#define put(object, value) atomic_store_explicit(object, value, memory_order_release)
-#define swap(object, old, new) atomic_compare_exchange_strong(object, old, new)
+/*
+ * The models in tests/model know one order of all operations. So what decides anything is sequentially
+ * consistent: each load, each compare and swap, each change of a bit, and the new state of a record that
+ * is used again (REUSE). On x86-64 such a load is the instruction that any other is. A release store is
+ * enough for what nobody can find yet: the operation that publishes it comes behind it (the start bit
+ * in the index, the link of a list), and who sees that sees the store.
+ */
+#define load(object) atomic_load(object)
+#define store_release(object, value) atomic_store_explicit(object, value, memory_order_release)
+#define cas(object, old, new) atomic_compare_exchange_strong(object, old, new)
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* The ids of 64 starts. */
@@ -87,14 +94,14 @@ ALWAYS_INLINE void record_fill(struct range *range, uint32_t id, struct content 
 {
 	uint32_t lock = content.lock == NONE ? id : (uint32_t)content.lock;
 
-	invariant(id && !get(&range->geometry)); /* nobody's: no other writer has it, no lookup finds it */
+	invariant(id && !load(&range->geometry)); /* nobody's: no other writer has it, no lookup finds it */
 	invariant(content.geometry && (content.geometry & RANGE_HIDDEN || content.geometry & PAGES_MASK));
 	content.low |= lock % RANGE_LOCKS << 26;
-	put(&range->state, (get(&range->state) | UINT32_MAX) + 1 + content.low); /* REUSE */
-	put(&range->caller, content.caller);
-	put(&range->faults, 0);
-	put(&range->anchor, content.anchor);
-	put(&range->geometry, content.geometry);
+	atomic_store(&range->state, (load(&range->state) | UINT32_MAX) + 1 + content.low); /* REUSE */
+	store_release(&range->caller, content.caller);
+	store_release(&range->faults, 0);
+	store_release(&range->anchor, content.anchor);
+	store_release(&range->geometry, content.geometry);
 }
 
 static inline struct range *record_take_spare(void)
@@ -106,9 +113,9 @@ static inline struct range *record_take_spare(void)
 static inline struct range *record_make_spare(struct range *range, uint32_t id)
 {
 	invariant(id && range == record(id));
-	put(&range->geometry, 0);
-	put(&range->anchor, 0);
-	put(&range->caller, id);
+	store_release(&range->geometry, 0);
+	store_release(&range->anchor, 0);
+	store_release(&range->caller, id);
 	return atomic_exchange(&range_pool.spare, range);
 }
 
@@ -155,24 +162,24 @@ HIDDEN bool is_clear(uint64_t page, uint64_t last);
 
 static inline struct gib *gib_of(uint64_t page)
 {
-	return get(&range_top.gib[page >> GIB_SHIFT]);
+	return load(&range_top.gib[page >> GIB_SHIFT]);
 }
 
 static inline struct leaf *leaf_of(const struct gib *gib, uint64_t page)
 {
-	return get(&gib->leaf[(page >> BLOCK_SHIFT) % FANOUT]);
+	return load(&gib->leaf[(page >> BLOCK_SHIFT) % FANOUT]);
 }
 
 /* The last bit of FANOUT at or before at, or NONE. */
 static inline int bit_before(const _Atomic uint64_t *bits, unsigned at)
 {
 	unsigned word = at / 64;
-	uint64_t left = get(&bits[word]) << (~at % 64);
+	uint64_t left = load(&bits[word]) << (~at % 64);
 
 	if (likely(left))
 		return (int)at - __builtin_clzll(left);
 	while (word--) {
-		left = get(&bits[word]);
+		left = load(&bits[word]);
 		if (left)
 			return (int)(word * 64) + (63 ^ __builtin_clzll(left));
 	}
@@ -185,11 +192,11 @@ static inline int bit_before(const _Atomic uint64_t *bits, unsigned at)
  */
 static inline uint32_t leaf_id(const struct leaf *leaf, unsigned word, unsigned at) /* at < 64 */
 {
-	uint64_t ids = get(&leaf->ids[word]);
+	uint64_t ids = load(&leaf->ids[word]);
 
 	if (ids & 1)
 		return (uint32_t)ids >> 8;
-	return get(&((struct group *)(uintptr_t)ids)->id[at]);
+	return load(&((struct group *)(uintptr_t)ids)->id[at]);
 }
 
 static inline uint32_t start_id(const struct leaf *leaf, unsigned at)
@@ -201,7 +208,7 @@ static inline uint32_t start_id(const struct leaf *leaf, unsigned at)
 ALWAYS_INLINE uint32_t id_before(const struct leaf *leaf, uint64_t page)
 {
 	unsigned word = page / 64 % WORDS;
-	uint64_t starts = get(&leaf->starts[word]) & (~(uint64_t)0 >> (~page % 64));
+	uint64_t starts = load(&leaf->starts[word]) & (~(uint64_t)0 >> (~page % 64));
 	int before;
 
 	if (likely(starts))
@@ -219,12 +226,12 @@ static inline uint64_t inline_id_next(uint64_t ids, uint32_t id, unsigned at)
 /* Has another record that start? A word with one id only may have come to be that of another. */
 static inline bool is_taken_over(const struct leaf *leaf, uint64_t page, uint32_t id)
 {
-	uint64_t ids = get(&leaf->ids[page % FANOUT / 64]);
+	uint64_t ids = load(&leaf->ids[page % FANOUT / 64]);
 	uint32_t now;
 
 	if (ids & 1)
 		return ((ids >> 1) & 63) == page % 64 && (uint32_t)ids >> 8 != id;
-	now = get(&((struct group *)(uintptr_t)ids)->id[page % 64]);
+	now = load(&((struct group *)(uintptr_t)ids)->id[page % 64]);
 	return now && now != id;
 }
 
@@ -284,7 +291,7 @@ HIDDEN void split_visit(struct walk *walk, uint32_t id);
 /* What a record is, or was when it was cut. */
 static inline uint64_t extent(const struct range *range)
 {
-	uint64_t geometry = get(&range->geometry);
+	uint64_t geometry = load(&range->geometry);
 
 	return geometry & RANGE_HIDDEN ? ~geometry : geometry;
 }

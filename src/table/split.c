@@ -38,18 +38,18 @@ static struct split split_of(const struct walk *walk, uint32_t id, struct range_
 /* A record like the one that is split, which nothing leads to yet. 0: no memory. */
 static uint32_t part_new(const struct split *split, uint64_t geometry)
 {
-	uint64_t state = get(&split->hit.range->state);
+	uint64_t state = load(&split->hit.range->state);
 	struct content content = {.geometry = geometry,
 		.low = state & (OWNER_MASK | RANGE_FLAGS),
 		.lock = (int)state_lock(state),
-		.caller = get(&split->hit.range->caller)};
+		.caller = load(&split->hit.range->caller)};
 	uint32_t part = record_take();
 
 	if (!part)
 		return 0;
 	record_fill(record(part), part, content);
 	if (!(geometry & RANGE_HIDDEN)) /* there it is the link of the list */
-		put(&record(part)->faults, get(&split->hit.range->faults));
+		store_release(&record(part)->faults, load(&split->hit.range->faults));
 	return part;
 }
 
@@ -72,12 +72,12 @@ static void give_up(struct walk *walk)
 /* Whoever takes the part out in between waits for the lock word's holder before it looks at that. */
 static void share_anchor(const struct split *split, uint32_t part)
 {
-	uint64_t anchor = get(&split->hit.range->anchor);
+	uint64_t anchor = load(&split->hit.range->anchor);
 
 	if (!anchor || !part || part == split->id)
 		return;
 	range_env.share((uintptr_t)anchor);
-	put(&record(part)->anchor, anchor);
+	store_release(&record(part)->anchor, anchor);
 }
 
 static void add_piece(struct walk *walk, uint32_t piece)
@@ -91,7 +91,7 @@ static bool take_out(struct split *split)
 {
 	uint64_t geometry = split->hit.geometry;
 
-	if (!swap(&split->hit.range->geometry, &geometry, ~geometry)) /* CUT */
+	if (!cas(&split->hit.range->geometry, &geometry, ~geometry)) /* CUT */
 		return false;
 	index_remove(first(geometry), split->id);
 	range_env.wait(state_lock(split->hit.state)); /* WAIT */
@@ -112,7 +112,7 @@ static bool split_whole(struct walk *walk, struct split *split)
 static void rest_drop(uint32_t id, uint64_t geometry)
 {
 	index_remove(first(geometry), id);
-	if (swap(&record(id)->geometry, &geometry, 0))
+	if (cas(&record(id)->geometry, &geometry, 0))
 		record_free(id);
 }
 
@@ -131,10 +131,10 @@ static void carry_marks(const struct split *split, uint32_t rest, uint64_t rest_
 static bool split_parts(struct walk *walk, struct split *split, uint32_t rest)
 {
 	uint64_t geometry = split->hit.geometry, left = split->left ? split->left : ~split->gone;
-	uint64_t rest_state = rest ? get(&record(rest)->state) : 0;
+	uint64_t rest_state = rest ? load(&record(rest)->state) : 0;
 	uint32_t piece = split->left ? part_new(split, ~split->gone) : split->id;
 
-	if (!swap(&split->hit.range->geometry, &geometry, left)) { /* CUT */
+	if (!cas(&split->hit.range->geometry, &geometry, left)) { /* CUT */
 		if (split->left && piece)
 			record_free(piece);
 		return false;
@@ -183,9 +183,9 @@ void range_forked(void)
 
 		if (!rest)
 			continue;
-		geometry = get(&record(rest)->geometry);
+		geometry = load(&record(rest)->geometry);
 		if (geometry && !(geometry & RANGE_HIDDEN) &&
-			holds(get(&record(id)->geometry), first(geometry)))
+			holds(load(&record(id)->geometry), first(geometry)))
 			rest_drop(rest, geometry);
 	}
 }
@@ -207,7 +207,7 @@ static bool split_borrowed(struct walk *walk, struct split *split)
 		return false;
 	put_back_part(walk, split, split->left);
 	put_back_part(walk, split, split->right);
-	put(&split->hit.range->geometry, ~split->gone);
+	store_release(&split->hit.range->geometry, ~split->gone);
 	add_piece(walk, split->id);
 	return true;
 }

@@ -72,7 +72,7 @@ bool walk_snapshot(struct walk *walk, uint32_t id, struct range_hit *hit)
 	do {
 		hit->state = atomic_load(&range->state);
 		hit->geometry = atomic_load(&range->geometry);
-	} while (get(&range->state) != hit->state);
+	} while (load(&range->state) != hit->state);
 	hit->range = range;
 	if ((hit->geometry & RANGE_HIDDEN) || !overlaps(walk, hit->geometry)) {
 		walk->again = true;
