@@ -33,7 +33,7 @@ void window_give(uintptr_t window, size_t used); /* [H] */
  */
 void reserved_lend(void);
 void reserved_take_back(void);
-void reserved_forked(void); /* in a child of fork(), for the call that another thread was in. [H] */
+void reserved_forked(void); /* in a child of fork(), for the call that another thread was in */
 
 /* To be called before there is anything to replace. [H] */
 void reserved_make_spares(void);
