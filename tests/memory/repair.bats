@@ -536,3 +536,75 @@ END
     assert_success
     assert_line "shmdt: 0, mapped 0"
 }
+
+# ---- what a fault may cost ----
+
+# Of 1 GiB that is lost as a whole. *longest is in bytes, of what is populated or looked at in one call.
+calls_of_a_fault() { # POLICY STEP
+    strace -o trace -e trace=madvise,mincore env SIGBUS_LOG=off SIGBUS_POLICY="$1" LD_PRELOAD="$SIGBUS_LIB" \
+        "$PROGS/pages" open:memfd map:262144,shared,rw "$2" >/dev/null
+    calls=$(grep -cE '^(madvise|mincore)' trace)
+    longest=$(sed -nE 's/^(madvise|mincore)\([^,]*, ([0-9]+),.*/\2/p' trace | sort -n | tail -n 1)
+}
+
+@test "repair: a fault populates and looks at 2 MiB at most, however much is lost" {
+    local action step
+
+    skip_without strace
+    cd "$BATS_TEST_TMPDIR" || return
+    for step in read:131072 write:131072; do
+        for action in 'zero(range)' zero 'zero(page)' 'ones(range)' ones; do
+            calls_of_a_fault "*=$action" "$step"
+            echo "$action $step: $calls calls, $longest bytes at once"
+            [ "$longest" -le $((2 << 20)) ]
+            # Each page of 2 MiB once where it is and once in a second view of the file.
+            [ "$calls" -le $((2 * 512 + 16)) ]
+        done
+        calls_of_a_fault '*=zero(range)' "$step"
+        [ "$calls" -le 32 ] # where mincore() tells of many pages at once
+    done
+}
+
+# ---- which file it is ----
+
+@test "repair: a file that got the inode of stderr's is not written to" {
+    cat >inode.c <<'END'
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+int main(void)
+{
+	struct stat was, is = {0};
+	int lost = memfd_create("lost", 0);
+	volatile char *page = mmap(NULL, 4096, PROT_READ, MAP_SHARED, lost, 0);
+
+	fstat(2, &was);
+	unlink("stderr");
+	close(2);
+	for (int i = 0; i < 200 && is.st_ino != was.st_ino; i++) {
+		char name[32];
+
+		if (i) {
+			fcntl(2, F_DUPFD, 10); /* its inode stays in use */
+			close(2);
+		}
+		snprintf(name, sizeof(name), "data-%d", i);
+		if (open(name, O_RDWR | O_CREAT, 0600) != 2)
+			return 2;
+		fstat(2, &is);
+	}
+	(void)page[0];
+	fstat(2, &is);
+	return printf("%s inode, %d bytes\n", is.st_ino == was.st_ino ? "same" : "another",
+		       (int)is.st_size) < 0;
+}
+END
+    $CC -o inode inode.c
+    run sh -c 'SIGBUS_POLICY="*=zero" LD_PRELOAD="$1" ./inode 2>stderr' - "$SIGBUS_LIB"
+    assert_success
+    [ "$output" = "same inode, 0 bytes" ] || [ "$output" = "another inode, 0 bytes" ]
+    [ "$output" = "same inode, 0 bytes" ] || skip "no file gets that inode here"
+}
