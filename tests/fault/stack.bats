@@ -4,7 +4,7 @@
 
 load ../harness/helper
 
-cases="read write protected unseen handled once raise raise-handled raise-blocked"
+cases="read write protected unseen private guarded handled once raise raise-handled raise-blocked"
 options=
 
 setup() {
@@ -53,6 +53,13 @@ policies=('' '@compositor' 'owner:stack-use=zero' 'program:stack-use=ones|zero(r
     uses_at_most 2048 "$log" "${policies[7]}" "$PROGS/loss-filter" 25
     run cat "$log"
     assert_output --partial 'libsigbus: SIGBUS in stack-use'
+}
+
+@test "stack: and so do one that waits and one that ends the program" {
+    cases=read
+    uses_at_most 2048 "$log" 'program:stack-use=wait(1)|zero'
+    cases="read write unseen private guarded"
+    uses_at_most 2048 "$log" 'program:stack-use=abort'
 }
 
 @test "stack: and so does one with a backtrace" {

@@ -102,18 +102,20 @@ static void use_up_descriptors(void)
 
 static char *lost; /* PAGES pages of a file that has become empty */
 
-static char *map_file(int how)
+enum how { SEEN, UNSEEN, PRIVATE };
+static char *map_file(enum how how)
 {
 	int fd = file ? open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : memfd_create("pages", 0);
 	char *pages;
 
 	if (fd < 0 || ftruncate(fd, PAGES * PAGE) != 0)
 		die(file ? file : "memfd");
-	if (how) /* a mapping that is not seen by any hook */
+	if (how == UNSEEN) /* by any hook */
 		pages = (char *)syscall(
 			SYS_mmap, NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0L);
 	else
-		pages = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		pages = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+			how == PRIVATE ? MAP_PRIVATE : MAP_SHARED, fd, 0);
 	if (pages == MAP_FAILED || ftruncate(fd, 0) != 0)
 		die("pages");
 	return pages;
@@ -137,7 +139,20 @@ static void do_protected(void)
 
 static void do_unseen(void)
 {
-	lost = map_file(1);
+	lost = map_file(UNSEEN);
+	*(volatile char *)lost;
+}
+
+static void do_private(void)
+{
+	lost = map_file(PRIVATE);
+	*(volatile char *)lost;
+}
+
+/* Its neighbours are lost, one is a guard page where the kernel has them. */
+static void do_guarded(void)
+{
+	madvise(lost + 2 * PAGE, PAGE, 102 /* MADV_GUARD_INSTALL */);
 	*(volatile char *)lost;
 }
 
@@ -201,6 +216,8 @@ static const struct {
 	{"write", do_write},
 	{"protected", do_protected},
 	{"unseen", do_unseen},
+	{"private", do_private},
+	{"guarded", do_guarded},
 	{"handled", do_handled},
 	{"once", do_once},
 	{"raise", do_raise},
@@ -228,7 +245,7 @@ static void run(const char *name)
 	fflush(stdout);
 	child = fork();
 	if (child == 0) {
-		lost = map_file(0);
+		lost = map_file(SEEN);
 		if (no_descriptors)
 			use_up_descriptors();
 		run_case();
