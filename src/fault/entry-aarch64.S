@@ -23,7 +23,7 @@
 #define FRAME_REGISTERS 312 /* x0 ... x30, sp, pc */
 #define FRAME_SP (FRAME_REGISTERS + 31 * 8)
 #define FRAME_PC (FRAME_REGISTERS + 32 * 8)
-#define STACK_NEED 2560 /* as in fault/stacks.c */
+#define STACK_NEED 2816 /* as in fault/stacks.c */
 #define RT_SIGRETURN 139
 
 /*

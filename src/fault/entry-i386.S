@@ -28,7 +28,7 @@
 #define UC_EFLAGS 84
 #define UC_IN_FRAME 144
 #define UC_REGISTERS 20 /* gs fs es ds edi esi ebp esp ebx edx ecx eax trapno err eip */
-#define STACK_NEED 2560 /* as in fault/stacks.c */
+#define STACK_NEED 2816 /* as in fault/stacks.c */
 #define RT_SIGRETURN 173
 
 /*

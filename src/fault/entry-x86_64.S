@@ -23,7 +23,7 @@
 #define UC_REGISTERS 40 /* r8 ... r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, eflags */
 #define UC_SP (UC_REGISTERS + 15 * 8)
 #define UC_EFLAGS 176
-#define STACK_NEED 2560 /* as in fault/stacks.c */
+#define STACK_NEED 2816 /* as in fault/stacks.c */
 #define RT_SIGRETURN 15
 
 /*

@@ -428,6 +428,14 @@ static APART bool join_huge(uintptr_t start, const struct vma *vma)
 	return done;
 }
 
+static APART bool is_unchanged(uintptr_t address, const struct vma *vma)
+{
+	struct vma again;
+
+	return vma_query(address, &again, NULL, 0) == 0 && again.start == vma->start &&
+	       again.end == vma->end && again.inode == vma->inode && again.offset == vma->offset;
+}
+
 /*
  * A mapping that our hooks did not see: the kernel's view of it becomes a record of nobody. DONE:
  * fault has it.
@@ -436,7 +444,7 @@ static APART enum answer adopt(struct fault *fault)
 {
 	struct range_attributes attributes = {.lock = -1};
 	struct gap gap = {.address = fault->address};
-	struct vma vma, again;
+	struct vma vma;
 
 	if (fault->range.unsettled || vma_query(fault->address, &vma, NULL, 0) != 0)
 		return ANSWER_DECLINED;
@@ -457,8 +465,7 @@ static APART enum answer adopt(struct fault *fault)
 	if (range_insert(gap.start, gap.end - gap.start, &attributes) != 0)
 		return ANSWER_DECLINED;
 	/* From here on our hooks find it. Has it changed before? */
-	if (vma_query(fault->address, &again, NULL, 0) != 0 || again.start != vma.start ||
-		again.end != vma.end || again.inode != vma.inode || again.offset != vma.offset) {
+	if (!is_unchanged(fault->address, &vma)) {
 		range_cut_release(range_cut(gap.start, gap.end - gap.start));
 		return ANSWER_RETRY;
 	}

@@ -4,6 +4,7 @@
 
 load ../harness/helper
 
+size=
 cases="read write protected unseen private guarded handled once raise raise-handled raise-blocked"
 options=
 
@@ -18,7 +19,7 @@ setup() {
 uses_at_most() { # LIMIT LOG POLICY [COMMAND...]
     local limit=$1 name used
     run env SIGBUS_LOG="$2" SIGBUS_POLICY="$3" LD_PRELOAD="$SIGBUS_LIB" "${@:4}" \
-        "$PROGS/stack-use" -e $options $cases
+        "$PROGS/stack-use" ${size:--e} $options $cases
     assert_success
     refute_line --partial 'signal 11'
     while read -r name _ used _; do
@@ -64,4 +65,15 @@ policies=('' '@compositor' 'owner:stack-use=zero' 'program:stack-use=ones|zero(r
 
 @test "stack: and so does one with a backtrace" {
     uses_at_most 2048 "$log+backtrace" 'program:stack-use=zero'
+}
+
+# Where less is left our work is done on a stack of ours: libsigbus(7), S1.
+@test "stack: on a large stack no answer takes more than the 2,816 bytes that are asked for" {
+    size=-l
+    for out in off "$log" "json:$log" "$log+backtrace"; do
+        for policy in "${policies[@]/@compositor/@$SIGBUS_PRESETS/compositor}" '*=abort'; do
+            uses_at_most 2816 "$out" "$policy"
+        done
+    done
+    uses_at_most 2816 "$log" "${policies[3]}" "$PROGS/loss-filter" 25 # the text of /proc/self/maps
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stack-use [-e] [-n] [-f FILE] CASE...: how much of a thread's alternate stack a SIGBUS takes,
+ * stack-use [-e | -l] [-n] [-f FILE] CASE...: how much of a thread's alternate stack a SIGBUS takes,
  * apart from the kernel's own frame.
  *
  * The alternate stack is painted, a child takes the signal on it, and what is not painted any more
  * was used. Below it lies a page that nobody may touch. By default the stack is as long as programs
  * are told to make it at least: AT_MINSIGSTKSZ and 2 KiB. -e: the frame as it is, and 2 KiB.
- * -n: no descriptor is free.
+ * -l: a stack that is large, so that the work is done on it. -n: no descriptor is free.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -262,12 +262,14 @@ static void run(const char *name)
 
 int main(int argc, char **argv)
 {
-	int option, exact = 0;
+	int option, exact = 0, large = 0;
 	char *memory = map(PAGE + STACK_MAX, MAP_SHARED);
 
-	while ((option = getopt(argc, argv, "enf:")) != -1) {
+	while ((option = getopt(argc, argv, "elnf:")) != -1) {
 		if (option == 'e')
 			exact = 1;
+		else if (option == 'l')
+			large = 1;
 		else if (option == 'n')
 			no_descriptors = 1;
 		else if (option == 'f')
@@ -279,7 +281,7 @@ int main(int argc, char **argv)
 	stack = (unsigned char *)memory + PAGE;
 	if (mprotect(memory, PAGE, PROT_NONE) != 0)
 		die("mprotect");
-	stack_size = getauxval(AT_MINSIGSTKSZ) + ROOM;
+	stack_size = large ? STACK_MAX : getauxval(AT_MINSIGSTKSZ) + ROOM;
 	use_stack();
 	handle(SIGUSR1, note_frame, 0);
 	raise(SIGUSR1);
