@@ -110,7 +110,7 @@ compositor_version() { # NAME
     xvfb | xwayland) package_version "$1" "$1" && return ;;
     esac
     "$(compositor_program "$1")" $option 2>/dev/null </dev/null |
-        sed -nE '1{s/^(Cage|sway) version /\L\1 /; s/^(Phoc) ([^ ]*) .*/\L\1 \2/; p}'
+        sed -nE '1{s/^(Cage|sway) version /\L\1 /; s/^(Phoc|labwc) ([^ ]*) .*/\L\1 \2/; p}'
 }
 
 package_version() { # NAME PACKAGE
