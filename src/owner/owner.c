@@ -338,6 +338,15 @@ bool object_is_first(const void *in_object)
 	return true;
 }
 
+bool object_is_ours(const void *address)
+{
+	struct dl_find_object object;
+
+	return _dl_find_object && _dl_find_object((void *)owners, &object) == 0 &&
+	       (uintptr_t)address - (uintptr_t)object.dlfo_map_start <
+		       (uintptr_t)object.dlfo_map_end - (uintptr_t)object.dlfo_map_start;
+}
+
 bool object_precedes(const void *one, const void *other)
 {
 	struct dl_find_object a, b;

@@ -21,6 +21,7 @@ const char *base_name(const char *path);
 bool object_precedes(const void *one, const void *other);
 /* Does nothing but the program come before that object? */
 bool object_is_first(const void *in_object);
+bool object_is_ours(const void *address); /* in this library */
 /* Is an object loaded for whose base name this is true? Not while others load or unload. */
 bool object_is_loaded(bool (*is_it)(const char *name));
 /* *offset is what addr2line(1) takes: of a program that has a fixed place, its address. */

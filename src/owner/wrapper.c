@@ -99,12 +99,16 @@ static unsigned interposer;
 void interposer_init(void)
 {
 	const struct owner *owner;
+	const void *function;
 	unsigned id;
 
 	is_called_directly = true;
 	if (object_is_first(&interposer))
 		return;
-	id = owner_at((uintptr_t)dlsym(RTLD_DEFAULT, "sigaction"));
+	function = dlsym(RTLD_DEFAULT, "sigaction");
+	if (object_is_ours(function))
+		return;
+	id = owner_at((uintptr_t)function);
 	owner = owner_by_id(id);
 	/* The program calls its own function for itself, and nobody can tell for whom else. */
 	if (!id || owner->is_self || owner->is_wrapper || owner->name == program_name)

@@ -82,7 +82,7 @@ const char *policy_nearest(struct policy_words words, const char *word, size_t l
 static const char *other_word(const char *noun, struct span word)
 {
 	static const struct {
-		const char *noun, *said, *meant;
+		char noun[8], said[12], meant[12];
 	} words[] = {
 		{"action", "ignore", "zero"},
 		{"action", "null", "zero"},

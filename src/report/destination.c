@@ -156,7 +156,7 @@ static void parse_suffixes(struct out_target *target, struct word *word)
 /* The destination that people mean by this word, or NULL. */
 static const char *other_word(const char *spec, size_t length)
 {
-	static const char *const words[][2] = {{"-", "stderr"}, {"stdout", "fd:1"}, {"none", "off"},
+	static const char words[][2][8] = {{"-", "stderr"}, {"stdout", "fd:1"}, {"none", "off"},
 		{"null", "off"}, {"syslog", "journal"}};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
