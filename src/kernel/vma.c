@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -57,15 +58,37 @@ static bool ends_deleted(const char *path, size_t length)
 	       !memcmp(path + length - DELETED_LENGTH, deleted_suffix, DELETED_LENGTH);
 }
 
+/* Is the mapped file there by this name? No file system is asked to do I/O for the answer. */
+static APART bool is_there(const struct vma *vma, const char *path)
+{
+	struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_CACHED};
+	int flags = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
+	struct statx found;
+	long fd, error;
+
+	if (path[0] != '/' || !vma->inode || text_starts(path, "/memfd:") || text_starts(path, "/SYSV"))
+		return false;
+	fd = SYS_4(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	if (fd < 0)
+		return false;
+	error = SYS_5(SYS_statx, fd, "", flags, STATX_INO, &found);
+	SYS_1(SYS_close, fd);
+	return error == 0 && found.stx_ino == vma->inode && found.stx_dev_major == vma->dev_major &&
+	       found.stx_dev_minor == vma->dev_minor;
+}
+
 /*
- * The name of a file that is gone ends in " (deleted)"; so may that of any other, but then the file of
- * that name is still the mapped one. What fitted into the storage is there; size 0: nobody wants it.
+ * The name of a file that is gone ends in " (deleted)"; so may that of any other, but then the mapped
+ * file is there by all of the name. What fitted into the storage is in it; size 0: nobody wants it.
  */
 static void set_path(struct vma *vma, char *path, size_t size, size_t length)
 {
 	vma->path = size ? path : "";
 	if (!size)
 		return;
+	path[length < size ? length : size - 1] = '\0';
+	if (vma->deleted && length < size && is_there(vma, path))
+		vma->deleted = false;
 	if (vma->deleted)
 		length -= DELETED_LENGTH;
 	path[length < size ? length : size - 1] = '\0';
@@ -246,10 +269,7 @@ static void name_file(int fd, struct vma *vma, char *path, size_t size)
 	if (length < 0)
 		length = 0;
 	vma->deleted = ends_deleted(path, (size_t)length);
-	if (vma->deleted)
-		length -= (long)DELETED_LENGTH;
-	path[length] = '\0';
-	vma->path = path;
+	set_path(vma, path, size, (size_t)length);
 }
 
 static bool view_anonymous(

@@ -215,6 +215,22 @@ static void test_query(void)
 	munmap(address, 4096);
 }
 
+static void test_named_deleted(void)
+{
+	static const char name[] = "x (deleted)";
+	char *address = map_file(name);
+	struct vma vma;
+
+	ok(vma_query((uintptr_t)address, &vma, path, sizeof(path)) == 0 && !vma.deleted,
+		"a file that is called so is not deleted");
+	is_string(strrchr(vma.path, '/') + 1, name, "and has all of its name");
+	unlink(name);
+	ok(vma_query((uintptr_t)address, &vma, path, sizeof(path)) == 0 && vma.deleted,
+		"until it is");
+	is_string(strrchr(vma.path, '/') + 1, name, "then one suffix is the kernel's");
+	munmap(address, 4096);
+}
+
 /* Where the kernel has huge pages: their kind is known by the page size, or by the device. */
 static void test_huge(void)
 {
@@ -308,10 +324,12 @@ int main(void)
 	test_damaged();
 	test_kind();
 	test_query();
+	test_named_deleted();
 	test_huge();
 	if (forbid_question()) {
 		ok(true, "the same with the text of maps:");
 		test_query();
+		test_named_deleted();
 		test_huge();
 	} else {
 		printf("ok %d # SKIP no seccomp: the text of maps is not tested\n", ++tap_count);
