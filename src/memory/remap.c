@@ -127,25 +127,20 @@ static bool lay_tail(const struct remap *remap, uintptr_t place)
 }
 
 /* As the kernel does if what comes behind the range is free. */
-static bool grow_in_place(struct remap *remap)
+static bool grow_in_place(const struct remap *remap)
 {
 	uintptr_t end = remap->old + remap->old_size;
 	size_t more = remap->new_size - remap->old_size;
-	long address = map_anonymous(end, more, PROT_NONE, MAP_FIXED_NOREPLACE);
+	long address;
 
-	if (address != (long)end) {
-		if (!is_error(address))
-			SYS_2(SYS_munmap, address, more);
-		return false;
-	}
-	if (remap->ends_in_file) {
-		SYS_2(SYS_munmap, end, more);
+	if (remap->ends_in_file)
 		return SYS_4(SYS_mremap, end - PAGE_SIZE, PAGE_SIZE, PAGE_SIZE + more, 0) ==
 		       (long)(end - PAGE_SIZE);
-	}
-	if (lay_tail(remap, remap->old))
+	address = map_anonymous(end, more, PROT_NONE, MAP_FIXED_NOREPLACE);
+	if (address == (long)end && lay_tail(remap, remap->old))
 		return true;
-	SYS_2(SYS_munmap, end, more);
+	if (!is_error(address))
+		SYS_2(SYS_munmap, address, more);
 	return false;
 }
 
