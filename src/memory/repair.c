@@ -168,8 +168,8 @@ static enum answer fill_scratch(uintptr_t scratch, const struct extent *extent)
 }
 
 /*
- * Filled and protected first, then moved in place: nobody sees a page that is not complete. The move
- * itself needs no memory: one that failed would already have unmapped what it should replace.
+ * Filled and protected first, then moved in place: nobody sees a page that is not complete. mremap()
+ * with MREMAP_FIXED unmaps its target before it can fail, so everything that may fail is done before.
  */
 static enum answer fill_and_move(uintptr_t window, struct extent *extent)
 {

@@ -5,17 +5,15 @@
  *	top: 1 GiB each -> gib: 512 blocks of 2 MiB -> leaf: 512 start bits and their ids -> record
  *
  * A lookup takes the nearest start at or before the page in its leaf, else the carry of the block
- * (the record that runs into it from the same GiB), else the carry of the GiB: 64 instructions
- * for a hit by start, 69 with the call. The geometry of the record decides, so a carry may be stale. If
- * all that fails, the search goes back from start to start; the first live record decides.
+ * (the record that runs into it from the same GiB), else the carry of the GiB. The geometry of the
+ * record decides, so a carry may be stale. If all that fails, the search goes back from start to start;
+ * the first live record decides.
  *
- * Why this one: a radix tree down to the page costs 20 to 42 % of an mmap() of 1 to 64 MiB; a tree
- * keyed by start needs 225 instructions and back-tracking; a B+tree or a red-black tree needs a
- * writer lock, which munmap() in a signal handler and fork() turn into a deadlock, and make a pair
- * of mmap() and munmap() 9 % dearer at 1,000 ranges, 12 % at 60,000, where this one costs 4 %. To
- * insert and cut takes 285 instructions, to see that nothing is there less than 60. A range costs
- * 41 bytes where they are dense and under 200 down to one in 2 MiB; each GiB that a range starts
- * in costs 6 KiB once. A leaf stays when its last range goes.
+ * Why this one: a radix tree down to the page makes a long mapping dear, for each page has an entry; a
+ * tree keyed by start has to track back; a B+tree or a red-black tree needs a writer lock, which
+ * munmap() in a signal handler and fork() turn into a deadlock. bench/README has the figures. Nodes are
+ * never given back: a leaf stays when its last range goes, and each GiB in which a range starts costs
+ * 6 KiB once.
  *
  * Writers take no lock and may be interrupted at any instruction by a signal handler that is a
  * writer too. A mapping is its mapper's, so two writers never insert or cut the same page: what
@@ -31,8 +29,8 @@
 #include "table/table.h"
 
 /*
- * Sizes are compared as last - first page: size 0 is a lot then, and none that passes is longer
- * than a geometry can say.
+ * `last - from` wraps to a huge number for size 0: so one comparison without a sign refuses both an
+ * empty range and one that is longer than a geometry can say.
  */
 
 static inline unsigned word_of(uint64_t page)

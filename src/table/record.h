@@ -39,7 +39,12 @@ struct group {
 
 struct leaf {
 	_Atomic uint64_t starts[WORDS];
-	/* For 64 starts: version << 32 | id << 8 | start << 1 | 1, or a struct group *. */
+	/*
+	 * For 64 starts: the address of a struct group, whose lowest bit is 0, or of one start only
+	 *
+	 *	63        32 31     8 7     1 0
+	 *	|  version  |   id   | start |1|
+	 */
 	_Atomic uint64_t ids[WORDS];
 };
 
@@ -217,7 +222,10 @@ ALWAYS_INLINE uint32_t id_before(const struct leaf *leaf, uint64_t page)
 	return before == NONE ? 0 : start_id(leaf, before);
 }
 
-/* In place of ids. The version: the record of the old word may be on its way back. */
+/*
+ * A word of one id, to take the place of ids. Its version grows, so that a compare and swap fails where
+ * the same id was freed, used again and put back between its load and its swap.
+ */
 static inline uint64_t inline_id_next(uint64_t ids, uint32_t id, unsigned at)
 {
 	return ((ids >> 32) + 1) << 32 | (uint64_t)id << 8 | at << 1 | 1;

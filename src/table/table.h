@@ -17,10 +17,15 @@
 #endif
 
 /*
- * geometry: first page << RANGE_PAGES_BITS | pages; 0: dead. With RANGE_HIDDEN set no lookup finds it: a
- * piece in a range_cut list, whose bits are all inverted.
- * state: generation << 32 | lock << 26 | owner << 14 | flags. Both are one atomic word each; a pair
- * that was read with the same state before and after is of one incarnation.
+ * A record: two words, each read and changed as a whole.
+ *
+ *	geometry   63            RANGE_PAGES_BITS          0       0: the record is dead
+ *	           |   first page   |   number of pages    |       all bits inverted: hidden, below
+ *	state      63            32 31    26 25    14 13   0
+ *	           |  generation   |  lock  |  owner | flags |
+ *
+ * No lookup finds a hidden record: it is a piece in a range_cut list. The generation grows when a record
+ * is used again, so a geometry that was read between two equal states is of that incarnation.
  */
 struct range {
 	_Atomic uint64_t geometry;
