@@ -82,13 +82,6 @@ int process_ask_pid(void)
 	return pid;
 }
 
-bool process_is_borrowed(void)
-{
-	int pid = process_pid();
-
-	return atomic_load(&process_state->pid) != pid;
-}
-
 static bool arena_grow(struct arena *full)
 {
 	struct arena *fresh = full ? reserved_memory(ARENA_CHUNK) : (struct arena *)first_chunk;

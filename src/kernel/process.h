@@ -106,11 +106,6 @@ int process_init(void (*forked)(void)); /* what a fork child has to do */
  */
 int process_ask_pid(void);    /* [H] */
 void process_is_shared(void); /* by another process, from now on */
-/*
- * Not our own: a vfork() or clone(CLONE_VM) child, which must not change what it shares. It may be
- * killed at any instruction, so it takes nothing that somebody waits for. [H]
- */
-bool process_is_borrowed(void);
 void *arena_allocate(size_t size); /* [H] zeroed, never freed; NULL: no memory */
 
 /* What there is to look at in this thread; as a rule nothing. */
@@ -128,6 +123,17 @@ static inline int process_pid(void)
 	int pid = atomic_load_explicit(&process_state->pid, memory_order_relaxed);
 
 	return likely(pid && !(running_watch & WATCH_VFORK) && !memory_is_shared) ? pid : process_ask_pid();
+}
+
+/*
+ * Not our own: a vfork() or clone(CLONE_VM) child, which must not change what it shares. It may be
+ * killed at any instruction, so it takes nothing that somebody waits for. [H]
+ */
+static inline bool process_is_borrowed(void)
+{
+	int pid = process_pid();
+
+	return atomic_load_explicit(&process_state->pid, memory_order_relaxed) != pid;
 }
 
 extern bool active;              /* false: dormant (SIGBUS_ONLY), or nothing works: only pass on */

@@ -138,8 +138,9 @@ static void describe(struct owner *owner, const struct dl_find_object *object)
 	owner->is_self = (uintptr_t)object->dlfo_map_start <= (uintptr_t)owners &&
 			 (uintptr_t)owners < (uintptr_t)object->dlfo_map_end;
 	owner->is_wrapper = wrapper_is(owner->name);
-	owner->hands_on_sigaction = !owner->is_system && !owner->is_self &&
-				    symbols_defines(object->dlfo_link_map, &sigaction_name);
+	owner->hands_on_sigaction = owner->is_wrapper ||
+				    (!owner->is_system && !owner->is_self &&
+					    symbols_defines(object->dlfo_link_map, &sigaction_name));
 	atomic_store(&owner->rule, NULL);
 	locate(owner, object);
 }

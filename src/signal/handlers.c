@@ -90,9 +90,9 @@ unsigned owner_of_statement(
 	uintptr_t caller_address, const struct disposition *before, const struct disposition *new)
 {
 	unsigned caller = owner_at(caller_address);
-	bool hands_on = owner_by_id(caller)->is_wrapper || owner_by_id(caller)->hands_on_sigaction;
 
-	if (hands_on && before && owner_at((uintptr_t)new->handler) != caller)
+	if (unlikely(owner_by_id(caller)->hands_on_sigaction) && before &&
+		owner_at((uintptr_t)new->handler) != caller)
 		caller = owner_of_handler(before->handler, caller);
 	return caller;
 }

@@ -87,13 +87,13 @@ static void test_code(void)
 	ok(owner_of_statement((uintptr_t)test_code, NULL, action(SIG_DFL)) == own, "who calls says it");
 	handlers_add(owner_at((uintptr_t)libc), action(libc));
 	ok(!handler_of_owner(owner_at((uintptr_t)libc)), "the C library has none");
-	owner_by_id(other)->is_wrapper = true;
+	owner_by_id(other)->hands_on_sigaction = true;
 	ok(owner_of_statement(object_code(object), action((void *)first), action(SIG_DFL)) == own,
 		"who only forwards does it for the owner of what it found");
 	ok(owner_of_statement(object_code(object), action((void *)first),
 		   action((void *)object_code(object))) == other,
 		"but code of its own it installs for itself");
-	owner_by_id(other)->is_wrapper = false;
+	owner_by_id(other)->hands_on_sigaction = false;
 }
 
 static void test_unloading(void)
