@@ -170,7 +170,8 @@ uint32_t fs_page_size(int fd)
 {
 	struct statfs status;
 
-	if (sys_fstatfs(fd, &status, sizeof(status)) < 0 || status.f_type != HUGETLBFS_MAGIC)
+	if (sys_fstatfs(fd, &status, sizeof(status)) < 0 ||
+		(uint32_t)status.f_type != HUGETLBFS_MAGIC)
 		return PAGE_SIZE;
 	return (uint32_t)status.f_bsize;
 }
