@@ -49,7 +49,7 @@ static bool has_room(int fd, const struct stat *file, uint64_t length, struct re
 	if (sys_fstatfs(fd, &space, sizeof(space)) < 0)
 		return true;
 	free_blocks = space.f_blocks ? (uint64_t)space.f_bavail : UINT64_MAX;
-	if (space.f_type == HUGETLBFS_MAGIC) {
+	if ((unsigned)space.f_type == HUGETLBFS_MAGIC) {
 		missing = (missing + (uint64_t)space.f_bsize - 1) & ~((uint64_t)space.f_bsize - 1);
 		if (huge_pages_left((uint32_t)space.f_bsize, &pool) && pool < free_blocks)
 			free_blocks = pool;
