@@ -155,6 +155,9 @@ static void add_cause(struct incident *incident, const char *cause, char *text)
 		incident->possible[incident->possible_count++] = (struct possible){cause, text};
 }
 
+#define POOL_OR_LIMIT \
+	"the pool of huge pages was empty, or the control group at its limit (hugetlb.*.max)"
+
 static char *pool_text(void)
 {
 	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
@@ -164,10 +167,8 @@ static char *pool_text(void)
 	if (file)
 		fclose(file);
 	if (!known)
-		return format("the pool of huge pages was empty");
-	return format("the pool of huge pages was empty, or the control group at its limit "
-		      "(hugetlb.*.max); %lu of the usual size are free now",
-		pages);
+		return format(POOL_OR_LIMIT);
+	return format(POOL_OR_LIMIT "; %lu of the usual size are free now", pages);
 }
 
 static char *space_text(const struct incident *incident)
