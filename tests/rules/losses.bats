@@ -404,6 +404,8 @@ END
     require_huge_pages 4
     [ "$(cat /proc/sys/vm/nr_overcommit_hugepages)" = 0 ] ||
         skip "this machine makes huge pages when there are none (nr_overcommit_hugepages)"
+    grep -q '^HugePages_Rsvd: *0$' /proc/meminfo ||
+        skip "somebody has reserved huge pages: how many can be had is not known"
     for kind in file anon; do
         [ "$kind" = file ] && file='"/memfd:huge" (deleted)' || file='"/anon_hugepage" (deleted)'
         run_with loss-victim "huge:$kind"
