@@ -341,11 +341,12 @@ run_attack() { # ATTACK [OPTION...]
 }
 
 # Was the client told what it is told without us, or more? An error that it gets without us it gets
-# with us. Where the bare compositor says nothing, or dies, its connection is kept, or it is told
-# the reason why it was lost.
+# with us. Where the bare compositor says nothing its connection is kept, or it is told the reason why
+# it was lost. Where the bare one dies a lost connection is all that it is told; with us the reason may
+# be lost with it, if the client is still writing when the compositor closes.
 client_content() { # BARE
     case $1 in
     "protocol error "* | Bad*) [ "$SEEN" = "$1" ] ;;
-    *) [[ $SEEN = alive || $SEEN = "protocol error "* || $SEEN = Bad* ]] ;;
+    *) [[ $SEEN = "$1" || $SEEN = alive || $SEEN = "protocol error "* || $SEEN = Bad* ]] ;;
     esac
 }
