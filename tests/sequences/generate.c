@@ -76,6 +76,8 @@ static const uint8_t in_handler[OPS] = {[OP_INSTALL] = 24,
 static const uint8_t scripts[SCRIPTS] = {32, 36, 18, 8, 6};
 static const uint8_t first[OPS] = {[OP_TOUCH] = 12, [OP_RAISE] = 2, [OP_START] = 2};
 
+#define PLOTS 4 /* one in so many sequences has one */
+
 static uint8_t random_page(int objects)
 {
 	if (objects == 1)
@@ -157,6 +159,44 @@ static void sort(struct sequence *sequence)
 		}
 }
 
+static struct step step_of(uint8_t op, uint8_t script, int objects, uint8_t object)
+{
+	struct step step = random_step(op, script, objects);
+
+	step.object = object;
+	step.other = 0;
+	if (op == OP_INSTALL && step.what < WHAT_DFL)
+		step.what = (uint8_t)(object * LETTERS + step.what % LETTERS);
+	return step;
+}
+
+/*
+ * What the rules are about, and chance seldom puts together: the handler of a page's object installs
+ * something, meets another page or ends its fault, and then somebody looks at what has come of it.
+ */
+static void add_plot(struct sequence *sequence, int objects)
+{
+	static const uint8_t ends[] = {OP_TOUCH, OP_HEAL, OP_SKIP, OP_JUMP};
+	uint8_t object = sequence->step[0].object, page = (uint8_t)(object * 2);
+	struct step said = step_of(OP_INSTALL, 1, objects, object);
+	struct step end = step_of(ends[below(sizeof(ends))], 1, objects, object);
+	struct step look = step_of(one_in(2) ? OP_TOUCH : OP_QUERY, 0, objects, object);
+
+	sequence->step[0] = step_of(OP_INSTALL, 0, objects, object);
+	sequence->step[1].page = page;
+	end.page = (uint8_t)(end.op == OP_TOUCH ? page + 1 : page);
+	look.page = (uint8_t)(page + 1);
+	if (one_in(2))
+		said.what = WHAT_DFL;
+	insert(sequence, 2, said);
+	insert(sequence, 3, end);
+	insert(sequence, 4, look);
+	if (objects > 1 && one_in(3)) /* it is not the program's action any more */
+		insert(sequence, 1, step_of(OP_INSTALL, 0, objects, (uint8_t)((object + 1) % objects)));
+	else if (one_in(4))
+		insert(sequence, 1, step_of(OP_BLOCK, 0, objects, object));
+}
+
 void generate(struct sequence *sequence, uint64_t seed, uint64_t number, int objects)
 {
 	unsigned count;
@@ -170,6 +210,8 @@ void generate(struct sequence *sequence, uint64_t seed, uint64_t number, int obj
 	memset(sequence, 0, sizeof(*sequence));
 	insert(sequence, 0, random_step(OP_INSTALL, 0, objects));
 	insert(sequence, 1, random_step((uint8_t)weighted(first, OPS), 0, objects));
+	if (one_in(PLOTS))
+		add_plot(sequence, objects);
 	while (sequence->count < count) {
 		uint8_t script = (uint8_t)weighted(scripts, SCRIPTS);
 		uint8_t op = (uint8_t)weighted(script ? in_handler : in_main, OPS);
