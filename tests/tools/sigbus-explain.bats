@@ -84,6 +84,18 @@ assert_refused() { # FILE WHAT
     assert_json '[.backtrace[].symbol] | index("main") > 0' true
 }
 
+# Who makes such a file takes its name away when it fails, as Python's resource tracker does.
+@test "explain: shared memory whose name is gone: space before truncation, and no rule for that name" {
+    local file=/dev/shm/sigbus-explain-$BATS_SUITE_TEST_NUMBER-$$
+
+    core_of pages "open:$file" "${lost_half[@]}" read:5
+    rm -f "$file"
+    explain core
+    assert_success
+    [[ ${output//$'\n'/ } == *"Most likely no space was left on the tmpfs file system"*"Less likely: the file was truncated"* ]]
+    assert_line "    sigbus-run --policy '@container' COMMAND"
+}
+
 @test "explain: the policy is what the program needs" {
     core_of pages "open:$PWD/a,b &[1]=*'x'" "${lost_half[@]}" read:5
     local policy

@@ -279,7 +279,6 @@ static void add_shortness(struct incident *incident)
 	add_why(incident, object ? WHY_OVERWRITTEN : WHY_TRUNCATED);
 }
 
-/* Reading a hole of a tmpfs needs space, too. */
 /* All its blocks exist, and these file systems write to them in place. */
 static bool is_without_holes(const struct incident *incident)
 {
@@ -289,9 +288,20 @@ static bool is_without_holes(const struct incident *incident)
 	       incident->now.allocated >= incident->now.size;
 }
 
+/* Reading a hole of a tmpfs needs space, too. */
 static bool may_lack_space(const struct incident *incident)
 {
 	return is_in_memory(incident) || may_write(incident);
+}
+
+/*
+ * What was made to be shared, written to, and is gone: who makes it removes its name when it fails, and
+ * /dev/shm is small by default in containers. So space lacks there more often than anybody truncates.
+ */
+static bool was_shared_memory(const struct incident *incident)
+{
+	return incident->now.state == FILE_IS_GONE && starts(incident->path, "/dev/shm/") &&
+	       may_write(incident);
 }
 
 /* Likeliest first: too short now; a library or a program; no space now; the rest. */
@@ -300,6 +310,8 @@ static void add_named(struct incident *incident)
 	bool changed = !is_unchanged(incident), told = is_short(incident);
 	bool space = may_lack_space(incident) && !is_served(incident) &&
 		     !(is_without_holes(incident) && !changed);
+	bool space_first = is_full(incident) || incident->now.state == FILE_IS ||
+			   was_shared_memory(incident);
 
 	if (incident->now.disk_gone) {
 		add_why(incident, WHY_DISK_GONE);
@@ -313,11 +325,11 @@ static void add_named(struct incident *incident)
 	}
 	if (is_served(incident))
 		add_why(incident, WHY_SERVER);
-	if (space && (is_full(incident) || incident->now.state == FILE_IS))
+	if (space && space_first)
 		add_why(incident, WHY_SPACE);
 	if (changed && !told)
 		add_shortness(incident);
-	if (space && !(is_full(incident) || incident->now.state == FILE_IS))
+	if (space && !space_first)
 		add_why(incident, WHY_SPACE);
 	if (!is_in_memory(incident) && !is_served(incident))
 		add_why(incident, WHY_DISK);
