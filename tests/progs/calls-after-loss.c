@@ -91,7 +91,7 @@ static void not_here(const char *what)
 	exit(77);
 }
 
-static void fail(const char *what)
+_Noreturn static void fail(const char *what)
 {
 	printf("%s: %s\n", what, strerror(errno));
 	exit(99);

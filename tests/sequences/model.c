@@ -680,6 +680,7 @@ static void level_begin(struct level *level)
 /* True: unwinding goes on. */
 static bool level_end(struct level *level, bool unwinding)
 {
+	lane->level = level->outer;
 	if (unwinding) {
 		if (dead || target != level)
 			return true;
@@ -687,7 +688,6 @@ static bool level_end(struct level *level, bool unwinding)
 		lane->on_alternate = level->on_alternate;
 		put("j");
 	}
-	lane->level = level->outer;
 	lane->running = level->running;
 	return false;
 }
