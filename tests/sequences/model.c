@@ -768,8 +768,8 @@ static bool act_on_raise(struct running *running)
 {
 	if (visible().what != WHAT_DFL)
 		return false;
-	if (running->moved)
-		note(FACT_SILENT); /* it has ended its fault, and then raises */
+	if (running->moved || (running->placed && can_be_had(running->page)))
+		note(FACT_SILENT); /* it has ended its fault, and then raises: R1 or R5? */
 	target_frame = running->frame;
 	return true;
 }
