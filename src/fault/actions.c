@@ -79,6 +79,20 @@ static enum verdict die(struct fault *fault, enum outcome outcome)
 	return VERDICT_DIE;
 }
 
+/* The handler runs next, if its frame can be made on this stack. */
+static enum verdict choose_handler(struct fault *fault, const struct disposition *handler,
+	enum outcome outcome, const struct jump *jump)
+{
+	if (frame_is_missing(handler, jump)) {
+		progress_again(fault);
+		return VERDICT_OVER;
+	}
+	fault->outcome = outcome;
+	fault->handler = (uintptr_t)handler->handler;
+	fault->runs = handler;
+	return VERDICT_RUN;
+}
+
 /* ---- chain ---- */
 
 /*
@@ -107,14 +121,7 @@ static enum verdict chain(struct fault *fault, const struct jump *jump)
 	if (!next || next->handler == SIG_DFL || next->handler == SIG_IGN ||
 		is_blocked_in(interrupted_mask(fault)))
 		return die(fault, OUTCOME_DEFAULT);
-	if (frame_is_missing(next, jump)) {
-		progress_again(fault);
-		return VERDICT_OVER;
-	}
-	fault->outcome = OUTCOME_CHAIN;
-	fault->handler = (uintptr_t)next->handler;
-	fault->runs = next;
-	return VERDICT_RUN;
+	return choose_handler(fault, next, OUTCOME_CHAIN, jump);
 }
 
 /* ---- zero, ones ---- */
@@ -203,14 +210,7 @@ static const struct disposition *handler_for(unsigned *owner)
 
 enum verdict ask_handler(struct fault *fault, const struct disposition *handler, const struct jump *jump)
 {
-	if (frame_is_missing(handler, jump)) {
-		progress_again(fault);
-		return VERDICT_OVER;
-	}
-	fault->outcome = OUTCOME_OWNER;
-	fault->handler = (uintptr_t)handler->handler;
-	fault->runs = handler;
-	return VERDICT_RUN;
+	return choose_handler(fault, handler, OUTCOME_OWNER, jump);
 }
 
 static enum verdict ask_owner(struct fault *fault, const struct jump *jump)
