@@ -65,9 +65,7 @@ __attribute__((section(".bss.after"))) struct real real;
 
 static const struct symbol_name names[] = {
 #define NAME(type, name, parameters) SYMBOL_NAME(#name),
-	REAL_FUNCTIONS(NAME)
-	OWN_FUNCTIONS(NAME)
-	ACTIVE_FUNCTIONS(NAME)
+	ALL_FUNCTIONS(NAME)
 #undef NAME
 };
 

@@ -123,11 +123,11 @@ struct __jmp_buf_tag;
 	X(void *, dlopen, (const char *, int))                                                     \
 	X(char *, dlerror, (void))
 
+#define ALL_FUNCTIONS(X) REAL_FUNCTIONS(X) OWN_FUNCTIONS(X) ACTIVE_FUNCTIONS(X)
+
 struct real {
 #define REAL_MEMBER(type, name, parameters) type(*name) parameters;
-	REAL_FUNCTIONS(REAL_MEMBER)
-	OWN_FUNCTIONS(REAL_MEMBER)
-	ACTIVE_FUNCTIONS(REAL_MEMBER)
+	ALL_FUNCTIONS(REAL_MEMBER)
 #undef REAL_MEMBER
 } __attribute__((aligned(4096))); /* on pages of its own: see real_protect() */
 extern HIDDEN struct real real;

@@ -7,9 +7,7 @@
 
 static const struct symbol_name names[] = {
 #define NAME(type, name, parameters) SYMBOL_NAME(#name),
-	REAL_FUNCTIONS(NAME)
-	OWN_FUNCTIONS(NAME)
-	ACTIVE_FUNCTIONS(NAME)
+	ALL_FUNCTIONS(NAME)
 #undef NAME
 	/* several versions, of which one is meant; a weak one; variables; nobody's */
 	SYMBOL_NAME("pthread_cond_wait"), SYMBOL_NAME("realpath"), SYMBOL_NAME("environ"),
