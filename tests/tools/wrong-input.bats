@@ -151,17 +151,23 @@ END
     done
 }
 
-@test "wrong input: commands, processes and cores" {
-    local tools=${SIGBUS_INSTALLED:-$top_builddir} row words
+# Rows of a command and the words of the one line that it is refused with.
+assert_rows_refused() {
+    local row
 
     while IFS= read -r row; do
-        words=${row##* -> }
         # shellcheck disable=SC2086
         run $tools/${row%% -> *}
         [ "$status" != 0 ]
         assert_equal "${#lines[@]}" 1
-        assert_output --partial "$words"
-    done <<'END'
+        assert_output --partial "${row##* -> }"
+    done
+}
+
+@test "wrong input: commands, processes and cores" {
+    local tools=${SIGBUS_INSTALLED:-$top_builddir}
+
+    assert_rows_refused <<'END'
 sigbus-run @compositor true -> @compositor: not found; did you mean --policy '@compositor'?
 sigbus-run path:/x=zero true -> did you mean --policy 'path:/x=zero'?
 sigbus-run --policy @compositor -> no command is named
@@ -174,14 +180,7 @@ sigbus-stat -p 1 -> -p: unknown option
 sigbus-stat --metrics --json -> leave --json and --watch out
 END
     [ -x "$tools/sigbus-explain" ] || return 0
-    while IFS= read -r row; do
-        words=${row##* -> }
-        # shellcheck disable=SC2086
-        run $tools/${row%% -> *}
-        [ "$status" != 0 ]
-        assert_equal "${#lines[@]}" 1
-        assert_output --partial "$words"
-    done <<'END'
+    assert_rows_refused <<'END'
 sigbus-explain nosuch -> nosuch: No such file
 sigbus-explain 0 -> a file of that name is ./0
 sigbus-explain /etc/passwd -> neither a core nor a log in JSON
