@@ -4,9 +4,11 @@
  *
  * recvmsg() is where a descriptor comes from, so what can be known of its sender is asked there: the
  * peer of the socket, and which file it is. A message with descriptors costs a system call for its
- * connection and one for each descriptor. The first file of a connection costs eight more, once: the
- * peer's name has to be read while it is the peer's, not at a fault, when it may have another one or
- * have ended. mmap() costs one look at a table by the number of the descriptor. A number may be another
+ * connection and one for each descriptor. The first file of a connection costs eight more, once: one
+ * for the peer's credentials, four for its name (open, whose file system, read, close), three for
+ * whether the number is still the peer's (a pidfd, a signal that is none, close). The name has to be
+ * read while it is the peer's, not at a fault, when it may have another one or have ended: who sends a
+ * file and takes it away need only end in between to be nobody. mmap() costs one look at a table by the number of the descriptor. A number may be another
  * file's by then: so at a fault the mapping's own device and inode have to be those of the file that
  * came, else nobody is named.
  *
@@ -236,6 +238,14 @@ static bool has_ended(int socket)
 	return error == -ESRCH;
 }
 
+/* Not written here: a vfork() child is not whose state it is. */
+static int own_pid(void)
+{
+	int pid = atomic_load(&process_state->pid);
+
+	return pid ? pid : (int)SYS_0(SYS_getpid);
+}
+
 /* A socket pair's peer is who made it: ourselves. One in another pid name space has number 0. */
 static bool learn_peer(int socket, struct sender *sender)
 {
@@ -247,7 +257,7 @@ static bool learn_peer(int socket, struct sender *sender)
 	if (get_option(socket, SO_PEERCRED, &peer, sizeof(peer)) != 0)
 		return false;
 	sender->uid = peer.uid;
-	if (peer.pid > 0 && peer.pid != (int)SYS_0(SYS_getpid))
+	if (peer.pid > 0 && peer.pid != own_pid())
 		sender->pid = peer.pid;
 	if (sender->pid) {
 		read_name(sender);

@@ -4,11 +4,15 @@
  *
  *   client:NAME   a process of that name connects to us      pair:NAME  one at the end of a socket pair
  *   bus:NAME      we connect to it; bound-bus:NAME: our end of the connection has a name, too
+ *   inside:NAME   as client, in a name space of processes of its own
  *   send  it sends a new file of 4 pages     shared  it sends a file that all of them have
+ *   socket  it sends a socket                text  it sends a byte without a descriptor
  *   rename  it calls itself "renamed"        end  it ends, and is waited for
  *   truncate  it takes the file's pages away
+ *   reuse:NAME  another process, of that name, gets the number of the one that has ended
  *   relay   it sends a file that another process sent to it
- *   recv, recvmmsg, raw   the descriptor comes (raw: past the C library)    dup, dup2, dup3, fcntl  it is copied, and the copy used
+ *   recv, recvmmsg, raw   the descriptor comes (raw: past the C library)   recv-text  the byte does
+ *   dup, dup2, dup3, fcntl  it is copied, and the copy used
  *   map  it is mapped   unmap   close        own  a file of our own, which gets a number that is free
  *   read  the last mapping's second page     fork  the other steps in a child
  *   space  the other steps in a child in a new name space of processes
@@ -21,9 +25,11 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <linux/filter.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +110,11 @@ static int relay(int socket)
 	return file;
 }
 
+static int socket_of_its_own(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
 static char is_open(int socket)
 {
 	char byte;
@@ -131,6 +142,13 @@ static void obey(int socket, int commands, int answers)
 
 			send_file(socket, other);
 			close(other);
+		} else if (command == 'k') {
+			int other = socket_of_its_own();
+
+			send_file(socket, other);
+			close(other);
+		} else if (command == 'x' && write(socket, "x", 1) != 1) {
+			fail("sent: write");
 		} else if (command == 't' && ftruncate(file, 0) < 0) {
 			fail("sent: ftruncate");
 		} else if (command == 'n') {
@@ -248,6 +266,20 @@ static int receive(int socket, const char *how)
 	return file;
 }
 
+/* As libwayland does it: there is room for descriptors, and none comes. */
+static void receive_text(void)
+{
+	char control[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec part = {&byte, 1};
+	struct msghdr message = {.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control)};
+
+	if (recvmsg(peer->socket, &message, 0) != 1)
+		fail("sent: no byte came");
+}
+
 static void take(const char *how)
 {
 	fd = receive(peer->socket, how);
@@ -338,18 +370,44 @@ static void borrow(void)
 	waitpid(child, NULL, 0);
 }
 
+static void reuse(const char *name)
+{
+	struct clone_args how = {
+		.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&peer->pid, .set_tid_size = 1};
+	int ready[2];
+	char byte;
+	long child;
+
+	if (pipe(ready) < 0 || (child = syscall(SYS_clone3, &how, sizeof(how))) < 0)
+		fail("sent: clone3");
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		prctl(PR_SET_NAME, name);
+		while (write(ready[1], ".", 1) == 1)
+			pause();
+	}
+	if (read(ready[0], &byte, 1) != 1)
+		fail("sent: answer");
+}
+
 static void do_step(const char *step)
 {
 	const char *value;
 
 	if ((value = after(step, "client:")))
 		start(value, 'c');
-	else if ((value = after(step, "pair:")))
+	else if ((value = after(step, "inside:"))) {
+		if (unshare(CLONE_NEWPID) < 0)
+			fail("sent: unshare");
+		start(value, 'c');
+	} else if ((value = after(step, "pair:")))
 		start(value, 'p');
 	else if ((value = after(step, "bus:")))
 		start(value, 'b');
 	else if ((value = after(step, "bound-bus:")))
 		start(value, 'n');
+	else if ((value = after(step, "reuse:")))
+		reuse(value);
 	else if ((value = after(step, "flood:")))
 		flood(atol(value), 0);
 	else if ((value = after(step, "flood-mapped:")))
@@ -360,6 +418,12 @@ static void do_step(const char *step)
 		tell('S');
 	else if (is(step, "relay"))
 		tell('r');
+	else if (is(step, "socket"))
+		tell('k');
+	else if (is(step, "text"))
+		tell('x');
+	else if (is(step, "recv-text"))
+		receive_text();
 	else if (is(step, "rename"))
 		tell('n');
 	else if (is(step, "truncate"))
