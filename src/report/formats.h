@@ -10,40 +10,25 @@
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
-/* ---- report-facts.c: one fact a function; false: not known, or there is none, nothing added ----
- */
+/* ---- fields.c: what a report can tell, each fact by its name ---- */
 
-bool fact_code(struct text *text, const struct fault *fault);
-bool fact_place(struct text *text, uintptr_t address); /* OBJECT+0xOFFSET */
-bool fact_path(struct text *text, const struct fault *fault);
-bool fact_protection(struct text *text, const struct fault *fault);
-bool fact_mapped_by(struct text *text, const struct fault *fault);
-bool fact_rule(struct text *text, const struct fault *fault);
-bool fact_waited(struct text *text, const struct fault *fault); /* seconds; text-report.c */
+struct report_field {
+	char name[20];
+	uint8_t kind;
+};
+enum { FIELD_TEXT, FIELD_VALUE /* a number, true or false */, FIELD_OF_LINE /* not in JSON and journal */ };
+extern HIDDEN const struct report_field report_fields[]; /* those of the line are last; name "" ends */
+const struct report_field *report_field_named(const char *name, size_t length);
+/* False: not known, or there is none; then what was added means nothing. */
+bool report_add_value(struct text *text, const struct report_field *field, const struct fault *fault);
 bool fact_hint(struct text *text, const struct fault *fault); /* hint.c */
-/* As it was mapped at once, if we saw that; the kernel may have cut it up. */
-bool fact_extent(const struct fault *fault, uintptr_t *start, uintptr_t *end);
-const char *fact_access(const struct fault *fault);
-void fact_name(struct text *text, const char *name); /* escaped, and not too long */
+
 bool fault_is_loss(const struct fault *fault);
-bool fault_has_file(const struct fault *fault); /* a loss, or a mapping that was refused */
-unsigned fault_owner(const struct fault *fault);
-bool fault_has_sender(const struct fault *fault);
 bool fault_is_fatal(const struct fault *fault);
 /* The line is about what followed when a handler that was told of had declined. */
 bool fault_is_answer(const struct fault *fault);
 bool frame_place(struct text *text, const struct backtrace *trace, unsigned i);
 bool frame_symbol(struct text *text, const struct backtrace *trace, unsigned i);
-
-/* ---- report-fields.c: the facts by name, for JSON and the journal ---- */
-
-struct report_field {
-	char name[20];
-	bool is_text; /* else a number, true or false */
-};
-extern HIDDEN const struct report_field report_fields[]; /* name "" ends */
-/* False: not known, or there is none; nothing is added. */
-bool report_add_value(struct text *text, const struct report_field *field, const struct fault *fault);
 
 /* ---- the formats. trace NULL: there is none. The buffer may be too small for all. ---- */
 

@@ -23,7 +23,7 @@ void report_journal(struct text *text, const struct fault *fault, const struct b
 	field = journal_begin(text, "", "MESSAGE");
 	report_line(text, fault);
 	journal_end(text, &field);
-	for (const struct report_field *fact = report_fields; *fact->name; fact++)
+	for (const struct report_field *fact = report_fields; fact->kind != FIELD_OF_LINE; fact++)
 		add_field(text, fact, fault);
 	if (!trace)
 		return;

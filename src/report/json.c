@@ -49,7 +49,7 @@ static void add_value(
 	struct text before = *text;
 	size_t from;
 
-	if (field->is_text)
+	if (field->kind == FIELD_TEXT)
 		text_add(text, "\"");
 	from = text->length;
 	if (!report_add_value(text, field, fault)) {
@@ -58,7 +58,7 @@ static void add_value(
 		return;
 	}
 	double_backslashes(text, from);
-	if (field->is_text)
+	if (field->kind == FIELD_TEXT)
 		text_add(text, "\"");
 }
 
@@ -134,7 +134,7 @@ void report_json(struct text *text, const struct fault *fault, const struct back
 
 	text->size -= CLOSING_SIZE;
 	text_add(text, "{");
-	for (const struct report_field *field = report_fields; *field->name; field++)
+	for (const struct report_field *field = report_fields; field->kind != FIELD_OF_LINE; field++)
 		add_field(text, field, fault);
 	before = *text;
 	if (trace)
