@@ -3,8 +3,8 @@
 # Writes the presets as C: their texts, and tables of what parsing them gives, so that no process has
 # to parse them at its start. It knows the part of the language that presets use: one rule a line, keys,
 # globs, actions with an argument in brackets; tests/policy/test-presets holds the tables against the
-# parser. Sketches (base/glob.h) are written as constant expressions; places in the text are offsets,
-# for a pointer would have to be relocated in each process.
+# parser. Sketches (base/glob.h) are written as constant expressions; places in a text are offsets, that
+# of a glob from the text of its rule: a pointer would have to be relocated in each process.
 
 BEGIN {
     for (i = 1; i < 256; i++) code[sprintf("%c", i)] = i
@@ -87,7 +87,7 @@ function add_match(word,    at, key, glob) {
     glob = substr(word, at + 1) # "*" without a key is kept as it is
     if (glob ~ /^\$/) varies = 1
     if (!index(keys, "_" key " ")) keys = keys " | 1u << KEY_" key " "
-    matches = matches "\t{" place(word) + at ", " length(glob) ", KEY_" key ", " sketch(glob) "},\n"
+    matches = matches "\t{" place(word) + at - rule_at ", " length(glob) ", KEY_" key ", " sketch(glob) "},\n"
     match_count++
 }
 
@@ -108,6 +108,7 @@ function add_rule(line,    equals, left, right, part, n, i, m, a, quiet) {
     equals = index(line, "=")
     left = substr(line, 1, equals - 1)
     right = trim(substr(line, equals + 1))
+    rule_at = place(line)
     quiet = sub(/[ \t]*\+[ \t]*quiet$/, "", right)
     m = match_count
     a = action_count
@@ -115,7 +116,7 @@ function add_rule(line,    equals, left, right, part, n, i, m, a, quiet) {
     for (i = 1; i <= n; i++) add_match(part[i])
     n = split(right, part, "|")
     for (i = 1; i <= n; i++) add_action(part[i])
-    rules = rules "\t{" place(line) ", " length(line) ", " FNR ", " match_count - m ", " \
+    rules = rules "\t{" rule_at ", " length(line) ", " FNR ", " match_count - m ", " \
         action_count - a ", " (quiet ? "true" : "false") "},\n"
     rule_count++
 }
@@ -137,11 +138,11 @@ function finish() {
         table = table "\t{.name = \"" name "\", .text = " variable "_text, .text_length = " at_line "},\n"
         return
     }
-    printf "static const struct compiled_match %s_match[] = {\n%s};\n", variable, matches
+    printf "static const struct match %s_match[] = {\n%s};\n", variable, matches
     printf "static const struct action %s_action[] = {\n%s};\n", variable, actions
     printf "static const struct compiled_rule %s_rule[] = {\n%s};\n\n", variable, rules
     table = table "\t{\"" name "\", " variable "_text, " at_line ",\n\t\t" variable \
-        "_rule, " rule_count ", " variable "_match, " match_count ", " variable "_action, " action_count ",\n\t\t0" \
+        "_rule, " rule_count ", " variable "_match, " variable "_action,\n\t\t0" \
         keys ", 0" kinds "},\n"
 }
 

@@ -65,10 +65,9 @@ bool policy_rule_has(const struct rule *rule, enum action_kind kind)
 void policy_builtin(struct policy *policy)
 {
 	static const struct action actions[] = {{.kind = ACTION_OWNER}, {.kind = ACTION_CHAIN}};
-	static struct match any;
+	static const struct match any = {.glob_length = 1, .key = KEY_ANY};
 	static struct rule rule;
 
-	any = (struct match){.glob = "*", .glob_length = 1, .key = KEY_ANY};
 	rule = (struct rule){
 		.text = "*=owner|chain",
 		.text_length = sizeof("*=owner|chain") - 1,
@@ -117,13 +116,8 @@ static bool ask_name(const struct question *question, enum policy_key key)
 	return true;
 }
 
-static bool name_holds(const struct match *match, const struct policy_name *name)
-{
-	return sketch_fits(&match->sketch, &name->sketch) &&
-	       glob_match(match->glob, match->glob_length, name->text);
-}
-
-static bool match_holds(const struct match *match, const struct question *question)
+static bool match_holds(
+	const struct rule *rule, const struct match *match, const struct question *question)
 {
 	struct key_names known;
 	unsigned i = 0;
@@ -133,7 +127,8 @@ static bool match_holds(const struct match *match, const struct question *questi
 	known = names_of(question, match->key);
 	do {
 		for (; i < *known.count; i++) {
-			if (name_holds(match, &known.name[i]))
+			if (sketch_fits(&match->sketch, &known.name[i].sketch) &&
+				glob_match(match_glob(rule, match), match->glob_length, known.name[i].text))
 				return true;
 		}
 	} while (!*known.complete && ask_name(question, match->key));
@@ -143,7 +138,7 @@ static bool match_holds(const struct match *match, const struct question *questi
 static bool rule_holds(const struct rule *rule, const struct question *question)
 {
 	for (unsigned i = 0; i < rule->match_count; i++) {
-		if (!match_holds(&rule->match[i], question))
+		if (!match_holds(rule, &rule->match[i], question))
 			return false;
 	}
 	return true;

@@ -46,7 +46,8 @@ struct action {
 #define WAIT_SECONDS_MAX 86400
 
 struct match {
-	const char *glob; /* still escaped: the matcher knows the escapes */
+	/* From the text of its rule: a pointer would be relocated in each process, for each preset. */
+	intptr_t glob_at;
 	uint16_t glob_length;
 	uint8_t key; /* enum policy_key */
 	struct glob_sketch sketch;
@@ -65,10 +66,15 @@ struct rule {
 	uint32_t line; /* in the included text, 1-based; 0: the rule stands in SIGBUS_POLICY itself */
 	uint8_t match_count, action_count;
 	bool quiet, hangup;
-	const struct match *match; /* the rules of a policy share one array of each */
+	const struct match *match; /* those of a preset that is compiled in are where it has them */
 	const struct action *action;
 	_Atomic uint64_t hits;
 };
+/* Still escaped: the matcher knows the escapes. */
+static inline const char *match_glob(const struct rule *rule, const struct match *match)
+{
+	return (const char *)((uintptr_t)rule->text + (uintptr_t)match->glob_at);
+}
 
 struct policy {
 	struct rule *rule; /* the last one is the built-in *=owner|chain */
@@ -175,21 +181,13 @@ struct compiled_rule {
 	uint8_t match_count, action_count;
 	bool quiet;
 };
-struct compiled_match {
-	uint32_t glob_at;
-	uint16_t glob_length;
-	uint8_t key;
-	struct glob_sketch sketch;
-};
 struct preset {
 	const char *name, *text;
 	size_t text_length;
 	const struct compiled_rule *rule;
 	uint32_t rule_count; /* 0: there are no tables, the text has to be parsed */
-	const struct compiled_match *match;
-	uint32_t match_count;
+	const struct match *match;
 	const struct action *action;
-	uint32_t action_count;
 	uint32_t keys, actions; /* as in struct policy */
 };
 extern HIDDEN const struct preset compiled_presets[];

@@ -158,19 +158,19 @@ static struct span expand(struct parser *parser, struct span glob)
 }
 
 /* A match has come in: counted, or stored. */
-static void add_match(struct parser *parser, int key, struct span glob)
+static void add_match(struct parser *parser, const struct rule *rule, int key, struct span glob)
 {
 	parser->keys |= 1u << key;
 	if (parser->match && key == KEY_PATH)
 		glob = expand(parser, glob);
 	if (parser->match)
 		parser->match[parser->matches] =
-			(struct match){glob.start, (uint16_t)span_length(glob), (uint8_t)key,
+			(struct match){(intptr_t)glob.start - (intptr_t)rule->text, (uint16_t)span_length(glob), (uint8_t)key,
 				glob_sketch(glob.start, span_length(glob))};
 	parser->matches++;
 }
 
-static int parse_match(struct parser *parser, struct span text)
+static int parse_match(struct parser *parser, const struct rule *rule, struct span text)
 {
 	const char *colon = find_byte(text.start, text.end, ':');
 	struct span word = span_trim(text.start, colon), glob;
@@ -183,7 +183,7 @@ static int parse_match(struct parser *parser, struct span text)
 	if (key == KEY_ANY && colon < text.end)
 		return policy_fail_word(parser, colon, "no glob can follow", word);
 	if (key == KEY_ANY) {
-		add_match(parser, key, word);
+		add_match(parser, rule, key, word);
 		return 0;
 	}
 	if (colon == text.end)
@@ -194,7 +194,7 @@ static int parse_match(struct parser *parser, struct span text)
 			"$XDG_RUNTIME_DIR more than " STRING(VARIABLES_MAX) " times");
 	result = check_glob(parser, &policy_keys[key], glob);
 	if (!result)
-		add_match(parser, key, glob);
+		add_match(parser, rule, key, glob);
 	return result;
 }
 
@@ -212,7 +212,7 @@ static int parse_matches(struct parser *parser, struct rule *rule, struct span t
 		if (rule->match_count == RULE_MATCHES_MAX)
 			return policy_fail(parser, match.start,
 				"more than " STRING(RULE_MATCHES_MAX) " matches in a rule");
-		result = parse_match(parser, match);
+		result = parse_match(parser, rule, match);
 		if (result)
 			return result;
 		rule->match_count++;

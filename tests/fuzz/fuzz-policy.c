@@ -71,16 +71,16 @@ static void check_action(const struct action *action)
 		action->seconds <= WAIT_SECONDS_MAX);
 }
 
-static void check_match(const struct match *match)
+static void check_match(const struct rule *rule, const struct match *match)
 {
-	const char *what;
+	const char *glob = match_glob(rule, match), *what;
 
 	CHECK(match->key < KEY_COUNT);
 	CHECK(match->glob_length > 0 && match->glob_length <= GLOB_MAX);
-	CHECK(!glob_check(match->glob, match->glob_length, &what));
-	CHECK(!memchr(match->glob, '\n', match->glob_length));
-	check_sketch(match->glob, match->glob_length, facts[0]);
-	check_sketch(match->glob, match->glob_length, facts[1]);
+	CHECK(!glob_check(glob, match->glob_length, &what));
+	CHECK(!memchr(glob, '\n', match->glob_length));
+	check_sketch(glob, match->glob_length, facts[0]);
+	check_sketch(glob, match->glob_length, facts[1]);
 }
 
 static void check_rule(const struct rule *rule)
@@ -88,7 +88,7 @@ static void check_rule(const struct rule *rule)
 	CHECK(rule->match_count > 0 && rule->match_count <= RULE_MATCHES_MAX);
 	CHECK(rule->action_count > 0 && rule->action_count <= RULE_ACTIONS_MAX);
 	for (unsigned i = 0; i < rule->match_count; i++)
-		check_match(&rule->match[i]);
+		check_match(rule, &rule->match[i]);
 	for (unsigned i = 0; i < rule->action_count; i++) {
 		const struct action *action = &rule->action[i];
 

@@ -19,7 +19,7 @@ static void describe_rule(const struct rule *rule, FILE *out)
 	fprintf(out, "%u.%u", rule->item, rule->line);
 	for (unsigned i = 0; i < rule->match_count; i++)
 		fprintf(out, " %s<%.*s>", policy_keys[rule->match[i].key].word,
-			rule->match[i].glob_length, rule->match[i].glob);
+			rule->match[i].glob_length, match_glob(rule, &rule->match[i]));
 	fprintf(out, " =");
 	for (unsigned i = 0; i < rule->action_count; i++) {
 		const struct action *action = &rule->action[i];

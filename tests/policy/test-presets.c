@@ -141,7 +141,7 @@ static bool same_rule(const struct rule *a, const struct rule *b)
 		const struct match *one = &a->match[i], *other = &b->match[i];
 
 		if (one->key != other->key || one->glob_length != other->glob_length ||
-			one->glob != other->glob ||
+			one->glob_at != other->glob_at ||
 			memcmp(&one->sketch, &other->sketch, sizeof(one->sketch)) != 0)
 			return false;
 	}

@@ -35,7 +35,7 @@ static const char *variable(const char *name)
 /* Names have no directory, and paths are absolute: another glob is right in form, and does nothing. */
 static void warn_of_match(const struct rule *rule, const struct match *match)
 {
-	const char *glob = match->glob, *end = glob + match->glob_length, *key, *why;
+	const char *glob = match_glob(rule, match), *end = glob + match->glob_length, *key, *why;
 	const char *slash = memrchr(glob, '/', match->glob_length);
 	bool is_word = strspn(glob, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~$-");
 
