@@ -60,7 +60,7 @@ static int raw_mprotect(void *address, size_t length, int prot)
 	return (int)set_errno(SYS_3(SYS_mprotect, address, length, prot));
 }
 
-bool real_resolved;
+bool real_resolved, real_is_behind;
 __attribute__((section(".bss.after"))) struct real real;
 
 static const struct symbol_name names[] = {
@@ -70,11 +70,8 @@ static const struct symbol_name names[] = {
 };
 
 #define ONE(type, name, parameters) +1
-#define ACTIVE_COUNT (0 ACTIVE_FUNCTIONS(ONE))
-#define OWN_COUNT (0 OWN_FUNCTIONS(ONE))
 #define COUNT (sizeof(names) / sizeof(*names))
-#define FIRST_ACTIVE (COUNT - ACTIVE_COUNT)
-#define FIRST_OWN (FIRST_ACTIVE - OWN_COUNT)
+#define FIRST_OWN (0 REAL_FUNCTIONS(ONE))
 
 _Static_assert(offsetof(struct real, __sigsetjmp) == 0, "as sigsetjmp.S has it");
 _Static_assert(sizeof(struct real) % PAGE_SIZE == 0, "nothing else is on its pages");
@@ -94,13 +91,13 @@ static void use_raw(void)
 }
 
 /* It may allocate, and the allocator map memory by our hooks: with raw system calls, meanwhile. */
-static void ask_loader(size_t first, size_t end)
+static void ask_loader(void)
 {
 	void **addresses = (void **)&real, *known[COUNT];
 
 	memcpy(known, addresses, sizeof(known));
 	use_raw();
-	for (size_t i = first; i < end; i++) {
+	for (size_t i = 0; i < COUNT; i++) {
 		void *next = known[i] ? NULL : dlsym(RTLD_NEXT, names[i].name);
 
 		if (next)
@@ -108,31 +105,21 @@ static void ask_loader(size_t first, size_t end)
 	}
 }
 
-static void resolve(size_t first, size_t end)
-{
-	if (!symbols_find(names + first, end - first, (void **)&real + first))
-		ask_loader(first, end);
-}
-
 void real_init(void)
 {
 	static bool is_called;
+	void **addresses = (void **)&real;
 
 	if (is_called) /* by a hook that the loader's allocator calls */
 		return;
 	is_called = true;
-	resolve(0, FIRST_ACTIVE);
-	/* Loaded behind the C library, we have no next functions, and nobody's calls come here. */
-	for (size_t i = FIRST_OWN; i < FIRST_ACTIVE; i++)
-		if (!((void **)&real)[i])
-			((void **)&real)[i] = dlsym(RTLD_DEFAULT, names[i].name);
+	if (!symbols_find(names, COUNT, addresses))
+		ask_loader();
+	real_is_behind = !real.__errno_location;
+	for (size_t i = FIRST_OWN; real_is_behind && i < COUNT; i++)
+		addresses[i] = dlsym(RTLD_DEFAULT, names[i].name);
 	use_raw();
 	real_resolved = true;
-}
-
-void real_init_active(void)
-{
-	resolve(FIRST_ACTIVE, COUNT);
 }
 
 void real_protect(void)

@@ -111,10 +111,7 @@ struct __jmp_buf_tag;
 	X(int *, __errno_location, (void))                                                         \
 	X(unsigned long, getauxval, (unsigned long))                                               \
 	X(int, clock_gettime, (clockid_t, struct timespec *))                                      \
-	X(int, __libc_allocate_rtsig, (int))
-
-/* And only while we are active. */
-#define ACTIVE_FUNCTIONS(X)                                                                        \
+	X(int, __libc_allocate_rtsig, (int))                                                       \
 	X(int, __register_atfork, (void (*)(void), void (*)(void), void (*)(void), void *))        \
 	X(void, __pthread_register_cancel, (__pthread_unwind_buf_t *))                             \
 	X(void, __pthread_unregister_cancel, (__pthread_unwind_buf_t *))                           \
@@ -123,7 +120,7 @@ struct __jmp_buf_tag;
 	X(void *, dlopen, (const char *, int))                                                     \
 	X(char *, dlerror, (void))
 
-#define ALL_FUNCTIONS(X) REAL_FUNCTIONS(X) OWN_FUNCTIONS(X) ACTIVE_FUNCTIONS(X)
+#define ALL_FUNCTIONS(X) REAL_FUNCTIONS(X) OWN_FUNCTIONS(X)
 
 struct real {
 #define REAL_MEMBER(type, name, parameters) type(*name) parameters;
@@ -132,8 +129,8 @@ struct real {
 } __attribute__((aligned(4096))); /* on pages of its own: see real_protect() */
 extern HIDDEN struct real real;
 extern HIDDEN bool real_resolved;
+extern HIDDEN bool real_is_behind; /* the C library: there are no next functions, and nobody calls ours */
 void real_init(void);
-void real_init_active(void);
 /* From now on nobody can make a hook call something else by writing to memory. */
 void real_protect(void);
 /* For hooks that may be called before our constructor, by that of another -z initfirst object. */

@@ -23,10 +23,12 @@ struct tables {
 	const ElfW(Sym) *symbols;
 	const char *strings;
 	const uint16_t *versions; /* NULL: the object has none */
-	size_t strings_size;
-	/* Of DT_GNU_HASH: the buckets begin with the index of a symbol, of which the first has this one. */
+	/* Of DT_GNU_HASH: a bucket holds the index of its first symbol, or 0, and chains is by that index. */
 	const uint32_t *buckets, *chains;
-	uint32_t bucket_count, first;
+	uint32_t bucket_count;
+	/* Two bits of a word of the filter are set for each symbol. The count of words is a power of 2. */
+	const ElfW(Addr) *filter;
+	uint32_t filter_mask, filter_shift;
 };
 
 /* The loader has made addresses of the offsets in most objects, but not in the kernel's. */
@@ -43,22 +45,27 @@ static bool read_tables(const struct link_map *map, struct tables *tables)
 
 	*tables = (struct tables){.base = map->l_addr};
 	for (const ElfW(Dyn) *entry = map->l_ld; entry && entry->d_tag != DT_NULL; entry++) {
-		if (entry->d_tag == DT_GNU_HASH)
+		switch (entry->d_tag) {
+		case DT_GNU_HASH:
 			hash = table_at(map, entry);
-		else if (entry->d_tag == DT_SYMTAB)
+			break;
+		case DT_SYMTAB:
 			tables->symbols = table_at(map, entry);
-		else if (entry->d_tag == DT_STRTAB)
+			break;
+		case DT_STRTAB:
 			tables->strings = table_at(map, entry);
-		else if (entry->d_tag == DT_STRSZ)
-			tables->strings_size = entry->d_un.d_val;
-		else if (entry->d_tag == DT_VERSYM)
+			break;
+		case DT_VERSYM:
 			tables->versions = table_at(map, entry);
+		}
 	}
 	if (!hash || !hash[0] || !tables->symbols || !tables->strings)
 		return false;
 	tables->bucket_count = hash[0];
-	tables->first = hash[1];
-	tables->buckets = (const uint32_t *)((const ElfW(Addr) *)(hash + 4) + hash[2]);
+	tables->filter = (const ElfW(Addr) *)(hash + 4);
+	tables->filter_mask = hash[2] - 1;
+	tables->filter_shift = hash[3];
+	tables->buckets = (const uint32_t *)(tables->filter + hash[2]);
 	tables->chains = tables->buckets + hash[0] - hash[1];
 	return true;
 }
@@ -90,23 +97,37 @@ static bool same_name(const char *a, const char *b, size_t size)
 	       (size <= 16 || (same_8(a + 8, b + 8) && same_8(a + size - 16, b + size - 16)));
 }
 
-/* A definition that a reference without a version is bound to. */
-static bool is_meant(const struct tables *tables, uint32_t index, const struct symbol_name *wanted)
+/*
+ * A definition that a reference without a version is bound to. A name with the same hash is compared
+ * without a look at its length: behind the last one come more tables of the object.
+ */
+static inline __attribute__((always_inline)) bool is_meant(
+	const struct tables *tables, uint32_t index, const struct symbol_name *wanted)
 {
 	const ElfW(Sym) *symbol = &tables->symbols[index];
 
-	return symbol->st_shndx != SHN_UNDEF && symbol->st_value &&
+	return symbol->st_shndx != SHN_UNDEF &&
 	       !(tables->versions && tables->versions[index] & VERSION_HIDDEN) &&
-	       symbol->st_name + wanted->size <= tables->strings_size &&
 	       same_name(tables->strings + symbol->st_name, wanted->name, wanted->size);
 }
 
-/* The Bloom filter is not asked: here nearly all is found in one object, and else a bucket is as near. */
-static const ElfW(Sym) *find_in(const struct tables *tables, const struct symbol_name *wanted)
+#define WORD_BITS (8 * sizeof(ElfW(Addr)))
+
+static bool may_define(const struct tables *tables, uint32_t hash)
+{
+	ElfW(Addr) word = tables->filter[hash / WORD_BITS & tables->filter_mask];
+
+	if (!(word >> hash % WORD_BITS & 1)) /* two branches: each is one instruction and a jump */
+		return false;
+	return word >> (hash >> tables->filter_shift) % WORD_BITS & 1;
+}
+
+static inline __attribute__((always_inline)) const ElfW(Sym) *find_in(
+	const struct tables *tables, const struct symbol_name *wanted)
 {
 	uint32_t index = tables->buckets[wanted->hash % tables->bucket_count], chain;
 
-	if (index < tables->first)
+	if (!index)
 		return NULL;
 	do {
 		chain = tables->chains[index];
@@ -124,31 +145,33 @@ bool symbols_defines(const struct link_map *map, const struct symbol_name *name)
 	return read_tables(map, &tables) && find_in(&tables, name);
 }
 
+/*
+ * Most names are the C library's: where one was found the next is looked for at once, and where one was
+ * not the filter is asked first.
+ */
 bool symbols_find(const struct symbol_name *names, size_t count, void **addresses)
 {
 	struct dl_find_object self;
 	const struct link_map *map;
+	const ElfW(Sym) *symbol = NULL;
 	struct tables tables;
-	size_t missing = count;
-	bool complete = true;
+	bool complete = true, is_done = false;
 
 	if (!_dl_find_object || _dl_find_object((void *)symbols_find, &self) != 0)
 		return false;
-	for (map = self.dlfo_link_map->l_next; map && missing; map = map->l_next) {
+	for (map = self.dlfo_link_map->l_next; map && !is_done; map = map->l_next) {
 		if (!read_tables(map, &tables))
 			return false;
-		missing = 0;
+		is_done = true;
 		for (size_t i = 0; i < count; i++) {
-			const ElfW(Sym) *symbol;
-
 			if (addresses[i])
 				continue;
-			symbol = find_in(&tables, &names[i]);
-			missing += !symbol;
+			if (symbol || may_define(&tables, names[i].hash))
+				symbol = find_in(&tables, &names[i]);
 			if (!symbol)
-				continue;
+				is_done = false;
 			/* ELF64_ST_TYPE is the same for both word sizes. */
-			if (ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC)
+			else if (ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC)
 				complete = false;
 			else
 				addresses[i] = (void *)(tables.base + symbol->st_value);

@@ -116,7 +116,7 @@ static void locate(struct owner *owner, const struct dl_find_object *object)
 	atomic_store(&owner->link_map, object->dlfo_link_map);
 }
 
-static const struct symbol_name sigaction_name = SYMBOL_NAME("sigaction");
+const struct symbol_name sigaction_name = SYMBOL_NAME("sigaction");
 
 /* An entry of its own, or that of an object that is gone for good: what is about that one goes. */
 static void describe(struct owner *owner, const struct dl_find_object *object)
@@ -325,40 +325,19 @@ unsigned owner_of_caller(uintptr_t caller, uint32_t *offset)
 	return id;
 }
 
-/* The kernel's object comes second in the list. */
-bool object_is_first(const void *in_object)
+uintptr_t object_in_front(const struct symbol_name *name)
 {
-	struct dl_find_object object;
+	struct dl_find_object self;
 	const struct link_map *map;
+	uintptr_t found = 0;
 
-	if (!_dl_find_object || _dl_find_object((void *)in_object, &object) != 0)
-		return true;
-	for (map = object.dlfo_link_map->l_prev; map; map = map->l_prev)
-		if (map->l_prev && !text_starts(map->l_name, "linux-vdso"))
-			return false;
-	return true;
-}
-
-bool object_is_ours(const void *address)
-{
-	struct dl_find_object object;
-
-	return _dl_find_object && _dl_find_object((void *)owners, &object) == 0 &&
-	       (uintptr_t)address - (uintptr_t)object.dlfo_map_start <
-		       (uintptr_t)object.dlfo_map_end - (uintptr_t)object.dlfo_map_start;
-}
-
-bool object_precedes(const void *one, const void *other)
-{
-	struct dl_find_object a, b;
-	const struct link_map *map;
-
-	if (!_dl_find_object || _dl_find_object((void *)one, &a) != 0 ||
-		_dl_find_object((void *)other, &b) != 0)
-		return false;
-	for (map = a.dlfo_link_map; map && map != b.dlfo_link_map; map = map->l_next)
-		;
-	return map;
+	if (!_dl_find_object || _dl_find_object(owners, &self) != 0)
+		return 0;
+	/* Backwards; the kernel's object comes second in the list, and the program is the first. */
+	for (map = self.dlfo_link_map->l_prev; map && map->l_prev; map = map->l_prev)
+		if (!text_starts(map->l_name, "linux-vdso") && symbols_defines(map, name))
+			found = (uintptr_t)map->l_ld;
+	return found && !symbols_defines(map, name) ? found : 0;
 }
 
 bool object_is_loaded(bool (*is_it)(const char *name))

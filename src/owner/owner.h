@@ -17,11 +17,13 @@ unsigned owner_at(uintptr_t address);
 /* The same for the caller of a mapping function, past objects that only wrap mmap(). */
 unsigned owner_of_caller(uintptr_t caller, uint32_t *offset);
 const char *base_name(const char *path);
-/* Do the symbols of the object that holds the one come before those of the other's? */
-bool object_precedes(const void *one, const void *other);
-/* Does nothing but the program come before that object? */
-bool object_is_first(const void *in_object);
-bool object_is_ours(const void *address); /* in this library */
+/*
+ * An address in the first of the objects in front of ours that defines a name; 0: none does, or the
+ * program itself. Not while others load or unload.
+ */
+struct symbol_name;
+uintptr_t object_in_front(const struct symbol_name *name);
+extern HIDDEN const struct symbol_name sigaction_name;
 /* Is an object loaded for whose base name this is true? Not while others load or unload. */
 bool object_is_loaded(bool (*is_it)(const char *name));
 /* *offset is what addr2line(1) takes: of a program that has a fixed place, its address. */

@@ -24,36 +24,35 @@ static __typeof__(_Unwind_Backtrace) *backtrace;
 static __typeof__(_Unwind_GetIP) *frame_address;
 static bool wanted; /* a rule asks for owners, and nothing was loaded before the program ran */
 
-static const struct {
-	char name[23]; /* how it begins */
-	bool early;    /* it may be called where nothing can be loaded */
-} wrappers[] = {
-	{"libglib-2.0.so", false}, /* g_mapped_file_new() */
-	{"libQt5Core.so", false},  /* QFile::map() */
-	{"libQt6Core.so", false},
-	{"mmap.cpython-", false},  /* mmap.mmap() */
-	{"libnio.so", false},      /* FileChannel.map() */
-	{"libeatmydata.so", true}, /* other preloads that forward mmap() ... */
-	{"libjemalloc.so", true},
-	{"libjsig.so", true}, /* ... or sigaction() */
+/* How the names of wrappers begin. The first ones may be called where nothing can be loaded. */
+#define EARLY_WRAPPERS 3
+static const char wrappers[][24] = {
+	"libeatmydata.so", /* other preloads that forward mmap() ... */
+	"libjemalloc.so",
+	"libjsig.so", /* ... or sigaction() */
+	"libglib-2.0.so", /* g_mapped_file_new() */
+	"libQt5Core.so",  /* QFile::map() */
+	"libQt6Core.so",
+	"mmap.cpython-", /* mmap.mmap() */
+	"libnio.so",     /* FileChannel.map() */
 };
 
-static bool is_listed(const char *object_name, bool early_only)
+static bool is_among(const char *object_name, size_t count)
 {
-	for (size_t i = 0; i < sizeof(wrappers) / sizeof(*wrappers); i++)
-		if ((!early_only || wrappers[i].early) && text_starts(object_name, wrappers[i].name))
+	for (size_t i = 0; i < count; i++)
+		if (text_starts(object_name, wrappers[i]))
 			return true;
 	return false;
 }
 
 bool wrapper_is(const char *object_name)
 {
-	return is_listed(object_name, false);
+	return is_among(object_name, sizeof(wrappers) / sizeof(*wrappers));
 }
 
 static bool is_early(const char *object_name)
 {
-	return is_listed(object_name, true);
+	return is_among(object_name, EARLY_WRAPPERS);
 }
 
 static atomic_bool is_loaded; /* or it was tried */
@@ -98,23 +97,13 @@ static unsigned interposer;
 
 void interposer_init(void)
 {
-	const struct owner *owner;
-	const void *function;
-	unsigned id;
+	uintptr_t in_front = object_in_front(&sigaction_name);
+	unsigned id = in_front ? owner_at(in_front) : 0;
 
-	is_called_directly = true;
-	if (object_is_first(&interposer))
-		return;
-	function = dlsym(RTLD_DEFAULT, "sigaction");
-	if (object_is_ours(function))
-		return;
-	id = owner_at((uintptr_t)function);
-	owner = owner_by_id(id);
-	/* The program calls its own function for itself, and nobody can tell for whom else. */
-	if (!id || owner->is_self || owner->is_wrapper || owner->name == program_name)
+	is_called_directly = !id || owner_by_id(id)->is_wrapper;
+	if (is_called_directly)
 		return;
 	interposer = id;
-	is_called_directly = false;
 	load_unwinder();
 }
 

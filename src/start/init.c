@@ -314,8 +314,7 @@ static bool is_missed(enum inspect_state state)
 
 static enum inspect_state try_to_start(void)
 {
-	/* By dlopen(), or linked in behind the C library: nobody's calls come to our hooks. */
-	if (!object_precedes(&active, (void *)real.__libc_allocate_rtsig))
+	if (real_is_behind) /* by dlopen(), or linked in there */
 		return INSPECT_BEHIND;
 	return has_our_page_size() ? start() : INSPECT_PAGES;
 }
@@ -327,9 +326,9 @@ __attribute__((constructor)) static void load(int argc, char **argv, char **envp
 	(void)argc, (void)argv;
 	program_path = program_name = "?";
 	real_init();
+	real_protect();
 	inspect_init();
 	if (!real.__libc_allocate_rtsig) {
-		real_protect();
 		inspect_set_state(INSPECT_FOREIGN);
 		return;
 	}
@@ -338,12 +337,9 @@ __attribute__((constructor)) static void load(int argc, char **argv, char **envp
 	read_environment();
 	name_program();
 	if (variables[ONLY] && !is_wanted_here(variables[ONLY])) {
-		real_protect();
 		inspect_set_state(INSPECT_DORMANT);
 		return;
 	}
-	real_init_active();
-	real_protect();
 	state = try_to_start();
 	inspect_set_state(state);
 	if (state != INSPECT_ACTIVE && is_missed(state))

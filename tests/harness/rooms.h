@@ -30,7 +30,6 @@ static inline void start_rooms(void)
 		.share = anchor_share};
 
 	real_init();
-	real_init_active();
 	program_name = "unit-test";
 	program_path = "unit-test.file";
 	shadow_signal = __libc_allocate_rtsig(0);

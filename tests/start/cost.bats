@@ -34,7 +34,7 @@ instructions() { # POLICY|none|only PRELOAD
 
 @test "cost: instructions" {
     skip_without valgrind
-    for row in 'none 1150' '@compositor 1220' 'only 1120'; do
+    for row in 'none 1120' '@compositor 1170' 'only 1105'; do
         word=${row% *}
         bare=$(instructions "$word" "$empty")
         ours=$(instructions "$word" "$SIGBUS_LIB")
