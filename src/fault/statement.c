@@ -48,7 +48,7 @@ static void replace_itself(struct running *running, const struct disposition *ne
 
 /*
  * SIG_DFL, SIG_IGN or another object's code. The program's own action, run as the kernel would have
- * run it, changes what the program has at once. With SIG_DFL or SIG_IGN its object's list ends at once,
+ * run it, changes what the program has at once. With SIG_DFL or SIG_IGN its object's handler ends at once,
  * too: either the handler ends what it runs for, and that is a statement of its object, or the process
  * dies; and another thread may fault meanwhile. With another object's code that is known with the end
  * of the handler, unless the fault is its object's own.
@@ -128,7 +128,7 @@ const struct disposition *statement_make(int signo, const struct disposition *ne
 	return old;
 }
 
-/* The kernel resets the handler only, flags and mask stay. R7: its object's list ends with it. */
+/* The kernel resets the handler only, flags and mask stay. R7: it is its object's no more. */
 void statement_reset(int signo, const struct disposition *handler)
 {
 	const struct disposition *reset = disposition_intern(SIG_DFL, handler->flags, handler->mask);

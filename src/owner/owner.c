@@ -410,7 +410,7 @@ void owner_drop_unloaded(void)
 		/* The next object may get its place and all its addresses, but has another name. */
 		if (!atomic_compare_exchange_strong(&owner->link_map, &map, NULL))
 			continue;
-		atomic_store(&owner->handlers, NULL);
+		atomic_store(&owner->handler, NULL);
 		leave_slots(id);
 		owner->is_forgotten = false;
 		atomic_store(&owner->is_unloaded, owner->own_path != NULL);

@@ -53,11 +53,11 @@ uintptr_t interposer_caller(uintptr_t caller, const void *handler, const void *b
 
 struct rule;
 
-struct handler_cell; /* signal/handlers.h */
+struct disposition;
 
 struct owner {
 	const char *name, *resolved; /* base names, never NULL for an entry in use */
-	_Atomic(struct handler_cell *) handlers;
+	_Atomic(const struct disposition *) handler; /* its newest, or NULL: see signal/handlers.c */
 	/* A shared object. Another one may come to the same address after dlclose(): all must fit. */
 	uintptr_t start, end;
 	uintptr_t linked_at; /* where offsets count from: 0 if it may be anywhere, as most may */

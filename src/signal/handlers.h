@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The lists of the owners' handlers. */
+/* The owners' handlers. */
 #ifndef SIGBUS_HANDLERS_H
 #define SIGBUS_HANDLERS_H
 
 #include <stdint.h>
 
 struct disposition;
-
-/* Interned: the same handler before the same rest is the same cell. */
-struct handler_cell {
-	struct handler_cell *chain;
-	const struct disposition *disposition;
-	struct handler_cell *rest;
-};
 
 /* The handler that answers for the owner now, or NULL. [H] */
 const struct disposition *handler_of_owner(unsigned owner);
@@ -24,7 +17,7 @@ unsigned owner_of_statement(
 	uintptr_t caller, const struct disposition *before, const struct disposition *new);
 /* The object that holds the handler's code, or caller where that is none of the program's. */
 unsigned owner_of_handler(const void *handler, unsigned caller);
-void handlers_add(unsigned owner, const struct disposition *disposition); /* [H] as its newest */
+void handlers_add(unsigned owner, const struct disposition *disposition); /* [H] its newest from now on */
 void handlers_end(unsigned owner); /* [H] it has none any more */
 
 #endif

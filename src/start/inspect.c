@@ -5,7 +5,6 @@
 #include "owner/owner.h"
 #include "policy/policy.h"
 #include "signal/disposition.h"
-#include "signal/handlers.h"
 #include "start/inspect.h"
 #include "table/table.h"
 
@@ -29,7 +28,6 @@ void inspect_init(void)
 		.library = PACKAGE_VERSION,
 		.sizes = {.range = sizeof(struct range),
 			.owner = sizeof(struct owner),
-			.handler_cell = sizeof(struct handler_cell),
 			.disposition = sizeof(struct disposition),
 			.policy = sizeof(struct policy),
 			.rule = sizeof(struct rule),

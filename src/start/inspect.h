@@ -48,7 +48,7 @@ enum inspect_state {
 
 /* Of the structures behind the pointers: two builds that differ in one don't read each other. */
 struct inspect_sizes {
-	uint16_t range, owner, handler_cell, disposition, policy, rule, process_state, sender_file;
+	uint16_t range, owner, disposition, policy, rule, process_state, sender_file;
 };
 
 struct inspect {

@@ -6,7 +6,6 @@
  *   noise                 the whole root behind its head, and tables that it could point to
  *   tables                every pointer leads into one page of noise
  *   counts                as many rules, ranges and owners as can be
- *   circle                a chain of handlers that has no end
  *   file                  the rules are in a mapping of a file, which nobody may touch
  *   wait                  the rules are in a page that is never given to a reader
  */
@@ -15,7 +14,6 @@
 #include "owner/owner.h"
 #include "policy/policy.h"
 #include "signal/disposition.h"
-#include "signal/handlers.h"
 #include "start/inspect.h"
 #include "table/table.h"
 
@@ -110,19 +108,6 @@ static void damage_counts(void)
 	root->ranges.chunks = UINT32_MAX;
 }
 
-static void damage_circle(void)
-{
-	struct owner *owners = (struct owner *)root->owner;
-	struct handler_cell *cell = (void *)noise;
-
-	cell->rest = cell;
-	cell->disposition = (void *)(noise + 512);
-	for (unsigned i = 1; i < OWNERS_MAX; i++) {
-		owners[i].name = strcpy((char *)(noise + 1024), "circle");
-		atomic_store(&owners[i].handlers, cell);
-	}
-}
-
 static void damage_file(void)
 {
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -160,8 +145,6 @@ static void damage(const char *how)
 		damage_tables();
 	else if (!strcmp(how, "counts"))
 		damage_counts();
-	else if (!strcmp(how, "circle"))
-		damage_circle();
 	else if (!strcmp(how, "file"))
 		damage_file();
 	else if (!strcmp(how, "wait"))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which handler answers for which object: the lists of handlers, newest first. */
+/* Which handler answers for which object. */
 #include <signal.h>
 #include "../harness/objects.h"
 #include "../harness/rooms.h"
@@ -24,35 +24,20 @@ static const struct disposition *action(void *handler)
 static unsigned own, other;
 static void *object;
 
-static struct handler_cell *list_of(unsigned owner)
-{
-	return atomic_load(&owner_by_id(owner)->handlers);
-}
-
-static void test_list(void)
+static void test_newest(void)
 {
 	const struct disposition *old = action((void *)first), *new = action((void *)second);
-	struct handler_cell *one, *two;
 
 	ok(!handler_of_owner(own) && !handler_of_owner(0), "at first nobody has a handler");
 	handlers_add(own, old);
-	one = list_of(own);
 	ok(handler_of_owner(own) == old && atomic_load(&old->owner) == own, "one answers for its owner");
 	handlers_add(own, new);
-	two = list_of(own);
-	ok(handler_of_owner(own) == new && two->rest == one, "of two the newer one, above the older one");
+	ok(handler_of_owner(own) == new, "of two the newer one");
 	handlers_add(own, old);
-	ok(list_of(own) == one, "who puts back what was there takes off what was above it");
-	handlers_add(own, new);
-	ok(list_of(own) == two, "the same list again is the same cell: it needs no memory");
-	for (int i = 0; i < 1000000; i++) {
-		handlers_add(own, old);
-		handlers_add(own, new);
-	}
-	ok(list_of(own) == two, "a million times, too");
+	ok(handler_of_owner(own) == old, "who puts back what was there has that");
 	handlers_end(own);
 	ok(!handler_of_owner(own) && atomic_load(&old->owner) == own,
-		"all of them end; whose they were is known on");
+		"it ends; whose it was is known on");
 }
 
 static void test_statements(void)
@@ -116,7 +101,7 @@ int main(void)
 	}
 	own = owner_at((uintptr_t)main);
 	other = owner_at(object_code(object));
-	test_list();
+	test_newest();
 	test_statements();
 	test_code();
 	test_unloading();

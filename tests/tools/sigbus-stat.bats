@@ -109,11 +109,11 @@ assert_json() { # FILTER VALUE
         '["/memfd:actor","0x0",true,"rw-s",2]'
 }
 
-@test "stat: handlers of each owner, newest first, and the program's own" {
+@test "stat: the newest handler of each owner, and the program's own" {
     skip_without jq
     start_with a.install:exit a.install:repair p.install:nothing a.map
     assert_json '[.owners[] | select(.handlers | length > 0) | [.owner, (.handlers | length)]]
-        | sort' '[["actor-a.so",2],["stat-victim",1]]'
+        | sort' '[["actor-a.so",1],["stat-victim",1]]'
     assert_json '.disposition.handler | test("^stat-victim[+]0x[0-9a-f]+$")' true
     assert_json '.disposition.flags' '"0x4000004"'
     assert_json '.disposition.handler == (.owners[] | select(.owner == "stat-victim").handlers[0])' \
@@ -122,7 +122,7 @@ assert_json() { # FILTER VALUE
     newest=$("$STAT" --json "$pid" | jq -r '.owners[] | select(.owner == "actor-a.so").handlers[0]')
     nm "$LIBS/actor-a.so" | grep " on_repair$" | grep -qi "${newest#*+0x} "
     stat_of
-    assert_line --regexp "^ +1 +0 +actor-a.so +${newest//+/\\+}, actor-a.so\+0x[0-9a-f]+$"
+    assert_line --regexp "^ +1 +0 +actor-a.so +${newest//+/\\+}$"
 }
 
 @test "stat: a registered owner" {
@@ -411,16 +411,13 @@ assert_json() { # FILTER VALUE
     local how status
 
     # Megabytes come of some: into a file.
-    for how in "noise 1" "noise 2" "tables 1" counts circle; do
+    for how in "noise 1" "noise 2" "tables 1" counts; do
         # shellcheck disable=SC2086
         start env LD_PRELOAD="$SIGBUS_LIB" "$PROGS/stat-garbage" $how
         for option in "" --json; do
-            [ "$how$option" != circle ] || continue
             status=0
             limited "$STAT" $option "$pid" >shown 2>&1 || status=$?
             [ "$status" = 0 ] || [ "$status" = 1 ]
-            # The circle is thousands of handlers, and takes as long as a look may.
-            [ "$how" != circle ] || continue
             run grep "took longer than" shown
             assert_output ""
         done

@@ -15,7 +15,6 @@
 #include "owner/owner.h"
 #include "policy/policy.h"
 #include "signal/disposition.h"
-#include "signal/handlers.h"
 #include "start/inspect.h"
 #include "table/table.h"
 #include "tools/stat/stat.h"
@@ -136,7 +135,6 @@ static const struct map *find_library(const struct maps *maps)
 
 static const struct inspect_sizes our_sizes = {.range = sizeof(struct range),
 	.owner = sizeof(struct owner),
-	.handler_cell = sizeof(struct handler_cell),
 	.disposition = sizeof(struct disposition),
 	.policy = sizeof(struct policy),
 	.rule = sizeof(struct rule),

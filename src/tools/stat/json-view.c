@@ -101,9 +101,9 @@ static void put_handlers(const struct owner_view *owner)
 {
 	put_key("handlers");
 	open_value('[');
-	for (size_t i = 0; i < owner->handler_count; i++) {
+	if (owner->handler) {
 		next_item();
-		put_string(owner->handler[i]);
+		put_string(owner->handler);
 	}
 	close_value(']');
 }

@@ -12,7 +12,6 @@
 #include "owner/owner.h"
 #include "policy/policy.h"
 #include "signal/disposition.h"
-#include "signal/handlers.h"
 #include "start/inspect.h"
 #include "table/record.h"
 #include "table/table.h"
@@ -20,7 +19,6 @@
 
 #define NAME_LIMIT 256
 #define RULES_MAX (POLICY_TEXT_MAX / 4) /* a rule has so many bytes at least */
-#define HANDLERS_MAX 64
 #define OWNERS_AT_ONCE 64
 
 /* ---- where code is ---- */
@@ -122,26 +120,17 @@ static void look_at_owner(
 	view->skipped += !seen->name;
 }
 
-static void look_at_handlers(struct view *view, const struct process *process,
+static void look_at_handler(struct view *view, const struct process *process,
 	const struct owner *owner, struct owner_view *seen)
 {
-	const struct handler_cell *at = owner->handlers;
+	struct disposition disposition;
 
-	while (at && seen->handler_count < HANDLERS_MAX) {
-		struct handler_cell cell;
-		struct disposition disposition;
-
-		if (!process_read(process, at, &cell, sizeof(cell)) ||
-			!process_read(
-				process, cell.disposition, &disposition, sizeof(disposition))) {
-			view->skipped++;
-			return;
-		}
-		seen->handler = grow(seen->handler, seen->handler_count, sizeof(*seen->handler));
-		seen->handler[seen->handler_count++] =
-			handler_place(view, &process->maps, disposition.handler);
-		at = cell.rest;
-	}
+	if (!owner->handler)
+		return;
+	if (process_read(process, owner->handler, &disposition, sizeof(disposition)))
+		seen->handler = handler_place(view, &process->maps, disposition.handler);
+	else
+		view->skipped++;
 }
 
 static size_t read_owners(
@@ -180,7 +169,7 @@ static void look_at_owners(
 	for (size_t i = 1; i < count; i++) {
 		if (!view->owner[i].name)
 			continue;
-		look_at_handlers(view, process, &owners[i], &view->owner[i]);
+		look_at_handler(view, process, &owners[i], &view->owner[i]);
 		if (owners[i].callback)
 			view->owner[i].callback =
 				place(view, &process->maps, (uintptr_t)owners[i].callback);

@@ -89,8 +89,7 @@ struct owner_view {
 	uintptr_t linked_at;  /* as in struct owner */
 	bool registered;
 	char *callback; /* NULL: none */
-	char **handler; /* newest first */
-	size_t handler_count;
+	char *handler; /* NULL: it has none */
 	size_t ranges;
 	uint64_t faults;
 };

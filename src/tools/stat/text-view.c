@@ -193,12 +193,11 @@ static void print_rules(const struct view *view)
 
 static char *handlers_of(const struct owner_view *owner)
 {
-	char *text =
-		owner->callback ? format("callback %s", escape(owner->callback)) : format("%s", "");
-
-	for (size_t i = 0; i < owner->handler_count; i++)
-		text = format("%s%s%s", text, *text ? ", " : "", escape(owner->handler[i]));
-	return *text ? text : "none";
+	if (owner->callback && owner->handler)
+		return format("callback %s, %s", escape(owner->callback), escape(owner->handler));
+	if (owner->callback)
+		return format("callback %s", escape(owner->callback));
+	return owner->handler ? escape(owner->handler) : "none";
 }
 
 static char *names_of(const struct owner_view *owner)
@@ -212,7 +211,7 @@ static char *names_of(const struct owner_view *owner)
 
 static bool is_worth_telling(const struct owner_view *owner)
 {
-	return owner->name && (owner->ranges || owner->handler_count || owner->registered);
+	return owner->name && (owner->ranges || owner->handler || owner->registered);
 }
 
 static void print_owners(const struct view *view)
