@@ -50,6 +50,8 @@
 #define APART __attribute__((noinline))
 /* Big or sparsely used: behind all else, so that what each process writes is on few pages. */
 #define LARGE __attribute__((section(".bss.large")))
+/* Once in each process: the linker puts it in front, so that a start runs code of few pages. */
+#define ONCE __attribute__((section(".text.startup")))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 

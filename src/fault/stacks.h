@@ -10,7 +10,7 @@
 #include "base/base.h"
 #include "signal/frame.h"
 
-void stacks_init(void);
+ONCE void stacks_init(void);
 HIDDEN uintptr_t stack_take(void); /* [H] its end; 0: all are in use, and were so for a second */
 HIDDEN void stack_put(void); /* [H] */
 HIDDEN void stack_lacks(int signo, struct jump *jump); /* [H] */

@@ -55,7 +55,7 @@ static uintptr_t saved_sp(const struct __jmp_buf_tag *buffer)
 #define COPY_SP "mov %0, sp"
 #endif
 
-static __attribute__((noinline)) void learn(void)
+static APART ONCE void learn(void)
 {
 	jmp_buf buffer;
 	uintptr_t sp;
@@ -65,7 +65,7 @@ static __attribute__((noinline)) void learn(void)
 	secret = saved_sp(buffer) ^ sp;
 }
 
-static __attribute__((noinline)) bool check(void)
+static APART ONCE bool check(void)
 {
 	volatile char deeper[256];
 	jmp_buf buffer;

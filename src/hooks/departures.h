@@ -2,6 +2,6 @@
 #ifndef SIGBUS_DEPARTURES_H
 #define SIGBUS_DEPARTURES_H
 
-void departures_init(void);
+ONCE void departures_init(void);
 
 #endif

@@ -54,7 +54,7 @@ void extent_measure(
  */
 bool prove_lost(struct extent *extent, uintptr_t page, const struct range_hit *hit);
 
-void anchor_init(void); /* without it no file comes back */
+ONCE void anchor_init(void); /* without it no file comes back */
 /* A second mapping of a page of a range, or 0. A private page has to be a lost one. [H] */
 uintptr_t anchor_make(uintptr_t page, bool shared);
 void anchor_share(uintptr_t anchor); /* one more record has it; [H] */

@@ -23,7 +23,7 @@ extern HIDDEN const struct page_facts page_unknown; /* before anybody looked */
 void report_answered(struct fault *fault);
 /* Counts a fault and what became of it, reported or not. [H] */
 void report_count(struct fault *fault);
-void report_summary(void);       /* at the end of the process, if anything was not told */
+ONCE void report_summary(void);       /* at the end of the process, if anything was not told */
 /* One line of ours that is not about a fault (bad policy, start). No "\n". */
 void report_note(const char *text);
 /* The same; event: its name in JSON, or NULL. */
@@ -42,11 +42,11 @@ struct out_target {
 };
 
 /* SIGBUS_LOG (NULL: stderr): 0, or -EINVAL with a line in error, and then the target is stderr. */
-int out_parse(const char *spec, struct out_target *target, char *error, size_t error_size);
+ONCE int out_parse(const char *spec, struct out_target *target, char *error, size_t error_size);
 /* The same, for all lines from now on. */
-int out_open(const char *spec, char *error, size_t error_size);
+ONCE int out_open(const char *spec, char *error, size_t error_size);
 bool out_wanted(void);                          /* [H] */
-bool out_start_line_wanted(void);
+ONCE bool out_start_line_wanted(void);
 bool out_backtrace_wanted(void);   /* [H] */
 bool out_all_wanted(void);         /* [H] no limit of lines */
 enum out_format out_format(void); /* [H] */

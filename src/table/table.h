@@ -121,7 +121,7 @@ struct range_env {
 	void (*share)(uintptr_t anchor); /* one more record has it; [H] */
 	void (*release)(struct range_cut cut); /* what was stale: range_cut_free() in the end */
 };
-void range_init(const struct range_env *env);
+ONCE void range_init(const struct range_env *env);
 
 /* What a new record shall say. */
 struct range_attributes {
@@ -184,6 +184,6 @@ struct inspect_ranges {
 	uint32_t chunk_records, chunks;
 };
 
-struct inspect_ranges range_inspect(void);
+ONCE struct inspect_ranges range_inspect(void);
 
 #endif

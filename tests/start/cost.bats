@@ -62,7 +62,7 @@ instructions() { # POLICY|none|only PRELOAD
 }
 
 @test "cost: page faults" {
-    for row in 'none 13' '@compositor 15' 'only 7'; do
+    for row in 'none 13' '@compositor 13' 'only 6'; do
         word=${row% *}
         bare=$(start "$word" "$empty" "$PROGS/least-faults" 30 /bin/true)
         ours=$(start "$word" "$SIGBUS_LIB" "$PROGS/least-faults" 30 /bin/true)
