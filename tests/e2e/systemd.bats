@@ -150,6 +150,61 @@ stat_of() { # PID
     assert_line --regexp '^SIGBUS_POLICY=@.*compositor$'
 }
 
+# The program of a user in whose environment a word is.
+process_with() { # PROGRAM WORD
+    local pid
+
+    for pid in $(pgrep -x "$1"); do
+        ! grep -qz "^$2$" "/proc/$pid/environ" || COMPOSITOR_PID=$pid
+    done
+    [ -n "$COMPOSITOR_PID" ]
+}
+
+@test "greetd starts a greeter with the line of its example: it outlives its clients" {
+    skip_unless_root
+    skip_without greetd
+    WL_HOSTILE=$PROGS/wl-hostile
+    [ -x "$WL_HOSTILE" ] || skip 'wl-hostile is not built: no wayland-client, wayland-protocols'
+    missing=$(compositor_missing cage)
+    [ -z "$missing" ] || skip "$missing"
+    compositor_setup
+    # shellcheck disable=SC2034 # for hostile_client
+    COMPOSITOR=cage
+    mkdir -p "$COMPOSITOR_BASE/tree/.libs" "$COMPOSITOR_BASE/runtime"
+    cp -L "$SIGBUS_LIB" "$COMPOSITOR_BASE/tree/.libs/libsigbus.so"
+    cp -L "${SIGBUS_INSTALLED:-$top_builddir}/sigbus-run" "$COMPOSITOR_BASE/tree"
+    # shellcheck disable=SC2016
+    printf '%s\n' '#!/bin/sh' 'echo $$ >"$XDG_RUNTIME_DIR/program"' 'exec sleep infinity' \
+        >"$COMPOSITOR_BASE/tree/greeter"
+    chmod -R a+rX,a+x "$COMPOSITOR_BASE/tree"
+    chown 65534:65534 "$COMPOSITOR_BASE/runtime"
+    chmod 0700 "$COMPOSITOR_BASE/runtime"
+    export XDG_RUNTIME_DIR=$COMPOSITOR_BASE/runtime
+    line=$(sed -n 's/^command = "\(sigbus-run .* --only cage --\) cage -s -- gtkgreet"$/\1/p' \
+        "$examples/greetd.toml")
+    assert [ -n "$line" ]
+    settings="XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR HOME=$COMPOSITOR_BASE/home WLR_BACKENDS=headless"
+    settings+=" WLR_RENDERER=pixman WLR_LIBINPUT_NO_DEVICES=1"
+    printf '%s\n' '[terminal]' 'vt = "none"' '[default_session]' 'user = "nobody"' \
+        "command = \"env $settings $COMPOSITOR_BASE/tree/$line cage -- $COMPOSITOR_BASE/tree/greeter\"" >greetd.toml
+    unshare --mount sh -c 'mount -t tmpfs none /run && exec greetd --config greetd.toml' >greetd.log 2>&1 3>&- &
+    greetd=$!
+    wait_for process_with cage "XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR" || skip "greetd starts nothing here: $(cat greetd.log)"
+    wait_for compositor_listens_or_ended
+    compositor_loaded
+    for attack in truncate-after-commit truncate-after-destroy; do
+        run_attack $attack
+        [ "$OUTCOME" = alive ]
+    done
+    run_attack good
+    [ "$SEEN" = alive ]
+    run "${SIGBUS_INSTALLED:-$top_builddir}/sigbus-stat" "$COMPOSITOR_PID"
+    assert_output --partial 'libsigbus is active'
+    stop_compositor
+    kill $greetd 2>/dev/null || :
+    wait $greetd || :
+}
+
 # What the README tells to do, with a compositor that a unit of systemd --user starts: on, and back.
 in_session() { # COMPOSITOR UNIT PROGRAM
     WL_HOSTILE=$PROGS/wl-hostile

@@ -13,12 +13,13 @@ setup() {
 
 teardown() {
     stop_server
+    ! mountpoint -q "${full:-/nowhere}" || umount "$full"
 }
 
 start_server() { # [VAR=VALUE...]
     server_log=$BATS_TEST_TMPDIR/log
     : >"$BATS_TEST_TMPDIR/display"
-    env "$@" Xvfb -displayfd 7 -screen 0 640x480x24 -nolisten tcp \
+    env "$@" Xvfb -displayfd 7 -screen 0 640x480x24 -nolisten tcp -noreset \
         7>"$BATS_TEST_TMPDIR/display" >"$server_log" 2>&1 3>&- &
     server=$!
     wait_for display_or_end
@@ -74,6 +75,34 @@ loses_segments() {
     start_server LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY="@$SIGBUS_PRESETS/compositor"
     grep -q /libsigbus "/proc/$server/maps"
     loses_segments
+}
+
+# Pixmaps that the server draws in, and files that are a hole on a full file system: one server takes all,
+# and serves the next client. (A segment that the server makes is a memfd that is sealed.)
+survives_all() {
+    for attack in pixmap full-put full-get full-pixmap; do
+        run limited "$PROGS/xshm-truncate" $attack "$full"
+        assert_success
+        assert_output BadShmSeg
+    done
+    run limited "$PROGS/xshm-truncate" good
+    assert_output alive
+}
+
+@test "Xvfb: shared pixmaps, and holes on a full file system: the same with us" {
+    skip_unless_root
+    full=$BATS_TEST_TMPDIR/full
+    mkdir "$full"
+    mount -t tmpfs -o size=64k none "$full" || skip "this system does not let root mount a tmpfs"
+    start_server
+    survives_all
+    stop_server
+
+    start_server LD_PRELOAD="$SIGBUS_LIB" SIGBUS_POLICY="@$SIGBUS_PRESETS/compositor"
+    survives_all
+    run reports "$server_log"
+    assert_equal "$(grep -c 'sent by "xshm-truncate"\[' <<<"$output")" 4
+    assert_equal "$(grep -c 'nospace on tmpfs' <<<"$output")" 3
 }
 
 # The older handler answers with a backtrace and abort().

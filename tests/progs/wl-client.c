@@ -134,6 +134,26 @@ bool client_sync(struct client *client)
 	return client_wait(client, done, FOR_EVER);
 }
 
+bool client_rounds(struct client *client, const bool *flag)
+{
+	for (int i = 0; i < FRAME_ROUNDS && !*flag; i++)
+		client_sync(client);
+	return *flag;
+}
+
+struct wl_proxy *client_bind(struct client *client, const struct wl_interface *interface)
+{
+	for (int i = 0; i < client->global_count; i++) {
+		const struct global *global = &client->globals[i];
+
+		if (strcmp(global->interface, interface->name) == 0 &&
+			global->version >= (uint32_t)interface->version)
+			return wl_registry_bind(client->registry, global->name, interface,
+				(uint32_t)interface->version);
+	}
+	return NULL;
+}
+
 static void pointer_enter(void *data, struct wl_pointer *pointer, uint32_t serial,
 	struct wl_surface *surface, wl_fixed_t x, wl_fixed_t y)
 {
@@ -228,6 +248,12 @@ static void registry_global(void *data, struct wl_registry *registry, uint32_t n
 		{&wl_data_device_manager_interface, 1, &client->data_device_manager},
 	};
 
+	if (client->global_count < 128) {
+		struct global *global = &client->globals[client->global_count++];
+
+		*global = (struct global){.name = name, .version = version};
+		snprintf(global->interface, sizeof(global->interface), "%s", interface);
+	}
 	for (size_t i = 0; i < sizeof(globals) / sizeof(globals[0]); i++) {
 		void **proxy = globals[i].proxy;
 
@@ -327,6 +353,17 @@ void window_open(struct client *client, struct window *window)
 	xdg_toplevel_set_title(window->toplevel, client->title);
 	wl_surface_commit(window->surface);
 	client_wait(client, &window->configured, FOR_EVER);
+}
+
+void window_acknowledge(
+	struct client *client, struct xdg_surface *xdg_surface, struct wl_surface *surface)
+{
+	static struct window role;
+
+	role.configured = false;
+	xdg_surface_add_listener(xdg_surface, &xdg_surface_listener, &role);
+	wl_surface_commit(surface);
+	client_rounds(client, &role.configured);
 }
 
 void surface_commit(struct wl_surface *surface, struct wl_buffer *buffer)

@@ -35,6 +35,11 @@ struct client {
 	struct wl_proxy *color_manager;
 	struct wl_proxy *toplevel_icon_manager;
 	struct wl_data_device_manager *data_device_manager;
+	struct global {
+		uint32_t name, version;
+		char interface[64];
+	} globals[128];
+	int global_count;
 	bool entered;	       /* the pointer is over one of our surfaces */
 	bool pressed;	       /* its button is, there */
 	uint32_t enter_serial; /* valid once it entered */
@@ -69,6 +74,11 @@ bool client_wait(struct client *client, const bool *flag, int milliseconds);
 /* Has the compositor handled all requests? */
 bool client_sync(struct client *client);
 
+/* The same, but for what may never come: as often as the compositor answers many times. */
+bool client_rounds(struct client *client, const bool *flag);
+/* A global at the version of interface; NULL: the compositor does not have it. */
+struct wl_proxy *client_bind(struct client *client, const struct wl_interface *interface);
+
 /* A file of size bytes of which nothing is left behind; directory: of FILE_DIRECTORY. */
 int file_create(enum pool_file kind, const char *directory, size_t size);
 
@@ -77,6 +87,9 @@ void pool_create(struct client *client, struct pool *pool, int fd, int size);
 void pool_add_buffer(struct pool *pool, int offset, int width, int height);
 
 void window_open(struct client *client, struct window *window);
+/* Commits a surface that is no window, and acknowledges its size. */
+void window_acknowledge(
+	struct client *client, struct xdg_surface *xdg_surface, struct wl_surface *surface);
 /* Attaches (if buffer is not NULL), damages all, commits. */
 void surface_commit(struct wl_surface *surface, struct wl_buffer *buffer);
 /* The same, and waits: has the time of its next frame come? It does not for what is not visible. */

@@ -18,25 +18,19 @@
 #include <unistd.h>
 
 #include "wl-client.h"
+#include "wl-hostile.h"
 #include "wl-outputs.h"
 #include "wl-virtual.h"
 
-#define WIDTH 256
-#define HEIGHT 256
-#define BUFFER_SIZE (WIDTH * HEIGHT * 4)
-#define HUGE_SIZE (2 << 20)
 #define CURSOR_WIDTH 64
 #define ENTER_TRIES 20
-#define RACED_FRAMES 20
-#define ROUNDS 1000
-#define SKIPPED 77
 
-static struct client client;
-static enum pool_file file_kind = FILE_MEMFD;
-static const char *file_directory;
+struct client client;
+enum pool_file file_kind = FILE_MEMFD;
+const char *file_directory;
 static atomic_bool toggled_enough;
 
-static void fill(int fd, size_t size, int byte)
+void fill(int fd, size_t size, int byte)
 {
 	void *pixels = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
@@ -46,8 +40,7 @@ static void fill(int fd, size_t size, int byte)
 	munmap(pixels, size);
 }
 
-/* A good pool with one buffer at its start. */
-static void open_pool(struct pool *pool, int width, int height)
+void open_pool(struct pool *pool, int width, int height)
 {
 	size_t size = file_kind == FILE_HUGETLB ? HUGE_SIZE : BUFFER_SIZE;
 	int fd = file_create(file_kind, file_directory, size);
@@ -57,22 +50,25 @@ static void open_pool(struct pool *pool, int width, int height)
 	pool_add_buffer(pool, 0, width, height);
 }
 
-static void truncate_pool(const struct pool *pool)
+void cut_pool(const struct pool *pool, int size)
 {
-	if (ftruncate(pool->fd, 0) < 0)
+	if (ftruncate(pool->fd, size) < 0)
 		finish(1, "cannot truncate the pool: %s", strerror(errno));
 }
 
-/* A window with a good buffer on the screen. */
-static void show_window(struct window *window, struct pool *pool)
+static void truncate_pool(const struct pool *pool)
+{
+	cut_pool(pool, 0);
+}
+
+void show_window(struct window *window, struct pool *pool)
 {
 	window_open(&client, window);
 	open_pool(pool, WIDTH, HEIGHT);
 	window_show(&client, window, pool->buffer);
 }
 
-/* A second window comes, is painted a few times and goes: what lies around it is painted too. */
-static void repaint(struct wl_surface *surface)
+void repaint(struct wl_surface *surface)
 {
 	struct window witness;
 	struct pool pool;
@@ -123,20 +119,30 @@ static void *toggle(void *pool)
 	return NULL;
 }
 
-/* The file goes and comes back all the time while it is shown. */
+static pthread_t race_thread;
+
+void race_begin(struct pool *pool)
+{
+	if (pthread_create(&race_thread, NULL, toggle, pool) != 0)
+		finish(1, "no thread");
+}
+
+void race_end(void)
+{
+	atomic_store(&toggled_enough, true);
+	pthread_join(race_thread, NULL);
+}
+
 static void truncate_raced(void)
 {
 	struct window window;
 	struct pool pool;
-	pthread_t thread;
 
 	show_window(&window, &pool);
-	if (pthread_create(&thread, NULL, toggle, &pool) != 0)
-		finish(1, "no thread");
+	race_begin(&pool);
 	for (int i = 0; i < RACED_FRAMES; i++)
 		surface_show(&client, window.surface, pool.buffer);
-	atomic_store(&toggled_enough, true);
-	pthread_join(thread, NULL);
+	race_end();
 	repaint(window.surface);
 }
 
@@ -209,14 +215,6 @@ static void two_pools(void)
 	repaint(window.surface);
 }
 
-/* Waits for what may never come: the compositor answers that often. */
-static bool wait_rounds(const bool *flag)
-{
-	for (int i = 0; i < ROUNDS && !*flag; i++)
-		client_sync(&client);
-	return *flag;
-}
-
 /* A pointer of our own, over a window of our own. */
 static struct wl_proxy *enter_window(struct window *window, struct pool *pool)
 {
@@ -248,7 +246,7 @@ static void drag_icon(void)
 		finish(SKIPPED, "no data devices here");
 	mouse = enter_window(&window, &pool);
 	virtual_pointer_press(mouse, true);
-	if (!wait_rounds(&client.pressed))
+	if (!client_rounds(&client, &client.pressed))
 		finish(SKIPPED, "the button does not get to the window");
 	device = wl_data_device_manager_get_data_device(client.data_device_manager, client.seat);
 	source = wl_data_device_manager_create_data_source(client.data_device_manager);
@@ -291,7 +289,7 @@ static void copy_screen(
 	struct pool target;
 	int size;
 
-	if (!wait_rounds(&copy->told))
+	if (!client_rounds(&client, &copy->told))
 		finish(SKIPPED, "no copy of the screen is offered");
 	size = (int)(copy->stride * copy->height);
 	pool_create(&client, &target, file_create(FILE_MEMFD, NULL, (size_t)size), size);
@@ -314,7 +312,7 @@ static void screencopy(void)
 	copy_screen(&copy, screencopy_copy);
 	surface_show(&client, window.surface, pool.buffer);
 	repaint(window.surface);
-	wait_rounds(&copy.done);
+	client_rounds(&client, &copy.done);
 }
 
 static void image_copy(void)
@@ -330,7 +328,7 @@ static void image_copy(void)
 	copy_screen(&copy, image_copy_copy);
 	surface_show(&client, window.surface, pool.buffer);
 	repaint(window.surface);
-	wait_rounds(&copy.done);
+	client_rounds(&client, &copy.done);
 }
 
 static void weston_capture(void)
@@ -346,7 +344,7 @@ static void weston_capture(void)
 	copy_screen(&copy, weston_capture_copy);
 	surface_show(&client, window.surface, pool.buffer);
 	repaint(window.surface);
-	wait_rounds(&copy.done);
+	client_rounds(&client, &copy.done);
 }
 
 /* The curves are in a file that has nothing of them. */
@@ -359,7 +357,7 @@ static void gamma_curves(void)
 	if (!client.gamma_manager || !client.output)
 		finish(SKIPPED, "no gamma control here");
 	gamma_start(client.gamma_manager, client.output, &gamma);
-	if (!wait_rounds(&gamma.told) || !gamma.size)
+	if (!client_rounds(&client, &gamma.told) || !gamma.size)
 		finish(SKIPPED, "a screen without gamma curves");
 	gamma_set(&gamma, file_create(file_kind, file_directory, 0));
 	show_window(&window, &pool);
@@ -376,7 +374,7 @@ static void icc_profile(void)
 	if (!client.color_manager)
 		finish(SKIPPED, "no colour management here");
 	color_manager_start(client.color_manager, &manager);
-	if (!wait_rounds(&manager.told) || !manager.icc)
+	if (!client_rounds(&client, &manager.told) || !manager.icc)
 		finish(SKIPPED, "no ICC profiles here");
 	fd = file_create(file_kind, file_directory, page);
 	fill(fd, page, 0x20);
@@ -460,10 +458,7 @@ static void full_tmpfs(void)
 	repaint(window.surface);
 }
 
-static const struct attack {
-	const char *name;
-	void (*run)(void);
-} attacks[] = {
+static const struct attack attacks[] = {
 	{"good", good},
 	{"truncate-before-commit", truncate_before_commit},
 	{"truncate-raced", truncate_raced},
@@ -505,6 +500,8 @@ static _Noreturn void usage(void)
 	fputs("\nattacks:", stderr);
 	for (size_t i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++)
 		fprintf(stderr, " %s", attacks[i].name);
+	for (const struct attack *attack = neighbours; attack->name; attack++)
+		fprintf(stderr, " %s", attack->name);
 	fputc('\n', stderr);
 	exit(2);
 }
@@ -522,6 +519,9 @@ static const struct attack *find_attack(const char *name)
 	for (size_t i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++)
 		if (strcmp(name, attacks[i].name) == 0)
 			return &attacks[i];
+	for (const struct attack *attack = neighbours; attack->name; attack++)
+		if (strcmp(name, attack->name) == 0)
+			return attack;
 	usage();
 }
 

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xshm-truncate [good | put | get]: shares a memfd with the X server of $DISPLAY, takes its pages away,
+ * xshm-truncate [ATTACK [DIRECTORY]]: shares a memfd with the X server of $DISPLAY, takes its pages away,
  * and lets the server read (put) and write (get) it, until it complains. Prints the outcome of each
- * before and after: "ok" or the error's name. With "put" or "get" only this one, and only the outcome
- * after; with "good" nothing is taken away, and "alive" is printed.
+ * before and after: "ok" or the error's name. With an attack only this one, and only the outcome after:
+ *   put, get     as above
+ *   pixmap       the server draws in a pixmap in that memory
+ *   full-put, full-get, full-pixmap   nothing is taken away: the file is a hole, and the file system of
+ *                DIRECTORY has no page left
+ *   good         nothing is taken away, and "alive" is printed
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,9 +76,42 @@ static xcb_generic_error_t *get(xcb_shm_seg_t segment)
 
 typedef xcb_generic_error_t *request_function(xcb_shm_seg_t segment);
 
+/* Drawn by the server alone; what it has lost is said of the next image that is put. */
+static xcb_generic_error_t *draw(xcb_shm_seg_t segment)
+{
+	xcb_rectangle_t all = {0, 0, WIDTH, HEIGHT};
+	xcb_pixmap_t shared = xcb_generate_id(connection);
+	xcb_generic_error_t *error = xcb_request_check(connection,
+		xcb_shm_create_pixmap_checked(connection, shared, screen->root, WIDTH, HEIGHT,
+			screen->root_depth, segment, 0));
+
+	if (error)
+		return error;
+	xcb_poly_fill_rectangle(connection, shared, gc, 1, &all);
+	xcb_copy_area(connection, shared, pixmap, gc, 0, 0, 0, 0, WIDTH, HEIGHT);
+	xcb_free_pixmap(connection, shared);
+	return put(segment);
+}
+
+static const char *directory; /* NULL: a memfd */
+
+static int new_file(void)
+{
+	char page[4096] = {0};
+	int fd, filler;
+
+	if (!directory)
+		return memfd_create("xshm-truncate", MFD_CLOEXEC);
+	fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	filler = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600); /* lives as long as we */
+	while (filler >= 0 && write(filler, page, sizeof(page)) > 0)
+		;
+	return fd;
+}
+
 static int share_file(xcb_shm_seg_t *segment)
 {
-	int fd = memfd_create("xshm-truncate", MFD_CLOEXEC);
+	int fd = new_file();
 
 	if (fd < 0 || ftruncate(fd, SIZE) < 0)
 		fail("no memory to share");
@@ -87,12 +125,14 @@ static void truncate_under(const char *name, request_function *request, int only
 	xcb_shm_seg_t segment;
 	int fd = share_file(&segment);
 
-	error = request(segment);
-	if (!only_this)
-		printf("%s: %s\n", name, outcome(error));
-	free(error);
-	if (ftruncate(fd, 0) < 0)
-		fail("cannot truncate the file");
+	if (!directory) {
+		error = request(segment);
+		if (!only_this)
+			printf("%s: %s\n", name, outcome(error));
+		free(error);
+		if (ftruncate(fd, 0) < 0)
+			fail("cannot truncate the file");
+	}
 	/* The server takes a lost segment back when it has nothing else to do: not at once. */
 	while (!(error = request(segment)) && !xcb_connection_has_error(connection))
 		usleep(10000);
@@ -133,6 +173,12 @@ int main(int argc, char **argv)
 	xcb_create_gc(connection, gc, pixmap, 0, NULL);
 	if (strcmp(attack, "good") == 0)
 		be_good();
+	if (strncmp(attack, "full-", 5) == 0) {
+		directory = argc > 2 ? argv[2] : ".";
+		attack += 5;
+	}
+	if (strcmp(attack, "pixmap") == 0)
+		truncate_under("pixmap", draw, 1);
 	if (!*attack || strcmp(attack, "put") == 0)
 		truncate_under("put", put, *attack);
 	if (!*attack || strcmp(attack, "get") == 0)
