@@ -422,7 +422,8 @@ static void raced_keymap(void)
 	pthread_join(thread, NULL);
 }
 
-/* The compositor's own keymap, as it hands it out to its clients: who can write to it truncates it. */
+/* The compositor's own keymap, as it hands it out to its clients: who can write to it truncates it.
+ */
 static int keymap_fd = -1;
 
 static void take_keymap(
@@ -487,7 +488,8 @@ static void handed_keymap(void)
 	repaint(window.surface);
 }
 
-/* A file that is sealed against truncation has a hole, and there is no huge page to fill it with. */
+/* A file that is sealed against truncation has a hole, and there is no huge page to fill it with.
+ */
 static void sealed_hole(void)
 {
 	struct window window;

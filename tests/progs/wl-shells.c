@@ -59,8 +59,8 @@ struct wl_buffer *single_pixel_create(struct client *client)
 {
 	struct wl_proxy *manager = client_bind(client, &pixel_manager_interface);
 
-	return manager ? (struct wl_buffer *)wl_proxy_marshal_constructor(
-				 manager, 1, &wl_buffer_interface, NULL, UINT32_MAX, 0, 0, UINT32_MAX)
+	return manager ? (struct wl_buffer *)wl_proxy_marshal_constructor(manager, 1,
+				 &wl_buffer_interface, NULL, UINT32_MAX, 0, 0, UINT32_MAX)
 		       : NULL;
 }
 
@@ -145,8 +145,8 @@ bool layer_open(struct client *client, struct wl_surface *surface, struct shell_
 	*layer = (struct shell_surface){0};
 	if (!shell)
 		return false;
-	layer->proxy = wl_proxy_marshal_constructor(shell, 0, &layer_surface_interface, NULL, surface,
-		client->output, LAYER_OVERLAY, "hostile");
+	layer->proxy = wl_proxy_marshal_constructor(shell, 0, &layer_surface_interface, NULL,
+		surface, client->output, LAYER_OVERLAY, "hostile");
 	wl_proxy_add_dispatcher(layer->proxy, configured, &acknowledge, layer);
 	wl_proxy_marshal(layer->proxy, 1, ANCHOR_ALL);
 	wl_surface_commit(surface);
@@ -199,8 +199,8 @@ static const struct wl_message dmabuf_events[] = {
 static const struct wl_interface dmabuf_interface = {
 	"zwp_linux_dmabuf_v1", 1, 2, dmabuf_requests, 1, dmabuf_events};
 
-static int answered(const void *unused, void *proxy, uint32_t opcode, const struct wl_message *message,
-	union wl_argument *arguments)
+static int answered(const void *unused, void *proxy, uint32_t opcode,
+	const struct wl_message *message, union wl_argument *arguments)
 {
 	struct dmabuf *dmabuf = wl_proxy_get_user_data(proxy);
 
