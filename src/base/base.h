@@ -46,7 +46,10 @@
 #define ALIAS(function) __attribute__((alias(#function))) EXPORT
 #endif
 #define TLS static __thread __attribute__((tls_model("initial-exec")))
-/* For the stack's sake: a frame of its own, which is gone before the caller goes deeper. */
+/*
+ * Not inlined: its large locals must be off the stack before the caller calls on, for an alternate
+ * signal stack may have 2 KiB.
+ */
 #define APART __attribute__((noinline))
 /* Big or sparsely used: behind all else, so that what each process writes is on few pages. */
 #define LARGE __attribute__((section(".bss.large")))

@@ -75,7 +75,11 @@ struct process_state {
 	_Atomic int pid; /* of the process that uses it; 0 in a new child */
 	struct counters counters;
 	struct lock_word lock[LOCKS + 1];
-	/* Writers come between cutting a range and its new state: how many came, and how many left. */
+	/*
+	 * Threads that have cut a range out of the table and are not yet done with the system call behind
+	 * it: writers_in - writers_out. A fault in no range naps while there are any (fault/dispatch.c,
+	 * find_range). Two counters that only grow, for a writer that leaves by siglongjmp() never leaves.
+	 */
 	_Atomic uint32_t writers_in, writers_out;
 	_Atomic uint32_t writers_lost; /* of those who are in: how many were waited for in vain */
 	_Atomic uint32_t scratch_busy[SCRATCH_SLOTS]; /* see scratch_get() */
@@ -118,6 +122,7 @@ extern HIDDEN __thread unsigned running_watch __attribute__((tls_model("initial-
 extern HIDDEN __thread uintptr_t suspended_at __attribute__((tls_model("initial-exec")));
 
 extern HIDDEN bool memory_is_shared;
+/* Relaxed: a thread compares what it, or the fork before it, has written; nothing is read by way of it. */
 static inline int process_pid(void)
 {
 	int pid = atomic_load_explicit(&process_state->pid, memory_order_relaxed);

@@ -257,6 +257,11 @@ static unsigned slot_of(const struct dl_find_object *object)
 	return (unsigned)(((uintptr_t)object->dlfo_map_start >> PAGE_SHIFT) * 2654435761u) % SLOTS;
 }
 
+/*
+ * The acquire load pairs with the compare and swap of slots[] in add_object() and its kin: describe() has
+ * filled the entry before its id is in a slot. So whoever finds an id here, the handler too, may read the
+ * plain fields of that entry (name, start, end ...), which never change while the id is in a slot.
+ */
 static unsigned find(const struct dl_find_object *object)
 {
 	unsigned slot = slot_of(object);

@@ -175,6 +175,11 @@ static struct peer *peer_at(uint64_t cookie)
 	return &peers[cookie % PEERS];
 }
 
+/*
+ * A sequence lock without waiting: the copy counts only if the version was even before it and is the same
+ * behind it. The acquire fence keeps the plain reads in front of the second load of the version; it
+ * pairs with write_peer(), which makes the version odd before it writes and even behind that.
+ */
 static bool read_peer(uint64_t cookie, struct sender *sender)
 {
 	struct peer *peer = peer_at(cookie);
@@ -420,6 +425,7 @@ uint32_t sender_caller(uint32_t packed)
 
 /* ---- what is lost ---- */
 
+/* A sequence lock, as in read_peer(). */
 static bool read_file(uint32_t index, struct sender_file *copy)
 {
 	struct sender_file *file = file_at(index);

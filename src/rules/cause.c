@@ -376,31 +376,21 @@ struct loss cause_find(
 	return loss;
 }
 
-const char *cause_name(enum cause cause)
-{
-	static const char names[CAUSE_COUNT][12] = {
-		[CAUSE_UNKNOWN] = "unknown",
-		[CAUSE_TRUNCATED] = "truncated",
-		[CAUSE_NOSPACE] = "nospace",
-		[CAUSE_DEVICE] = "device",
-		[CAUSE_HWPOISON] = "hwpoison",
-	};
+const char cause_names[CAUSE_COUNT][12] = {
+	[CAUSE_UNKNOWN] = "unknown",
+	[CAUSE_TRUNCATED] = "truncated",
+	[CAUSE_NOSPACE] = "nospace",
+	[CAUSE_DEVICE] = "device",
+	[CAUSE_HWPOISON] = "hwpoison",
+};
 
-	return names[cause];
-}
-
-const char *outcome_name(enum outcome outcome)
-{
-	static const char names[OUTCOME_COUNT][12] = {
-		[OUTCOME_OWNER] = "owner",
-		[OUTCOME_ZERO] = "zero",
-		[OUTCOME_ONES] = "ones",
-		[OUTCOME_WAIT] = "wait",
-		[OUTCOME_CHAIN] = "chain",
-		[OUTCOME_ABORT] = "abort",
-		[OUTCOME_DEFAULT] = "default",
-		[OUTCOME_RESERVE] = "reserve",
-	};
-
-	return names[outcome];
-}
+const char outcome_names[OUTCOME_COUNT][12] = {
+	[OUTCOME_OWNER] = "owner",
+	[OUTCOME_ZERO] = "zero",
+	[OUTCOME_ONES] = "ones",
+	[OUTCOME_WAIT] = "wait",
+	[OUTCOME_CHAIN] = "chain",
+	[OUTCOME_ABORT] = "abort",
+	[OUTCOME_DEFAULT] = "default",
+	[OUTCOME_RESERVE] = "reserve",
+};

@@ -60,7 +60,11 @@ enum outcome {
 	OUTCOME_RESERVE, /* a mapping was refused */
 	OUTCOME_COUNT
 };
-const char *outcome_name(enum outcome outcome); /* [H] as reports have it */
+extern HIDDEN const char outcome_names[OUTCOME_COUNT][12]; /* as reports have them */
+static inline const char *outcome_name(enum outcome outcome)
+{
+	return outcome_names[outcome];
+}
 
 /* One fault (or one fatal sent SIGBUS) as the dispatch saw it; or one of the other events. */
 struct fault {

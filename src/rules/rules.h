@@ -72,7 +72,11 @@ bool file_size(const struct vma *vma, uint64_t *size);
 /* Is a lost page that is neither poisoned nor watched surely behind the end of its file? [H] */
 bool file_end_only_explains(const struct vma *vma);
 bool swap_is_used(void); /* [H] true, too, where the kernel does not say */
-const char *cause_name(enum cause cause);                             /* [H] */
+extern HIDDEN const char cause_names[CAUSE_COUNT][12]; /* as rules and reports have them */
+static inline const char *cause_name(enum cause cause)
+{
+	return cause_names[cause];
+}
 
 /* ---- huge-pages.c ---- */
 

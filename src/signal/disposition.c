@@ -189,17 +189,11 @@ bool disposition_replace(int signo, const struct disposition *old, const struct 
 	return true;
 }
 
-static _Atomic uint32_t statements;
-
-/* Only compared with a value of before, in the same thread or for a hint: it orders nothing. */
-uint32_t disposition_statements(void)
-{
-	return atomic_load_explicit(&statements, memory_order_relaxed);
-}
+_Atomic uint32_t statements_count;
 
 void disposition_count(const struct disposition *disposition)
 {
-	atomic_fetch_add_explicit(&statements, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&statements_count, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&((struct disposition *)disposition)->installed, 1, memory_order_relaxed);
 }
 

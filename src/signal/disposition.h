@@ -42,7 +42,12 @@ bool disposition_set(int signo, const struct disposition *new, const struct disp
 const struct disposition *disposition_exchange(int signo, const struct disposition *new);
 /* What others put into the kernel past our hooks becomes the program's action, and ours comes back. */
 void disposition_adopt(int signo);
-uint32_t disposition_statements(void); /* [H] a number that grows with each change */
+extern HIDDEN _Atomic uint32_t statements_count; /* of changes that the program has made so far */
+/* Only compared with a value of before, in the same thread or for a hint: it orders nothing. */
+static inline uint32_t disposition_statements(void)
+{
+	return atomic_load_explicit(&statements_count, memory_order_relaxed);
+}
 void disposition_count(const struct disposition *disposition); /* it was installed */
 /*
  * The process dies of this signal with the handler's return, at the interrupted instruction, and of

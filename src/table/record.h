@@ -79,6 +79,11 @@ HIDDEN void *node_get(_Atomic(void *) *place, size_t size);
 HIDDEN uint32_t record_take(void);	      /* 0: no memory */
 HIDDEN void record_give(struct range *spare); /* into the list; NULL: nothing */
 
+/*
+ * The load of the chunk is relaxed: an id is only known to those who read it from the index, a list or
+ * the count of ids, each of which was written (sequentially consistent, or released) after chunk_ready()
+ * had put the chunk there; and a chunk never changes, so what depends on its address is in order.
+ */
 static inline struct range *record(uint32_t id)
 {
 	struct range *chunk =

@@ -102,6 +102,11 @@ struct range_cut {
 	bool lost;      /* something is no longer tracked, or can't be put back: no memory */
 };
 #define PIECE_SHIFT 8
+/*
+ * Acquire here, release in range_link_piece(): a list is built and walked by one thread as a rule, but
+ * its last link may have been written by a handler on top of it, and whoever follows a link sees the
+ * geometry that the piece had when it was linked.
+ */
 static inline uint32_t range_next_piece(const struct range *piece)
 {
 	return atomic_load_explicit(&piece->faults, memory_order_acquire) >> PIECE_SHIFT;
