@@ -156,6 +156,25 @@ END
     assert_output 0
 }
 
+@test "CMake finds it by pkg-config, with the lines of libsigbus(3)" {
+    needs_development_files
+    skip_without cmake
+    program_with_owner
+    {
+        printf '%s\n' 'cmake_minimum_required(VERSION 3.18)' 'project(user C)' 'add_executable(server owner.c)'
+        sed -n '/^\tfind_package(PkgConfig/,/^\.Ed/{/^\.Ed/!p}' "$top_srcdir/man/libsigbus.3"
+    } >CMakeLists.txt
+    assert_equal "$(grep -c '^\s' CMakeLists.txt)" 3
+    export PKG_CONFIG_SYSROOT_DIR=${SIGBUS_DESTDIR:-}
+    run cmake -S . -B build
+    assert_success
+    run cmake --build build
+    assert_success
+    run env LD_LIBRARY_PATH="${SIGBUS_LIB%/*}" build/server
+    assert_success
+    assert_output 0
+}
+
 @test "make uninstall leaves nothing" {
     [ -e "$top_builddir/Makefile" ] || skip 'there is no build tree'
     local root=$BATS_TEST_TMPDIR/root
