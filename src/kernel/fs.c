@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -253,13 +252,12 @@ static bool is_mount(int fd, uint64_t id)
 
 static bool ask_space(const struct mount *mount, void *data)
 {
-	struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_CACHED};
 	bool answered;
 	long fd;
 
 	if (!has_local_answer(mount->type))
 		return false;
-	fd = SYS_4(SYS_openat2, AT_FDCWD, mount->point, &how, sizeof(how));
+	fd = kernel_open_cached(mount->point);
 	if (fd < 0)
 		return false;
 	answered = is_mount((int)fd, mount->id) && sys_fstatfs((int)fd, data, sizeof(struct statfs)) == 0;

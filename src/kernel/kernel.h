@@ -31,6 +31,8 @@ bool root_is_ours(void);
 long kernel_open(int directory, const char *path);
 #define KERNEL_OWN "/proc/thread-self/"
 long kernel_open_own(const char *path); /* the same of KERNEL_OWN "NAME". [H] */
+/* O_PATH of any name, or -errno: no link at its end, no I/O, so no server is asked for it. [H] */
+long kernel_open_cached(const char *path);
 
 /* ---- lines.c: a text of /proc, line by line ---- */
 

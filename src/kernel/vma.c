@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -61,14 +60,13 @@ static bool ends_deleted(const char *path, size_t length)
 /* Is the mapped file there by this name? No file system is asked to do I/O for the answer. */
 static APART bool is_there(const struct vma *vma, const char *path)
 {
-	struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_CACHED};
 	int flags = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
 	struct statx found;
 	long fd, error;
 
 	if (path[0] != '/' || !vma->inode || text_starts(path, "/memfd:") || text_starts(path, "/SYSV"))
 		return false;
-	fd = SYS_4(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	fd = kernel_open_cached(path);
 	if (fd < 0)
 		return false;
 	error = SYS_5(SYS_statx, fd, "", flags, STATX_INO, &found);

@@ -17,7 +17,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -65,8 +64,7 @@ static bool is_mapped_file(const struct vma *vma, const struct file *file)
 
 static bool status_by_name(const struct vma *vma, struct file *file)
 {
-	struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_CACHED};
-	long fd = SYS_4(SYS_openat2, AT_FDCWD, vma->path, &how, sizeof(how));
+	long fd = kernel_open_cached(vma->path);
 	int error;
 
 	if (fd < 0)

@@ -132,6 +132,21 @@ protections_are_kept() {
     protections_are_kept
 }
 
+# Each mount makes the kernel say of one look in a hundred that it would have to wait.
+@test "environments: while somebody mounts all the time" {
+    through=("$PROGS/loss-again")
+    explains_and_repairs "path:$PWD/*&cause:truncated" "\"$PWD/file\"" "$truncated" open:file \
+        "${lost_half[@]}"
+    skip_unless_root
+    mkdir mount
+    mount -t tmpfs -o size=16k none mount || skip "no file system can be mounted"
+    victim --policy "cause:nospace=zero" open:mount/file size:8 map:8,shared,rw write:0 write:1 \
+        write:2 write:3 write:5
+    umount -l mount
+    assert_success
+    [[ $stderr == *"mount/file\" is lost (BUS_ADRERR, nospace on tmpfs, 0 bytes free)"* ]]
+}
+
 @test "environments: after setuid()" {
     local shared=/dev/shm/sigbus-environments-$$
 
