@@ -155,16 +155,22 @@ static bool add_number(struct text *text, uint64_t number)
 	return true;
 }
 
-static bool add_address(struct text *text, uintptr_t address)
-{
-	text_hex(text, address);
-	return true;
-}
-
 static bool add_word(struct text *text, const char *word)
 {
 	text_add(text, word);
 	return true;
+}
+
+static bool add_hex(struct text *text, uintptr_t number)
+{
+	text_hex(text, number);
+	return true;
+}
+
+/* Who started a program in secure mode has its stderr, and is not to learn where its memory is. */
+static bool add_address(struct text *text, uintptr_t address)
+{
+	return secure_mode ? add_word(text, "(hidden)") : add_hex(text, address);
 }
 
 static bool add_bool(struct text *text, bool value)
@@ -207,14 +213,14 @@ static bool add_place(struct text *text, uintptr_t address, unsigned beyond)
 		return false;
 	add_name(text, name);
 	text_add(text, "+");
-	return add_address(text, offset + beyond);
+	return add_hex(text, offset + beyond);
 }
 
 static bool add_code(struct text *text, uintptr_t address)
 {
 	if (add_place(text, address, 0))
 		return true;
-	text_hex(text, address);
+	add_address(text, address);
 	return add_word(text, " (in no object)");
 }
 
@@ -463,7 +469,7 @@ bool report_add_value(struct text *text, const struct report_field *field, const
 	case FIELD_address:
 		return add_address(text, fault->address);
 	case FIELD_file_offset:
-		return has_offset && add_address(text, offset);
+		return has_offset && add_hex(text, offset);
 	case FIELD_toucher:
 		return add_code(text, fault->pc);
 	case FIELD_asked_handler:
@@ -505,5 +511,5 @@ bool frame_symbol(struct text *text, const struct backtrace *trace, unsigned i)
 	add_limited(
 		text, frame->symbol, strnlen(frame->symbol, sizeof(frame->symbol)), NAME_MAX_SHOWN);
 	text_add(text, "+");
-	return add_address(text, frame->offset);
+	return add_hex(text, frame->offset);
 }

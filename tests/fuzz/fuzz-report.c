@@ -23,6 +23,7 @@ static struct process_state state;
 struct process_state *process_state = &state;
 const char *program_name = "reader";
 const char *runtime_directory = "/run/user/1000";
+bool secure_mode;
 static char object_name[64];
 static char buffer[8192];
 

@@ -19,6 +19,7 @@ static struct process_state state;
 struct process_state *process_state = &state;
 const char *program_name = "reader";
 const char *runtime_directory;
+bool secure_mode;
 
 static char buffer[8192];
 

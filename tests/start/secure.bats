@@ -160,6 +160,15 @@ assert_dies() {
     assert_success
 }
 
+# In the text of a report that tells all but that.
+@test "secure: who starts it does not learn where its memory is" {
+    secure 'chmod 4755 $victim; echo "*=zero" >$policy'
+    assert_success
+    assert_output --regexp "$ours_says.*: page of .* at \(hidden\), offset 0x[0-9a-f]+, read by victim\+0x"
+    assert_output --regexp "; mapping \(hidden\)-\(hidden\) rw-s made by victim\+0x"
+    refute_output --partial 0x7
+}
+
 @test "secure: a link with another name is no other program" {
     secure 'chmod 4755 $victim; echo "program:sway=zero" >$policy; ln -s $victim ${victim%/*}/sway
         program=${victim%/*}/sway'
