@@ -25,26 +25,90 @@
 #define FRAME_PC (FRAME_REGISTERS + 32 * 8)
 #define STACK_NEED 2816 /* as in fault/stacks.c */
 #define RT_SIGRETURN 139
+#define RT_SIGPROCMASK 135
+#define SIG_BLOCK 0
+#define SIG_SETMASK 2
+#define TAKEN_ASIDE 512 /* as in fault/stacks.h */
 
-/*
- * Calls function(w0, x1: struct jump) with x2: the ucontext. On a small alternate stack there is no
- * room for it below the kernel's frame: then on a stack of ours.
- */
-	.macro dispatch function
-	ldr	x3, [x1, #JUMP_FRAME]
+/* With x2: the ucontext, x9: the frame. Is there room for sigbus_dispatch() below it? */
+	.macro	if_small label
 	ldr	x4, [x2, #UC_STACK_START]
 	ldr	x5, [x2, #UC_STACK_SIZE]
-	sub	x3, x3, x4
-	cmp	x3, x5
+	sub	x4, x9, x4
+	cmp	x4, x5
 	b.hs	8f
-	cmp	x3, #STACK_NEED
-	b.hs	8f
-	adrp	x2, \function
-	add	x2, x2, #:lo12:\function
-	bl	elsewhere
-	b	9f
-8:	bl	\function
-9:
+	cmp	x4, #STACK_NEED
+	b.lo	\label
+8:
+	.endm
+
+	.macro	taken register
+	adrp	\register, :gottprel:stack_taken
+	ldr	\register, [\register, #:gottprel_lo12:stack_taken]
+	mrs	x4, tpidr_el0
+	add	\register, \register, x4
+	.endm
+
+	.macro	change_mask how
+	mov	x0, #\how
+	mov	x3, #8
+	mov	x8, #RT_SIGPROCMASK
+	svc	#0
+	.endm
+
+/*
+ * Calls function(w0, a struct jump of x9, x1, x2, x29, x30) on a stack of ours, and ends with sp, x16, w0,
+ * x1, x2, x29, x30 as in that struct (fault/stacks.h). Nothing is written below sp, the kernel's frame:
+ * while the stack is looked for, a few words of the thread are it. Meanwhile signals are blocked, for
+ * the kernel would take the alternate stack for unused.
+ */
+	.macro	elsewhere function
+	.cfi_remember_state
+	.cfi_undefined 30
+	mov	x10, x0
+	mov	x11, x1
+	mov	x12, x2
+	adrp	x1, stack_blocks
+	add	x1, x1, #:lo12:stack_blocks
+	taken	x2
+	change_mask SIG_BLOCK
+	add	x2, x2, #TAKEN_ASIDE - JUMP_SIZE
+	mov	sp, x2
+	str	x9, [sp, #JUMP_FRAME]
+	stp	x11, x12, [sp, #JUMP_INFO]
+	str	x10, [sp, #JUMP_SIGNO]
+	stp	x29, x30, [sp, #JUMP_RECORD]
+	add	x29, sp, #JUMP_RECORD
+	bl	stack_take
+	mov	x1, sp
+	cbz	x0, 7f
+	mov	sp, x0
+	str	x1, [sp, #-16]!
+	bl	stack_enter
+	ldr	x1, [sp]
+	ldr	x0, [x1, #JUMP_SIGNO]
+	bl	\function
+	bl	stack_leave
+	ldr	x1, [sp]
+	mov	sp, x1
+	bl	stack_put
+	b	8f
+7:	ldr	x0, [x1, #JUMP_SIGNO]
+	bl	stack_lacks
+8:	ldr	x16, [sp, #JUMP_HANDLER]
+	ldp	x11, x12, [sp, #JUMP_INFO]
+	ldr	x10, [sp, #JUMP_SIGNO]
+	ldp	x29, x30, [sp, #JUMP_RECORD]
+	ldr	x9, [sp, #JUMP_FRAME]
+	mov	sp, x9
+	taken	x1
+	add	x1, x1, #TAKEN_ASIDE
+	mov	x2, #0
+	change_mask SIG_SETMASK
+	mov	x0, x10
+	mov	x1, x11
+	mov	x2, x12
+	.cfi_restore_state
 	.endm
 
 	.text
@@ -55,17 +119,18 @@
 sigbus_entry:
 	.cfi_startproc
 	hint	#34 /* bti c */
-	mov	x3, sp
+	mov	x9, sp
+	if_small 3f
 	sub	sp, sp, #JUMP_SIZE
 	.cfi_def_cfa_offset JUMP_SIZE
-	str	x3, [sp, #JUMP_FRAME]
+	str	x9, [sp, #JUMP_FRAME]
 	stp	x1, x2, [sp, #JUMP_INFO]
 	stp	x29, x30, [sp, #JUMP_RECORD]
 	.cfi_offset 29, JUMP_RECORD - JUMP_SIZE
 	.cfi_offset 30, JUMP_RESTORER - JUMP_SIZE
 	add	x29, sp, #JUMP_RECORD
 	mov	x1, sp
-	dispatch sigbus_dispatch
+	bl	sigbus_dispatch
 	ldr	x16, [sp, #JUMP_HANDLER]
 	ldp	x29, x30, [sp, #JUMP_RECORD]
 	ldp	x1, x2, [sp, #JUMP_INFO]
@@ -75,48 +140,16 @@ sigbus_entry:
 	.cfi_restore 30
 	mov	sp, x3
 	.cfi_def_cfa_offset 0
+4:
 	cbz	x16, 1f
 	br	x16
 1:
 	ret				/* to the restorer, or to who called us as a function */
+3:
+	elsewhere sigbus_dispatch
+	b	4b
 	.cfi_endproc
 	.size	sigbus_entry, .-sigbus_entry
-
-/* w0, x1: handed on; x2: the function */
-	.type	elsewhere, @function
-	.p2align 4
-elsewhere:
-	.cfi_startproc
-	stp	x29, x30, [sp, #-48]!
-	.cfi_def_cfa_offset 48
-	.cfi_offset 29, -48
-	.cfi_offset 30, -40
-	mov	x29, sp
-	.cfi_def_cfa_register 29
-	stp	x0, x1, [sp, #16]
-	str	x2, [sp, #32]
-	bl	stack_take
-	cbz	x0, 1f
-	mov	sp, x0
-	bl	stack_enter
-	ldp	x0, x1, [x29, #16]
-	ldr	x2, [x29, #32]
-	blr	x2
-	bl	stack_leave
-	mov	sp, x29
-	bl	stack_put
-	b	2f
-1:
-	ldp	x0, x1, [x29, #16]
-	bl	stack_lacks
-2:
-	ldp	x29, x30, [sp], #48
-	.cfi_def_cfa 31, 0
-	.cfi_restore 29
-	.cfi_restore 30
-	ret
-	.cfi_endproc
-	.size	elsewhere, .-elsewhere
 
 /*
  * How to go on from here to what the signal interrupted, for debuggers and unwinders: the registers
@@ -163,16 +196,17 @@ sigbus_restorer:
 	mov	x8, #RT_SIGRETURN
 	svc	#0
 1:
-	mov	x3, sp
+	mov	x9, sp
 	add	x2, sp, #128		/* the ucontext */
+	adr	x30, sigbus_restorer
+	if_small 3f
 	sub	sp, sp, #JUMP_SIZE
 	interrupted JUMP_SIZE
-	str	x3, [sp, #JUMP_FRAME]
+	str	x9, [sp, #JUMP_FRAME]
 	stp	xzr, x2, [sp, #JUMP_INFO]
-	adr	x30, sigbus_restorer
 	stp	x29, x30, [sp, #JUMP_RECORD]
 	mov	x1, sp
-	dispatch sigbus_returned
+	bl	sigbus_returned
 	ldr	x16, [sp, #JUMP_HANDLER]
 	ldp	x1, x2, [sp, #JUMP_INFO]
 	ldr	x0, [sp, #JUMP_SIGNO]
@@ -180,10 +214,15 @@ sigbus_restorer:
 	ldr	x3, [sp, #JUMP_FRAME]
 	mov	sp, x3
 	interrupted 0
+4:
 	cbz	x16, 2b
 	blr	x16
 sigbus_restorer_end:
 	b	sigbus_restorer
+3:
+	mov	x1, #0
+	elsewhere sigbus_returned
+	b	4b
 	.cfi_endproc
 	.size	sigbus_restorer, .-sigbus_restorer
 

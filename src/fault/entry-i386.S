@@ -30,24 +30,124 @@
 #define UC_REGISTERS 20 /* gs fs es ds edi esi ebp esp ebx edx ecx eax trapno err eip */
 #define STACK_NEED 2816 /* as in fault/stacks.c */
 #define RT_SIGRETURN 173
+#define RT_SIGPROCMASK 175
+#define SIG_BLOCK 0
+#define SIG_SETMASK 2
+#define SYNCHRONOUS 0x400004d8 /* as in signal/disposition.h */
+#define TAKEN_ASIDE 512 /* as in fault/stacks.h */
+#define ASIDE 32 /* JUMP_SIZE, aligned */
 
 /*
- * Calls function(signo, struct jump), which lie on the stack, with eax: the frame, edx: the ucontext.
- * On a small alternate stack there is no room for it below the kernel's frame: then on a stack of ours.
+ * With eax: the frame, edx: the ucontext. Is there room for sigbus_dispatch() below the frame? Somebody who
+ * displaced us and calls our handler as a function has made none: then it has to be enough.
  */
-	.macro dispatch function
-	subl	UC_STACK_START(%edx), %eax
-	cmpl	UC_STACK_SIZE(%edx), %eax
+	.macro	if_small label
+	leal	-UC_IN_FRAME(%edx), %ecx
+	cmpl	%eax, %ecx
+	jne	8f
+	subl	UC_STACK_START(%edx), %ecx
+	cmpl	UC_STACK_SIZE(%edx), %ecx
 	jae	8f
-	cmpl	$STACK_NEED, %eax
-	jae	8f
+	cmpl	$STACK_NEED, %ecx
+	jb	\label
+8:
+	.endm
+
+	.macro	change_mask how
+	movl	$\how, %ebx
+	movl	$8, %esi
+	movl	$RT_SIGPROCMASK, %eax
+	int	$0x80
+	.endm
+
+/* In the frame: the end of the siginfo, which the kernel leaves zero. */
+#define SPARE_END UC_IN_FRAME
+#define SPARE_MASK (UC_IN_FRAME - 16)
+#define SPARE_SET (UC_IN_FRAME - 24)
+
+/*
+ * Calls function(FRAME_SIGNO, a struct jump of eax, ebp, edx) on a stack of ours, and ends with eax and
+ * esp: the frame, with its arguments, ecx: the handler, edx: the ucontext, and the registers that the
+ * signal has interrupted (fault/stacks.h). Nothing is written below the frame: while the stack is looked
+ * for, a few words of the thread are it, and to find them, a few of the frame. Meanwhile signals are
+ * blocked, for the kernel would take the alternate stack for unused.
+ */
+	.macro	elsewhere function, return
+	.cfi_remember_state
+	.cfi_undefined %eip
+	movl	%eax, %edi
+	leal	SPARE_SET(%edi), %ecx
+	leal	SPARE_MASK(%edi), %edx
+	movl	$~SYNCHRONOUS, (%ecx)
+	movl	$~0, 4(%ecx)
+	change_mask SIG_BLOCK
+	leal	SPARE_END(%edi), %esp
 	call	7f
-7:	popl	%eax
-	leal	\function - 7b(%eax), %eax
-	call	elsewhere
-	jmp	9f
-8:	call	\function
-9:
+7:	popl	%ecx
+	.ifnb \return
+	leal	\return - 7b(%ecx), %eax
+	movl	%eax, (%edi)
+	.endif
+	addl	$_GLOBAL_OFFSET_TABLE_ + (. - 7b), %ecx
+	movl	stack_taken@gotntpoff(%ecx), %ecx
+	addl	%gs:0, %ecx
+	movl	SPARE_MASK(%edi), %eax
+	movl	%eax, TAKEN_ASIDE(%ecx)
+	movl	SPARE_MASK + 4(%edi), %eax
+	movl	%eax, TAKEN_ASIDE + 4(%ecx)
+	xorl	%eax, %eax
+	.irp	word, 0, 4, 8, 12, 16, 20
+	movl	%eax, SPARE_SET + \word(%edi)
+	.endr
+	leal	TAKEN_ASIDE - ASIDE(%ecx), %esp
+	pushfl
+	andl	$~EFLAGS_AC, (%esp)
+	popfl
+	movl	FRAME_SIGNO(%edi), %eax
+	movl	%eax, 0(%esp)
+	movl	%eax, JUMP_SIGNO(%esp)
+	leal	JUMP(%esp), %eax
+	movl	%eax, 4(%esp)
+	leal	UC_IN_FRAME(%edi), %eax
+	movl	%edi, JUMP_FRAME(%esp)
+	movl	%ebp, JUMP_INFO(%esp)
+	movl	%eax, JUMP_UC(%esp)
+	call	stack_take
+	testl	%eax, %eax
+	jz	7f
+	movl	%esp, %ebp
+	leal	-16(%eax), %esp
+	call	stack_enter
+	movl	0(%ebp), %eax
+	movl	%eax, 0(%esp)
+	movl	4(%ebp), %eax
+	movl	%eax, 4(%esp)
+	call	\function
+	call	stack_leave
+	movl	%ebp, %esp
+	call	stack_put
+	jmp	8f
+7:	call	stack_lacks
+8:	movl	JUMP_FRAME(%esp), %edi
+	movl	JUMP_HANDLER(%esp), %ebp
+	movl	JUMP_SIGNO(%esp), %eax
+	movl	%eax, FRAME_SIGNO(%edi)
+	movl	JUMP_INFO(%esp), %eax
+	movl	%eax, FRAME_INFO(%edi)
+	movl	JUMP_UC(%esp), %eax
+	movl	%eax, FRAME_UC(%edi)
+	leal	ASIDE(%esp), %ecx
+	movl	%edi, %esp
+	xorl	%edx, %edx
+	change_mask SIG_SETMASK
+	movl	%edi, %eax
+	movl	%ebp, %ecx
+	movl	FRAME_UC(%eax), %edx
+	movl	UC_REGISTERS + 16(%edx), %edi
+	movl	UC_REGISTERS + 20(%edx), %esi
+	movl	UC_REGISTERS + 24(%edx), %ebp
+	movl	UC_REGISTERS + 32(%edx), %ebx
+	.cfi_restore_state
 	.endm
 
 	.text
@@ -60,6 +160,9 @@ sigbus_entry:
 #ifdef __CET__
 	endbr32
 #endif
+	movl	%esp, %eax
+	movl	FRAME_UC(%eax), %edx
+	if_small .Lentry_elsewhere
 	pushfl
 	.cfi_adjust_cfa_offset 4
 	andl	$~EFLAGS_AC, (%esp)
@@ -77,7 +180,7 @@ sigbus_entry:
 	movl	%edx, 4(%esp)
 	movl	FRAME_UC(%eax), %edx
 	movl	%edx, JUMP_UC(%esp)
-	dispatch sigbus_dispatch
+	call	sigbus_dispatch
 	movl	JUMP_HANDLER(%esp), %ecx
 	movl	JUMP_FRAME(%esp), %eax
 	testl	%ecx, %ecx
@@ -88,6 +191,7 @@ sigbus_entry:
 	movl	%edx, FRAME_INFO(%eax)
 	movl	JUMP_UC(%esp), %edx
 	movl	%edx, FRAME_UC(%eax)
+3:
 	movl	%ecx, -4(%eax)
 	leal	-4(%eax), %esp
 	.cfi_remember_state
@@ -109,48 +213,14 @@ sigbus_entry:
 	movl	%eax, %esp
 	.cfi_def_cfa_offset 4
 	ret				/* to the restorer, or to who called us as a function */
-	.cfi_endproc
-	.size	sigbus_entry, .-sigbus_entry
-
-/* eax: the function; its two arguments are above the return address. */
-	.type	elsewhere, @function
-	.p2align 4
-elsewhere:
-	.cfi_startproc
-	pushl	%ebp
-	.cfi_adjust_cfa_offset 4
-	.cfi_rel_offset %ebp, 0
-	movl	%esp, %ebp
-	.cfi_def_cfa_register %ebp
-	pushl	%eax
-	subl	$4, %esp		/* aligned */
-	call	stack_take
-	testl	%eax, %eax
-	jz	1f
-	leal	-16(%eax), %esp
-	call	stack_enter
-	movl	8(%ebp), %eax
-	movl	%eax, 0(%esp)
-	movl	12(%ebp), %eax
-	movl	%eax, 4(%esp)
-	call	*-4(%ebp)
-	call	stack_leave
-	leal	-8(%ebp), %esp
-	call	stack_put
-	jmp	2f
-1:
-	subl	$16, %esp
-	movl	8(%ebp), %eax
-	movl	%eax, 0(%esp)
-	movl	12(%ebp), %eax
-	movl	%eax, 4(%esp)
-	call	stack_lacks
-2:
-	leave
-	.cfi_def_cfa %esp, 4
+.Lentry_elsewhere:
+	movl	FRAME_INFO(%eax), %ebp
+	elsewhere sigbus_dispatch
+	testl	%ecx, %ecx
+	jnz	3b
 	ret
 	.cfi_endproc
-	.size	elsewhere, .-elsewhere
+	.size	sigbus_entry, .-sigbus_entry
 
 /*
  * How to go on from here to what the signal interrupted, for debuggers and unwinders: the registers
@@ -194,6 +264,7 @@ elsewhere:
 sigbus_restorer:
 	leal	-4(%esp), %eax		/* the frame */
 	leal	ABOVE(%esp), %edx	/* the ucontext */
+	if_small .Lrestorer_elsewhere
 	subl	$JUMP_SIZE + 4, %esp
 	interrupted ABOVE + JUMP_SIZE + 4
 	movl	%eax, JUMP_FRAME(%esp)
@@ -205,7 +276,7 @@ sigbus_restorer:
 	movl	%ecx, JUMP_SIZE(%esp)
 	leal	JUMP(%esp), %ecx
 	movl	%ecx, 4(%esp)
-	dispatch sigbus_returned
+	call	sigbus_returned
 	movl	JUMP_HANDLER(%esp), %ebx
 	movl	JUMP_FRAME(%esp), %eax
 	movl	JUMP_SIGNO(%esp), %edx
@@ -218,6 +289,7 @@ sigbus_restorer:
 	movl	%edx, FRAME_SIGNO(%eax)
 	movl	%esi, FRAME_INFO(%eax)
 	movl	%ecx, FRAME_UC(%eax)
+4:
 	movl	%edx, %eax
 	movl	%esi, %edx
 	call	*%ebx
@@ -226,6 +298,17 @@ sigbus_restorer_end:
 1:
 	movl	$RT_SIGRETURN, %eax
 	int	$0x80
+.Lrestorer_elsewhere:
+	xorl	%ebp, %ebp
+	elsewhere sigbus_returned, sigbus_restorer_end
+	leal	4(%eax), %esp
+	testl	%ecx, %ecx
+	jz	1b
+	movl	%ecx, %ebx
+	movl	FRAME_SIGNO(%eax), %edx
+	movl	FRAME_INFO(%eax), %esi
+	movl	FRAME_UC(%eax), %ecx
+	jmp	4b
 	.cfi_endproc
 	.size	sigbus_restorer, .-sigbus_restorer
 

@@ -25,23 +25,86 @@
 #define UC_EFLAGS 176
 #define STACK_NEED 2816 /* as in fault/stacks.c */
 #define RT_SIGRETURN 15
+#define RT_SIGPROCMASK 14
+#define SIG_BLOCK 0
+#define SIG_SETMASK 2
+#define TAKEN_ASIDE 512 /* as in fault/stacks.h */
+
+/* With rdx: the ucontext, rax: the frame. Is there room for sigbus_dispatch() below it? */
+	.macro	if_small label
+	movq	%rax, %rcx
+	subq	UC_STACK_START(%rdx), %rcx
+	cmpq	UC_STACK_SIZE(%rdx), %rcx
+	jae	8f
+	cmpq	$STACK_NEED, %rcx
+	jb	\label
+8:
+	.endm
+
+	.macro	change_mask how
+	movl	$\how, %edi
+	movl	$8, %r10d
+	movl	$RT_SIGPROCMASK, %eax
+	syscall
+	.endm
 
 /*
- * Calls function(edi, rsi: struct jump) with rdx: the ucontext; rsp is aligned. On a small alternate
- * stack there is no room for it below the kernel's frame: then on a stack of ours.
+ * Calls function(edi, a struct jump of rsp, rsi, rdx) on a stack of ours, and ends with rsp, r11, edi,
+ * rsi, rdx as in that struct (fault/stacks.h). Nothing is written below rsp, the kernel's frame: while
+ * the stack is looked for, a few words of the thread are it. Meanwhile signals are blocked, for the
+ * kernel would take the alternate stack for unused.
  */
-	.macro dispatch function
-	movq	JUMP_FRAME(%rsi), %rax
-	subq	UC_STACK_START(%rdx), %rax
-	cmpq	UC_STACK_SIZE(%rdx), %rax
-	jae	8f
-	cmpq	$STACK_NEED, %rax
-	jae	8f
-	leaq	\function(%rip), %rdx
-	call	elsewhere
-	jmp	9f
-8:	call	\function
-9:
+	.macro	elsewhere function
+	.cfi_remember_state
+	.cfi_undefined %rip
+	movq	%rdi, %xmm0
+	movq	%rsi, %xmm1
+	movq	%rdx, %r8
+	movq	%rsp, %r9
+	leaq	stack_blocks(%rip), %rsi
+	movq	stack_taken@gottpoff(%rip), %rdx
+	addq	%fs:0, %rdx
+	change_mask SIG_BLOCK
+	leaq	TAKEN_ASIDE - JUMP_SIZE - 8(%rdx), %rsp
+	pushfq
+	andl	$~EFLAGS_AC, (%rsp)
+	popfq
+	movq	%r9, JUMP_FRAME(%rsp)
+	movq	%xmm1, JUMP_INFO(%rsp)
+	movq	%r8, JUMP_UC(%rsp)
+	movq	%xmm0, JUMP_SIGNO(%rsp)
+	call	stack_take
+	movq	%rsp, %rsi
+	movq	JUMP_SIGNO(%rsp), %rdi
+	testq	%rax, %rax
+	jz	7f
+	movq	%rax, %rsp
+	pushq	%rsi
+	pushq	%rdi
+	call	stack_enter
+	popq	%rdi
+	movq	(%rsp), %rsi
+	pushq	%rdi
+	call	\function
+	call	stack_leave
+	movq	8(%rsp), %rsp
+	call	stack_put
+	jmp	8f
+7:	call	stack_lacks
+8:	movq	JUMP_HANDLER(%rsp), %r9
+	movq	JUMP_INFO(%rsp), %xmm1
+	movq	JUMP_UC(%rsp), %r8
+	movq	JUMP_SIGNO(%rsp), %xmm0
+	movq	JUMP_FRAME(%rsp), %rsp
+	movq	stack_taken@gottpoff(%rip), %rsi
+	addq	%fs:0, %rsi
+	xorl	%edx, %edx
+	change_mask SIG_SETMASK
+	movq	%r9, %r11
+	movq	%xmm0, %rdi
+	movq	%xmm1, %rsi
+	movq	%r8, %rdx
+	.cfi_restore_state
 	.endm
 
 	.text
@@ -54,6 +117,8 @@ sigbus_entry:
 #ifdef __CET__
 	endbr64
 #endif
+	movq	%rsp, %rax
+	if_small 3f
 	pushfq
 	.cfi_adjust_cfa_offset 8
 	andl	$~EFLAGS_AC, (%rsp)
@@ -66,13 +131,14 @@ sigbus_entry:
 	movq	%rsi, JUMP_INFO(%rsp)
 	movq	%rdx, JUMP_UC(%rsp)
 	movq	%rsp, %rsi
-	dispatch sigbus_dispatch
+	call	sigbus_dispatch
 	movq	JUMP_HANDLER(%rsp), %r11
 	movq	JUMP_INFO(%rsp), %rsi
 	movq	JUMP_UC(%rsp), %rdx
 	movq	JUMP_SIGNO(%rsp), %rdi
 	movq	JUMP_FRAME(%rsp), %rsp
 	.cfi_def_cfa_offset 8
+4:
 	testq	%r11, %r11
 	jz	2f
 	testl	$EFLAGS_AC, UC_EFLAGS(%rdx)
@@ -87,47 +153,11 @@ sigbus_entry:
 	jmp	*%r11
 2:
 	ret				/* to the restorer, or to who called us as a function */
+3:
+	elsewhere sigbus_dispatch
+	jmp	4b
 	.cfi_endproc
 	.size	sigbus_entry, .-sigbus_entry
-
-/* edi, rsi: handed on; rdx: the function */
-	.type	elsewhere, @function
-	.p2align 4
-elsewhere:
-	.cfi_startproc
-	pushq	%rbp
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset %rbp, 0
-	movq	%rsp, %rbp
-	.cfi_def_cfa_register %rbp
-	pushq	%rdi
-	pushq	%rsi
-	pushq	%rdx
-	pushq	%rdx			/* aligned */
-	call	stack_take
-	testq	%rax, %rax
-	jz	1f
-	movq	%rax, %rsp
-	call	stack_enter
-	movq	-8(%rbp), %rdi
-	movq	-16(%rbp), %rsi
-	call	*-24(%rbp)
-	call	stack_leave
-	leaq	-32(%rbp), %rsp
-	call	stack_put
-	leave
-	.cfi_def_cfa %rsp, 8
-	ret
-1:
-	.cfi_def_cfa %rbp, 16
-	movq	-8(%rbp), %rdi
-	movq	-16(%rbp), %rsi
-	call	stack_lacks
-	leave
-	.cfi_def_cfa %rsp, 8
-	ret
-	.cfi_endproc
-	.size	elsewhere, .-elsewhere
 
 /*
  * How to go on from here to what the signal interrupted, for debuggers and unwinders: the registers
@@ -185,6 +215,7 @@ sigbus_restorer:
 1:
 	leaq	-8(%rsp), %rax
 	movq	%rsp, %rdx
+	if_small 3f
 	subq	$JUMP_SIZE + 8, %rsp
 	interrupted JUMP_SIZE + 8
 	movq	%rax, JUMP_FRAME(%rsp)
@@ -193,7 +224,7 @@ sigbus_restorer:
 	leaq	sigbus_restorer_end(%rip), %rcx
 	movq	%rcx, JUMP_SIZE(%rsp)	/* what a call from here will put there */
 	movq	%rsp, %rsi
-	dispatch sigbus_returned
+	call	sigbus_returned
 	movq	JUMP_HANDLER(%rsp), %r11
 	movq	JUMP_INFO(%rsp), %rsi
 	movq	JUMP_UC(%rsp), %rdx
@@ -201,12 +232,21 @@ sigbus_restorer:
 	movq	JUMP_FRAME(%rsp), %rsp
 	addq	$8, %rsp
 	interrupted 0
+4:
 	testq	%r11, %r11
 	jz	2b
 	xorl	%eax, %eax
 	call	*%r11
 sigbus_restorer_end:
 	jmp	sigbus_restorer
+3:
+	leaq	sigbus_restorer_end(%rip), %rcx
+	movq	%rax, %rsp
+	movq	%rcx, (%rsp)
+	xorl	%esi, %esi
+	elsewhere sigbus_returned
+	addq	$8, %rsp
+	jmp	4b
 	.cfi_endproc
 	.size	sigbus_restorer, .-sigbus_restorer
 

@@ -25,12 +25,9 @@
 static uintptr_t area; /* 0: none */
 static _Atomic uint32_t opened; /* a bit each: it has memory */
 
-struct taken {
-	int number;
-	uint64_t mask;
-	stack_t alternate;
-};
-TLS struct taken taken;
+_Static_assert(offsetof(struct taken_stack, mask) == STACK_ASIDE, "as in entry-*.S");
+__thread struct taken_stack stack_taken __attribute__((tls_model("initial-exec")));
+const uint64_t stack_blocks = ~SYNCHRONOUS;
 
 /* From the start on: an address that mmap() finds later may be one that another thread waits for. */
 void stacks_init(void)
@@ -57,7 +54,7 @@ static bool open_stack(int number)
 	return true;
 }
 
-/* The exchange pairs with the store in put_back(), behind which nobody is on that stack. */
+/* The exchange pairs with the store in stack_put(), behind which nobody is on that stack. */
 static int take_any(void)
 {
 	for (int i = 0; i < STACKS; i++) {
@@ -74,17 +71,14 @@ uintptr_t stack_take(void)
 {
 	int number = -1;
 
-	taken.mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
 	for (int naps = 0; area && naps < NAPS_MAX && number < 0; naps++) {
 		if (naps)
 			sys_nap(NAP_NANOSECONDS);
 		number = take_any();
 	}
-	if (number < 0) {
-		mask_swap(SIG_SETMASK, taken.mask);
+	if (number < 0)
 		return 0;
-	}
-	taken.number = number;
+	stack_taken.number = number;
 	return stack_start(number + 1);
 }
 
@@ -92,37 +86,31 @@ void stack_enter(void)
 {
 	stack_t none = {.ss_flags = SS_DISABLE};
 
-	SYS_2(SYS_sigaltstack, &none, &taken.alternate);
+	SYS_2(SYS_sigaltstack, &none, &stack_taken.alternate);
 	running_watch |= WATCH_OUR_STACK;
-	mask_swap(SIG_SETMASK, taken.mask);
+	mask_swap(SIG_SETMASK, stack_taken.mask);
 }
 
 /* The mask is now what the handler of the program is to have, or the fault's. */
 void stack_leave(void)
 {
-	taken.mask = mask_swap(SIG_BLOCK, ~SYNCHRONOUS);
+	stack_taken.mask = mask_swap(SIG_BLOCK, stack_blocks);
 	running_watch &= ~WATCH_OUR_STACK;
-}
-
-static void put_back(void)
-{
-	atomic_store(&process_state->stack_busy[taken.number], 0);
-	SYS_2(SYS_sigaltstack, &taken.alternate, NULL);
 }
 
 void stack_put(void)
 {
-	put_back();
-	mask_swap(SIG_SETMASK, taken.mask);
+	atomic_store(&process_state->stack_busy[stack_taken.number], 0);
+	SYS_2(SYS_sigaltstack, &stack_taken.alternate, NULL);
 }
 
 /* By a signal's handler that came while we napped there. */
 void stack_left(uintptr_t target)
 {
-	if (target - stack_start(taken.number) < STACK_SIZE)
+	if (target - stack_start(stack_taken.number) < STACK_SIZE)
 		return;
 	running_watch &= ~WATCH_OUR_STACK;
-	put_back();
+	stack_put();
 }
 
 /* As it would be without us. */
@@ -137,6 +125,7 @@ void stack_lacks(int signo, struct jump *jump)
 		return;
 	if (now->handler == SIG_DFL || now->handler == SIG_IGN) {
 		disposition_die(SIGBUS, jump->info, jump->uc);
+		stack_taken.mask |= SIGNAL_BIT(SIGBUS); /* it comes with the return */
 		return;
 	}
 	jump->signo = SIGBUS;

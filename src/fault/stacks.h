@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Stacks of our own, for threads whose alternate stack is just large enough for the kernel's frame.
- * Called by entry-*.S; all but the last ones on that small stack.
  */
 #ifndef SIGBUS_STACKS_H
 #define SIGBUS_STACKS_H
@@ -9,6 +8,17 @@
 #include <signal.h>
 #include "base/base.h"
 #include "signal/frame.h"
+
+/* By entry-*.S, which goes to our stack and back; what that needs of a stack is here, in the thread. */
+#define STACK_ASIDE 512
+struct taken_stack {
+	_Alignas(16) unsigned char aside[STACK_ASIDE];
+	uint64_t mask; /* of the thread, when its signals were blocked */
+	int number;
+	stack_t alternate;
+};
+extern HIDDEN __thread struct taken_stack stack_taken __attribute__((tls_model("initial-exec")));
+extern HIDDEN const uint64_t stack_blocks; /* the signals that are blocked meanwhile */
 
 ONCE void stacks_init(void);
 HIDDEN uintptr_t stack_take(void); /* [H] its end; 0: all are in use, and were so for a second */

@@ -613,26 +613,55 @@ static void patient(void)
 	printf("tries %d\n", calls);
 }
 
-/* An alternate stack of HOW bytes is large enough for the kernel; what is below it is other data. */
-static void small_stack(const char *who)
+static void answer(int signo, siginfo_t *info, void *uc)
 {
-	size_t size = (size_t)atoi(how);
-	char *memory = mmap(NULL, 5 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	stack_t stack = {.ss_sp = memory + 2 * PAGE, .ss_size = size};
+	(void)signo, (void)uc;
+	repair(info);
+}
+
+/* HOW a fault is answered on an alternate stack of that size, and how much is written below. */
+static int small_stack(size_t size, int flags)
+{
+	char *memory = mmap(NULL, 6 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	stack_t stack = {.ss_sp = memory + 3 * PAGE, .ss_size = size};
 	int written = 0;
 
-	memset(memory, 0x5a, 2 * PAGE);
+	memset(memory, 0x5a, 3 * PAGE);
 	if (sigaltstack(&stack, NULL) != 0)
-		exit(77);
-	how = "siglongjmp";
-	install(leave, strcmp(who, "onstack") == 0 ? SA_ONSTACK : 0);
-	for (volatile int i = 0; i < 20; i++)
+		_exit(77);
+	if (!is("unhandled"))
+		install(is("siglongjmp") ? leave : answer, flags);
+	for (volatile int i = 0; i < 3; i++)
 		touch_or_leave(lose(1));
 	sigaltstack(NULL, &stack);
-	for (size_t i = 0; i < 2 * PAGE; i++)
+	if (stack.ss_sp != memory + 3 * PAGE || stack.ss_flags)
+		_exit(98);
+	for (size_t i = 0; i < 3 * PAGE; i++)
 		written += memory[i] != 0x5a;
-	printf("%d bytes written, left %d times, stack %s\n", written, calls,
-		stack.ss_sp == memory + 2 * PAGE && !stack.ss_flags ? "in place" : "gone");
+	return written;
+}
+
+/* Each size that the kernel takes; on the smallest ones a process dies, for its frame does not fit. */
+static void small_stacks(const char *which)
+{
+	int sizes = 0, smallest = 0, written = 0, status;
+
+	for (int size = 2048; size <= 3 * (int)PAGE; size += size < 4096 ? 16 : 256) {
+		pid_t child = fork();
+
+		if (!child)
+			_exit(small_stack((size_t)size, strcmp(which, "onstack") == 0 ? SA_ONSTACK : 0) != 0);
+		waitpid(child, &status, 0);
+		if (WIFEXITED(status)) {
+			smallest = smallest ? smallest : size;
+			sizes++;
+			written += WEXITSTATUS(status) != 0;
+		} else if (smallest || WTERMSIG(status) != SIGSEGV) {
+			printf("%d bytes: signal %d\n", size, WTERMSIG(status));
+		}
+	}
+	printf("from %d bytes on, %d sizes: ", smallest, sizes);
+	printf(strcmp(which, "onstack") == 0 ? "taken\n" : "%d times something was written below\n", written);
 }
 
 /* ---- what debuggers and unwinders see ---- */
@@ -726,7 +755,7 @@ int main(int argc, char **argv)
 	else if (!strcmp(name, "patient"))
 		patient();
 	else if (!strcmp(name, "small"))
-		small_stack(argc > 3 ? argv[3] : "");
+		small_stacks(argc > 3 ? argv[3] : "");
 	else if (!strcmp(name, "restorer"))
 		show_restorer();
 	else if (!strcmp(name, "backtrace") || !strcmp(name, "unwind")) {
