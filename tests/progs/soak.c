@@ -8,8 +8,8 @@
  * pairs: maps a page of a file and unmaps it, with a hundred others mapped. places: the same at an
  * address that is another one each time, until they come again with the second tenth. faults: maps lost pages, reads one and unmaps them. repairs:
  * the same with a file that is longer again afterwards, and mremap(). loads: loads a library and
- * unloads it. ranges: COUNT mappings at once, mapped and unmapped ten times. handlers: installs
- * handlers of many addresses.
+ * unloads it. ranges: COUNT mappings at once, mapped and unmapped ten times. scattered: a page more each
+ * time, anywhere in 64 TiB. handlers: installs handlers of many addresses.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -143,6 +143,16 @@ static void ranges(unsigned long turn)
 		munmap(live + i * page_size, page_size);
 }
 
+/* Most of them are alone in their GiB. */
+static void scattered(unsigned long turn)
+{
+	uintptr_t place = (uintptr_t)(turn * 0x9e3779b97f4a7c15u >> 18) & ~(page_size - 1);
+
+	if (mmap((void *)(place | (uintptr_t)1 << 30), page_size, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) ==
+		MAP_FAILED)
+		fail("mmap");
+}
+
 /* Nobody calls them. */
 static void handlers(unsigned long turn)
 {
@@ -156,7 +166,7 @@ static const struct {
 	const char *name;
 	void (*turn)(unsigned long turn);
 } whats[] = {{"pairs", pairs}, {"places", places}, {"faults", faults}, {"repairs", repairs},
-	{"loads", loads}, {"ranges", ranges}, {"handlers", handlers}};
+	{"loads", loads}, {"ranges", ranges}, {"scattered", scattered}, {"handlers", handlers}};
 
 static double run(void (*turn)(unsigned long turn), unsigned long from, unsigned long to)
 {

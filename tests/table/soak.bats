@@ -46,14 +46,42 @@ assert_level() { # WHAT COUNT [ARG...]
     assert_level loads "${SIGBUS_SOAK_LOADS:-2000}" "$LIBS/actor-a.so"
 }
 
-@test "soak: many mappings at once" {
-    local ranges=${SIGBUS_SOAK_RANGES:-10000} limit
+allow_mappings() { # COUNT
+    local limit
 
     limit=$(cat /proc/sys/vm/max_map_count)
-    if [ "$limit" -lt $((ranges + 1000)) ]; then
+    if [ "$limit" -lt $(($1 + 1000)) ]; then
         [ -w /proc/sys/vm/max_map_count ] || skip "vm.max_map_count is $limit"
         echo "$limit" >"$BATS_TEST_TMPDIR/limit"
-        echo $((ranges + 1000)) >/proc/sys/vm/max_map_count
+        echo $(($1 + 1000)) >/proc/sys/vm/max_map_count
     fi
+}
+
+@test "soak: many mappings at once" {
+    local ranges=${SIGBUS_SOAK_RANGES:-10000}
+
+    allow_mappings "$ranges"
     assert_level ranges "$ranges"
+}
+
+@test "soak: a mapping that is far from all others costs less than 1 KiB" {
+    local count=${SIGBUS_SOAK_SCATTERED:-10000}
+
+    [ "$(getconf LONG_BIT)" = 64 ] || skip "addresses of 32 bits"
+    allow_mappings "$count"
+    run_with soak scattered "$count"
+    assert_success
+    [[ $output =~ :\ ([0-9]+)\ KiB.*then\ ([0-9]+)\ KiB ]]
+    echo "$output"
+    [ $((BASH_REMATCH[2] - BASH_REMATCH[1])) -le $((count - count / 10 + 256)) ]
+}
+
+@test "soak: handlers of many addresses" {
+    local count=${SIGBUS_SOAK_HANDLERS:-20000}
+
+    run_with soak handlers "$count"
+    assert_success
+    [[ $output =~ :\ ([0-9]+)\ KiB.*then\ ([0-9]+)\ KiB ]]
+    echo "$output"
+    [ $((BASH_REMATCH[2] - BASH_REMATCH[1])) -le $((count * 64 / 1024 + 256)) ]
 }
