@@ -493,6 +493,17 @@ as_nobody() {
     assert_output loaded
 }
 
+@test "--check: file capabilities that are inherited, and only by who has some" {
+    as_nobody
+    skip_without setcap
+    compile_probe probe "$CC"
+    setcap cap_chown=i probe || skip 'no file capabilities here'
+    assert_effective ./probe
+    as_user+=(--inh-caps +chown)
+    "${as_user[@]}" true || skip 'no inheritable capabilities here'
+    assert_ineffective ./probe ': file capabilities \(setcap -r.*mode 4755'
+}
+
 @test "--check: statically linked" {
     compile_probe probe "$CC" -static || skip 'no static libc'
     assert_ineffective ./probe 'statically linked'

@@ -8,26 +8,46 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "tools/run/elf-image.h"
 
-/* Capabilities that the file adds, or takes from those who pass it some on (inheritable). */
+/*
+ * Does the program get any of these 32 capabilities? The file's inheritable ones count where who starts
+ * it has them inheritable, too; under no_new_privs nothing comes to what is permitted already.
+ */
+static bool gets_any(unsigned word, uint32_t permitted, uint32_t inheritable)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct own[_LINUX_CAPABILITY_U32S_3] = {0};
+	uint32_t result;
+
+	for (unsigned bit = 0; bit < 32; bit++)
+		if (prctl(PR_CAPBSET_READ, 32 * word + bit, 0, 0, 0) != 1)
+			permitted &= ~((uint32_t)1 << bit);
+	if (syscall(SYS_capget, &header, own) != 0)
+		return permitted != 0;
+	result = permitted | (inheritable & own[word].inheritable);
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		result &= own[word].permitted;
+	return result != 0;
+}
+
+/* The flag alone makes the mode secure, whatever is added. */
 static bool has_capabilities(const char *path, bool *grow_here)
 {
 	struct vfs_ns_cap_data data = {0};
 	ssize_t size = getxattr(path, "security.capability", &data, sizeof(data));
-	bool permitted = false;
 
 	if (size < (ssize_t)sizeof(data.magic_etc))
 		return false;
-	for (size_t i = 0; i < sizeof(data.data) / sizeof(data.data[0]); i++)
-		permitted |= data.data[i].permitted != 0;
-	/* With no_new_privs none is added, but the flag alone makes the mode secure. */
-	*grow_here = getuid() != 0 &&
-		     ((le32toh(data.magic_etc) & VFS_CAP_FLAGS_EFFECTIVE) ||
-			     (permitted && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1));
+	*grow_here = le32toh(data.magic_etc) & VFS_CAP_FLAGS_EFFECTIVE;
+	for (unsigned i = 0; i < VFS_CAP_U32; i++)
+		*grow_here |= gets_any(i, le32toh(data.data[i].permitted),
+			le32toh(data.data[i].inheritable));
+	*grow_here &= getuid() != 0;
 	return true;
 }
 
