@@ -91,6 +91,8 @@ EXPORT int sigbus_owner_create(
 
 	if (!active)
 		return -ENOSYS;
+	if (process_is_borrowed())
+		return -EPERM;
 	if (!name || !*name || strnlen(name, NAME_SIZE) == NAME_SIZE || !handle)
 		return -EINVAL;
 	id = take_entry();

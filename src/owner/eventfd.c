@@ -79,9 +79,8 @@ int event_open(struct owner *owner)
 	uint64_t event = atomic_load(&owner->event);
 	int fd;
 
-	if (is_borrowed) /* a vfork child has descriptors of its own, but our tables are its
-			    parent's */
-		return -ENOSYS;
+	if (is_borrowed) /* it has descriptors of its own, but our tables are its parent's */
+		return -EPERM;
 	if (is_ours(event))
 		return event_fd(event);
 	fd = event_new();
