@@ -10,7 +10,8 @@
  * Every function returns 0 (or a value >= 0) or a negative errno value. None sets errno. -ENOSYS
  * means that libsigbus is not at work in this process: it is dormant (SIGBUS_ONLY), the kernel or
  * the C library lacks something, or it was loaded behind the C library. Ask sigbus_active(). -EPERM
- * means that this process shares the memory of another (a vfork() child): it changes no range there.
+ * means that this process shares the memory of another (a vfork() child): it changes no owner and no
+ * range there, so all but brackets, copies, sigbus_range_lost() and sigbus_active() return it.
  *
  * With SIGBUS_OPTIONAL defined before this header is included a program needs no -lsigbus: if the
  * library is in the process when it starts (preloaded, or linked to anything else), it is used,
@@ -132,8 +133,8 @@ SIGBUS_API int sigbus_owner_fd(struct sigbus_owner *owner);
  * widened to page boundaries. munmap() and a new mapping in its place end it; mremap() takes it
  * along.
  *
- * \return 0, -EINVAL (owner, length 0, 1 TiB or more, or not a user address), -EEXIST (part of it is
- * a registered range already), -ENOMEM, -ENOSYS. On failure nothing has changed.
+ * \return 0, -EINVAL (owner, length 0, or not a user address), -EEXIST (part of it is a registered
+ * range already), -ENOMEM, -ENOSYS. On failure nothing has changed.
  *
  * Thread-safe, async-signal-safe.
  */
@@ -143,7 +144,8 @@ SIGBUS_API int sigbus_range_add(struct sigbus_owner *owner, void *address, size_
  * Takes back sigbus_range_add(). A part may be removed; what is not a range of this owner stays as
  * it is.
  *
- * \return 0, -EINVAL, -ENOENT (nothing of it is a range of this owner), -ENOMEM, -ENOSYS
+ * \return 0, -EINVAL (as sigbus_range_add()), -ENOENT (nothing of it is a range of this owner),
+ * -ENOMEM, -ENOSYS
  *
  * Thread-safe, async-signal-safe.
  */
@@ -153,8 +155,8 @@ SIGBUS_API int sigbus_range_remove(struct sigbus_owner *owner, void *address, si
  * How many pages of [address, address + length) are replaced now, because they were lost when they
  * were accessed. To be polled, and to see what sigbus_range_restore() would put back.
  *
- * \return the number of pages, or -EINVAL (not a user address), -ENODATA (the kernel could not be
- * asked: no /proc, no free file descriptor), -ENOSYS
+ * \return the number of pages, or -EINVAL (length 0, or not a user address), -ENODATA (the kernel
+ * could not be asked: no /proc, no free file descriptor), -ENOSYS
  *
  * Thread-safe, async-signal-safe.
  */
@@ -165,8 +167,8 @@ SIGBUS_API long sigbus_range_lost(const void *address, size_t length);
  * [address, address + length): for a file that has grown again, or a device that is back. What was
  * written to the replacements is dropped; a page that is still lost faults again when it is accessed.
  *
- * \return how many mappings were put back, or -EINVAL (not a user address), -ENOENT (nothing there was
- * replaced), -ENOTSUP (a private mapping, or one that was cut up: its file is not known any more; or
+ * \return how many mappings were put back, or -EINVAL (length 0, or not a user address), -ENOENT
+ * (nothing there was replaced), -ENOTSUP (a private mapping, or one that was cut up: its file is not known any more; or
  * memory of a device, which the kernel does not map again without a descriptor: the program that has
  * one puts it back with mmap(MAP_FIXED)),
  * -EAGAIN (a repair or an unmapping is under way), -E2BIG (more than 32 different protections in a

@@ -190,14 +190,24 @@ static struct range *first_piece_from(struct range_cut cut, uintptr_t from)
 	return best;
 }
 
-/* Memory that no hook of ours has seen: its protection is asked for when it matters. */
-static int put_unseen(uintptr_t start, uintptr_t end, unsigned owner)
+/*
+ * Memory that no hook of ours has seen, up to end: its protection is asked for when it matters. It may
+ * be longer than one record can say. *at is how far it came.
+ */
+static int put_unseen(uintptr_t *at, uintptr_t end, unsigned owner)
 {
 	struct range_attributes attributes = {.owner = owner,
 		.flags = RANGE_READ | RANGE_WRITE | RANGE_PROTECTED | RANGE_REGISTERED,
 		.lock = -1};
+	int error = 0;
 
-	return start < end ? range_insert(start, end - start, &attributes) : 0;
+	while (!error && *at < end) {
+		size_t part = end - *at < RANGE_SIZE_MAX ? end - *at : RANGE_SIZE_MAX;
+
+		error = range_insert(*at, part, &attributes);
+		*at += error ? 0 : part;
+	}
+	return error;
 }
 
 static int put_registered(struct range *piece, unsigned owner)
@@ -216,15 +226,14 @@ static int add(struct range_cut cut, const struct pages *pages, unsigned owner, 
 	for (*at = pages->start; !error && (piece = first_piece_from(cut, *at)) != NULL;) {
 		uint64_t geometry = range_piece(piece);
 
-		error = put_unseen(*at, geometry_start(geometry), owner);
+		error = put_unseen(at, geometry_start(geometry), owner);
 		if (error)
 			break;
-		*at = geometry_start(geometry);
 		error = put_registered(piece, owner);
 		if (!error)
 			*at = geometry_end(geometry);
 	}
-	return error ? error : put_unseen(*at, pages->start + pages->size, owner);
+	return error ? error : put_unseen(at, pages->start + pages->size, owner);
 }
 
 /* Pieces that were put in again are freed, the others restored. */
@@ -259,8 +268,6 @@ static int add_unless_registered(unsigned owner, const struct pages *pages)
 	struct range_cut cut;
 	int error;
 
-	if (pages->size >> PAGE_SHIFT >> RANGE_PAGES_BITS)
-		return -EINVAL;
 	range_each(pages->start, pages->size, find_registered, &is_registered);
 	if (is_registered)
 		return -EEXIST;

@@ -185,6 +185,10 @@ ok() { # [OPTION...] MODE
     ok fork
 }
 
+@test "api: a range of terabytes" {
+    ok long
+}
+
 @test "api: in a handler, and in threads" {
     ok handler
     ok threads

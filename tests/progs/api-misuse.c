@@ -6,11 +6,13 @@
  *   ranges     that overlap, are cut, end with their mapping, or were never mapped
  *   owners     more than fit, one after the other; what an old one's handle is worth
  *   event      sigbus_owner_fd(), and who else may have its number
- *   brackets   nested, crossed, left by siglongjmp(), ended twice, with more losses than a log
- * holds answers    what a callback may return fork       owners, brackets and descriptors in a
- * child handler    all of it in a handler that interrupts all of it threads    all of it from
- * several threads at once window     a range is added and removed while its pages fault: with a
- * rule for each owner
+ *   brackets   nested, crossed, left by siglongjmp(), ended twice, with more losses than a log holds
+ *   answers    what a callback may return
+ *   fork       owners, brackets and descriptors in a child, and in one that shares the memory
+ *   handler    all of it in a handler that interrupts all of it
+ *   threads    all of it from several threads at once
+ *   window     a range is added and removed while its pages fault: with a rule for each owner
+ *   long       a range of terabytes
  *
  * Prints "MODE: ok", or what is wrong.
  */
@@ -458,6 +460,23 @@ static void in_child(
 	expect(fcntl(own, F_GETFD) < 0 && fcntl(fd, F_GETFD) >= 0);
 }
 
+/* All that would change the parent's owners and ranges is refused. */
+static void in_borrowed_child(struct sigbus_owner *owner, char *map)
+{
+	struct sigbus_owner *made = NULL;
+	pid_t child = vfork();
+	int status;
+
+	if (child == 0)
+		_exit(sigbus_owner_create("vfork", answer, NULL, &made) != -EPERM || made ||
+		      sigbus_owner_fd(owner) != -EPERM ||
+		      sigbus_range_add(owner, map, PAGE) != -EPERM ||
+		      sigbus_range_remove(owner, map, PAGE) != -EPERM ||
+		      sigbus_range_restore(map, PAGE) != -EPERM ||
+		      sigbus_owner_destroy(owner) != -EPERM);
+	expect(waitpid(child, &status, 0) == child && status == 0);
+}
+
 static void forks(void)
 {
 	struct sigbus_owner *owner = make_owner(SIGBUS_ONES);
@@ -475,6 +494,7 @@ static void forks(void)
 	}
 	expect(waitpid(child, &status, 0) == child && status == 0);
 	expect(sigbus_access_end(&access) == 0 && !is_signalled(fd));
+	in_borrowed_child(owner, file.map);
 	expect(read_byte(file.map) == 0xff && take(fd) == 1);
 	expect(sigbus_owner_destroy(owner) == 0);
 	drop(&file);
@@ -675,6 +695,32 @@ static void window(void)
 	expect(sigbus_owner_destroy(owner) == 0);
 }
 
+/* ---- long ---- */
+
+/* Longer than one record of the table can say, beside memory that no hook has seen. */
+static void terabytes(void)
+{
+#if SIZE_MAX > 0xffffffff
+	const size_t size = (size_t)3 << 40, behind = (size_t)1 << 40;
+	struct sigbus_owner *owner = make_owner(SIGBUS_ONES), *other = make_owner(SIGBUS_ZERO);
+	int fd = memfd_create("long", MFD_CLOEXEC);
+	char *map = mmap(NULL, size + behind, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		-1, 0);
+
+	expect(map != MAP_FAILED && ftruncate(fd, PAGE) == 0);
+	expect(mmap(map, size, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == map);
+	expect(sigbus_range_add(owner, map, size + behind) == 0);
+	expect(sigbus_range_add(other, map + size + behind - 1, 1) == -EEXIST);
+	expect(read_byte(map + PAGE) == 0xff && read_byte(map + size - 1) == 0xff);
+	expect(sigbus_range_lost(map, size) >= 2);
+	expect(sigbus_range_remove(owner, map, size + behind) == 0);
+	expect(sigbus_range_remove(owner, map, size + behind) == -ENOENT);
+	expect(sigbus_owner_destroy(owner) == 0 && sigbus_owner_destroy(other) == 0);
+	munmap(map, size + behind);
+	close(fd);
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -682,7 +728,8 @@ int main(int argc, char **argv)
 		void (*run)(void);
 	} modes[] = {{"arguments", arguments}, {"ranges", ranges}, {"owners", owners},
 		{"event", event}, {"brackets", brackets}, {"answers", answers}, {"fork", forks},
-		{"handler", handler}, {"threads", threads}, {"window", window}};
+		{"handler", handler}, {"threads", threads}, {"window", window},
+		{"long", terabytes}};
 
 	setvbuf(stdout, NULL, _IONBF, 0);
 	for (int i = 1; i < argc; i++)
