@@ -466,6 +466,28 @@ fake_coredumpctl() { # SHELL COMMANDS
     assert_equal "${#lines[@]}" 3
 }
 
+@test "explain: who sent the file, that the connection was closed, how long was waited" {
+    local one='"hostile"\[[0-9]+\], uid '$(id -u)
+
+    run_with --policy '*=wait(1)|zero+hangup' --log "json:$PWD/log" sent client:hostile send recv \
+        map close truncate read
+    assert_success
+    explain log
+    assert_success
+    [[ ${output//$'\n'/ } =~ \ The\ file\ was\ sent\ by\ $one\;\ the\ connection\ was\ closed\.\  ]]
+    [[ ${output//$'\n'/ } =~ 'decided: zero, waited 1.'[0-9]' s, ' ]]
+    run jq -c '[.sender_name,.sender_pid>1,.sender_uid,.sender_others,.hangup,.waited>=1]' \
+        <("$EXPLAIN" --json log)
+    assert_line "[\"hostile\",true,$(id -u),null,true,true]"
+    # Reports of one kind about files of several clients: one is named.
+    for name in other third; do
+        run_with --policy '*=zero' --log "json:$PWD/log" sent client:$name send recv map close \
+            truncate read
+    done
+    explain log
+    [[ ${output//$'\n'/ } =~ ' The file was sent by "other"['[0-9]+'], uid '[0-9]+', and others. ' ]]
+}
+
 @test "explain: mappings that were refused" {
     skip_without python3
     make_tmpfs 32k

@@ -58,9 +58,11 @@ struct incident {
 	char *code; /* si_code by name, or in digits */
 	bool sent, misaligned;
 	bool handed_on; /* by the program's own handler, which got it first */
-	bool sender_known;
+	/* of the signal that was sent, or of the file; others: it has more than one */
+	bool sender_known, sender_others;
 	pid_t sender_pid;
 	uid_t sender_uid;
+	char *sender_name;
 	bool addr_known;
 	uint64_t addr, pc;
 	bool map_known;
@@ -81,7 +83,8 @@ struct incident {
 	char *rule, *action, *hint;
 	const char *cause; /* proved; NULL: see possible */
 	uint64_t file_size;
-	bool file_size_known;
+	bool file_size_known, hangup;
+	double waited; /* seconds; 0: not */
 	uint64_t pages, faults, lines, processes, wanted;
 	/* what is made of it */
 	struct file_now now;

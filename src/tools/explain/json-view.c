@@ -115,7 +115,11 @@ static json_t *object_of_incident(const struct incident *incident)
 		{"count", number(true, incident->faults)},
 		{"processes", number(incident->from == FROM_LOG, incident->processes)},
 		{"sender_pid", number(incident->sender_known, (uint64_t)incident->sender_pid)},
+		{"sender_name", text(incident->sender_name)},
 		{"sender_uid", number(incident->sender_known, incident->sender_uid)},
+		{"sender_others", boolean(incident->sender_others, true)},
+		{"hangup", boolean(incident->hangup, true)},
+		{"waited", incident->waited > 0 ? json_real(incident->waited) : json_null()},
 		{"file_size", number(incident->file_size_known, incident->file_size)},
 		{"file_size_now", number(is_file, incident->now.size)},
 		{"fs", text(incident->now.fs[0] ? incident->now.fs : NULL)},
@@ -136,7 +140,8 @@ static json_t *object_of_incident(const struct incident *incident)
 void print_incidents_json(FILE *out, const struct incidents *incidents)
 {
 	for (size_t i = 0; i < incidents->count; i++) {
-		if (json_dumpf(object_of_incident(&incidents->item[i]), out, JSON_COMPACT) != 0)
+		if (json_dumpf(object_of_incident(&incidents->item[i]), out,
+			    JSON_COMPACT | JSON_REAL_PRECISION(9)) != 0)
 			give_up(STATUS_NOTHING, "out of memory");
 		fputc('\n', out);
 	}

@@ -33,6 +33,13 @@ static void add_range(struct incidents *incidents, const struct view *view,
 		.faults = range->faults,
 		.pages = range->replaced_known ? range->replaced : 0};
 	snprintf(incident->prot, sizeof(incident->prot), "%s", prot ? prot : "");
+	if (range->sent) {
+		incident->sender_known = true;
+		incident->sender_others = range->sender.others;
+		incident->sender_pid = range->sender.pid;
+		incident->sender_uid = range->sender.uid;
+		incident->sender_name = range->sender.name[0] ? escape(range->sender.name) : NULL;
+	}
 	advise(incident);
 }
 

@@ -154,6 +154,10 @@ static struct incident read_report(const json_t *report)
 	incident.sender_pid = (pid_t)number;
 	number_of(report, "sender_uid", &number);
 	incident.sender_uid = (uid_t)number;
+	incident.sender_name = text_of(report, "sender_name");
+	incident.sender_others = json_is_true(json_object_get(report, "sender_others"));
+	incident.hangup = json_is_true(json_object_get(report, "hangup"));
+	incident.waited = json_number_value(json_object_get(report, "waited"));
 	incident.misaligned = incident.code && !strcmp(incident.code, "BUS_ADRALN");
 	incident.sent = incident.code && strncmp(incident.code, "BUS_", 4) != 0;
 	incident.serves_wayland = incident.owner && !strncmp(incident.owner, "libwayland-server", 17);
@@ -219,6 +223,23 @@ static void count(struct log *log, size_t group, const struct incident *report, 
 		mapping->count = faults;
 }
 
+/* The first that is known is named. */
+static void merge_sender(struct incident *group, const struct incident *report)
+{
+	bool known = group->sender_known;
+
+	if (!report->sender_known)
+		return;
+	group->sender_others |= report->sender_others ||
+				(known && report->sender_pid != group->sender_pid);
+	if (known)
+		return;
+	group->sender_known = true;
+	group->sender_pid = report->sender_pid;
+	group->sender_uid = report->sender_uid;
+	group->sender_name = report->sender_name;
+}
+
 static void add_report(struct log *log, const json_t *json)
 {
 	struct incident report = read_report(json), *group;
@@ -232,6 +253,9 @@ static void add_report(struct log *log, const json_t *json)
 		faults = 0;
 	group->lines++;
 	group->pages += report.pages;
+	group->hangup |= report.hangup;
+	group->waited = report.waited > group->waited ? report.waited : group->waited;
+	merge_sender(group, &report);
 	count(log, (size_t)(group - log->incidents->item), &report, faults);
 }
 

@@ -153,6 +153,20 @@ static void tell_fault(FILE *out, const struct incident *incident)
 	fprintf(out, ".");
 }
 
+static void tell_sender(FILE *out, const struct incident *incident)
+{
+	if (!incident->sender_known)
+		return;
+	fprintf(out, " The file was sent by ");
+	if (incident->sender_name)
+		fprintf(out, "\"%s\"[%d]", incident->sender_name, (int)incident->sender_pid);
+	else
+		fprintf(out, "process %d", (int)incident->sender_pid);
+	fprintf(out, ", uid %u%s%s.", (unsigned)incident->sender_uid,
+		incident->sender_others ? ", and others" : "",
+		incident->hangup ? "; the connection was closed" : "");
+}
+
 static void tell_size(FILE *out, const struct incident *incident)
 {
 	const struct file_now *now = &incident->now;
@@ -236,6 +250,8 @@ static void tell_answer(FILE *out, const struct incident *incident)
 	fprintf(out, " The rule %s decided", incident->rule);
 	if (incident->action)
 		fprintf(out, ": %s", incident->action);
+	if (incident->waited > 0)
+		fprintf(out, ", waited %.1f s", incident->waited);
 	if (incident->pages)
 		fprintf(out, ", %" PRIu64 " %s replaced", incident->pages,
 			incident->pages == 1 ? "page" : "pages");
@@ -254,6 +270,7 @@ static void tell_incident(FILE *out, const struct incident *incident)
 	tell_fault(out, incident);
 	if (incident->handed_on)
 		fprintf(out, " Its own handler did not answer and sent the signal again.");
+	tell_sender(out, incident);
 	tell_file(out, incident);
 	tell_writers(out, incident);
 	tell_causes(out, incident);
