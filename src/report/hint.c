@@ -144,8 +144,11 @@ bool fact_hint(struct text *text, const struct fault *fault)
 		text_add(text, fault->refused);
 		return true;
 	}
+	if (fault->page->no_descriptor)
+		text_add(text, "no file descriptor is free, so its file and cause are not known, and no "
+			       "rule that asks for them matches");
 	if (!fault->page->known)
-		return false;
+		return fault->page->no_descriptor;
 	return add_unseen(text, fault) || add_java(text, fault) ||
 	       (fault->page->loss.cause == CAUSE_NOSPACE && add_space(text, fault)) ||
 	       add_unknown(text, fault);

@@ -122,6 +122,7 @@ void report_look(struct fault *fault, struct page_facts *page, struct facts *fac
 	page->asked = true;
 	vma = facts_view(facts);
 	page->known = vma;
+	page->no_descriptor = facts->no_descriptor;
 	if (vma) {
 		page->vma = *vma;
 		page->loss = cause_find(fault->info, vma, fault->write, &facts->scratch->mounts);

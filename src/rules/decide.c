@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers what the rules ask: only what is asked, and the kernel at most once. [H] */
+#include <errno.h>
 #include "base/base.h"
 #include "kernel/kernel.h"
 #include "kernel/mask.h"
@@ -20,8 +21,12 @@ static bool ask_kernel(struct facts *facts)
 	char *path = facts->scratch->path;
 	size_t size = sizeof(facts->scratch->path);
 
-	if (facts->fault)
-		return vma_query(facts->fault->address, &facts->vma, path, size) == 0;
+	if (facts->fault) {
+		int error = vma_query(facts->fault->address, &facts->vma, path, size);
+
+		facts->no_descriptor = error == -EMFILE || error == -ENFILE;
+		return error == 0;
+	}
 	return vma_of_mapping(facts->mapping, &facts->vma, path, size);
 }
 

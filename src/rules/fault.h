@@ -15,6 +15,7 @@
 struct page_facts {
 	bool asked;            /* the kernel was asked ... */
 	bool known;            /* ... and gave an answer */
+	bool no_descriptor;    /* ... or could not be asked, for want of one */
 	bool path_cut;         /* path is only the end of it */
 	struct vma vma;        /* but its path is here: */
 	char path[256];

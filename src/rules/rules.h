@@ -22,6 +22,7 @@ struct facts {
 	struct scratch *scratch; /* NULL: not held; else it holds the path of vma, and signals are blocked */
 	uint64_t mask;		 /* before that */
 	bool looked, viewed; /* the kernel was asked, and gave an answer: */
+	bool no_descriptor;  /* or could not be asked, for want of one */
 	struct vma vma;
 	char fs[FS_TYPE_MAX];
 };
@@ -33,7 +34,7 @@ static inline void facts_begin(struct facts *facts, unsigned owner, const struct
 	facts->fault = fault;
 	facts->mapping = mapping;
 	facts->scratch = NULL;
-	facts->looked = facts->viewed = false;
+	facts->looked = facts->viewed = facts->no_descriptor = false;
 }
 /* The rule that decides. Behind all that asks facts comes facts_end(). */
 const struct rule *facts_match(struct facts *facts);

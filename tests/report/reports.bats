@@ -332,7 +332,7 @@ END
     under_ulimit "-n 4" "$PROGS/pages" open:memfd "${lost_half[@]}" read:5 show
     assert_success
     assert_lines "read 5 00" "show 0-3:= 4-4:. 5-5:0 6-7:."
-    [[ $stderr == *"page of unknown memory is lost (BUS_ADRERR, cause unknown)"* ]]
+    [[ $stderr == *"page of unknown memory is lost (BUS_ADRERR, cause unknown)"*"; hint: no file descriptor is free, "* ]]
 }
 
 @test "reports: without /proc" {
