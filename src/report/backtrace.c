@@ -263,7 +263,7 @@ static const char *problem_of(const struct launch *launch)
 	case 0:
 		return HELPER " found nothing";
 	case -ENOENT:
-		return HELPER_DIR "/" HELPER " is not there, or /proc is missing";
+		return HELPER " is not installed (in " HELPER_DIR "), or /proc is missing";
 	case -ENOSYS:
 		return "it needs Linux 5.9";
 	default:
