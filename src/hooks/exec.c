@@ -26,7 +26,7 @@ struct handover {
 	uint64_t mask;
 };
 
-static struct handover begin(void)
+static struct handover handover_begin(void)
 {
 	struct handover handover = {.active = active};
 	uint64_t told;
@@ -43,134 +43,92 @@ static struct handover begin(void)
 	return handover;
 }
 
-static void undo(struct handover handover)
+/* Also by pthread_cleanup_push(). */
+static void handover_undo(void *data)
 {
+	const struct handover *handover = data;
 	int saved_errno = errno;
 
-	if (!handover.active)
+	if (!handover->active)
 		return;
-	if (handover.ignored)
+	if (handover->ignored)
 		disposition_hide_ignored();
-	mask_swap(SIG_SETMASK, handover.mask);
+	mask_swap(SIG_SETMASK, handover->mask);
 	errno = saved_errno;
 }
 
+#define HAND_OVER(type, call)                             \
+	struct handover handover = handover_begin();      \
+	type result = next()->call;                       \
+                                                          \
+	handover_undo(&handover);                         \
+	return result
+
 EXPORT int execve(const char *path, char *const arguments[], char *const environment[])
 {
-	struct handover handover = begin();
-	int result = next()->execve(path, arguments, environment);
-
-	undo(handover);
-	return result;
+	HAND_OVER(int, execve(path, arguments, environment));
 }
 
 EXPORT int execv(const char *path, char *const arguments[])
 {
-	struct handover handover = begin();
-	int result = next()->execv(path, arguments);
-
-	undo(handover);
-	return result;
+	HAND_OVER(int, execv(path, arguments));
 }
 
 EXPORT int execvpe(const char *file, char *const arguments[], char *const environment[])
 {
-	struct handover handover = begin();
-	int result = next()->execvpe(file, arguments, environment);
-
-	undo(handover);
-	return result;
+	HAND_OVER(int, execvpe(file, arguments, environment));
 }
 
 EXPORT int execvp(const char *file, char *const arguments[])
 {
-	struct handover handover = begin();
-	int result = next()->execvp(file, arguments);
-
-	undo(handover);
-	return result;
+	HAND_OVER(int, execvp(file, arguments));
 }
 
 EXPORT int fexecve(int fd, char *const arguments[], char *const environment[])
 {
-	struct handover handover = begin();
-	int result = next()->fexecve(fd, arguments, environment);
-
-	undo(handover);
-	return result;
+	HAND_OVER(int, fexecve(fd, arguments, environment));
 }
 
 EXPORT int execveat(int fd, const char *path, char *const arguments[], char *const environment[],
 	int flags)
 {
-	struct handover handover = begin();
-	int result = next()->execveat(fd, path, arguments, environment, flags);
-
-	undo(handover);
-	return result;
+	HAND_OVER(int, execveat(fd, path, arguments, environment, flags));
 }
 
 /* ---- arguments in a list: counted, then copied to the stack, as the C library does ---- */
 
-static size_t count(va_list list)
+static size_t list_length(va_list list)
 {
 	va_list copy;
-	size_t n = 1;
+	size_t length = 1;
 
 	va_copy(copy, list);
 	while (va_arg(copy, char *))
-		n++;
+		length++;
 	va_end(copy);
-	return n;
+	return length;
 }
 
-static void collect(char **arguments, const char *first, size_t n, va_list *list)
-{
-	arguments[0] = (char *)first;
-	for (size_t i = 1; i <= n; i++)
-		arguments[i] = va_arg(*list, char *);
-}
-
-EXPORT int execl(const char *path, const char *first, ...)
-{
-	va_list list;
-
-	va_start(list, first);
-	size_t n = count(list);
-	char *arguments[n + 1];
-
-	collect(arguments, first, n, &list);
-	va_end(list);
-	return execv(path, arguments);
-}
-
-EXPORT int execlp(const char *file, const char *first, ...)
-{
-	va_list list;
-
-	va_start(list, first);
-	size_t n = count(list);
-	char *arguments[n + 1];
-
-	collect(arguments, first, n, &list);
-	va_end(list);
-	return execvp(file, arguments);
-}
-
-EXPORT int execle(const char *path, const char *first, ...)
-{
-	va_list list;
-
-	va_start(list, first);
-	size_t n = count(list);
-	char *arguments[n + 1];
-	char *const *environment;
-
-	collect(arguments, first, n, &list);
-	environment = va_arg(list, char *const *);
-	va_end(list);
-	return execve(path, arguments, environment);
-}
+/* What follows the list, and the call. */
+#define EXEC_LIST(name, rest, call)                                   \
+	EXPORT int name(const char *file, const char *first, ...)     \
+	{                                                             \
+		va_list list;                                         \
+                                                                      \
+		va_start(list, first);                                \
+		size_t length = list_length(list);                    \
+		char *arguments[length + 1];                          \
+                                                                      \
+		arguments[0] = (char *)first;                         \
+		for (size_t i = 1; i <= length; i++)                  \
+			arguments[i] = va_arg(list, char *);          \
+		rest;                                                 \
+		va_end(list);                                         \
+		return call;                                          \
+	}
+EXEC_LIST(execl, , execv(file, arguments))
+EXEC_LIST(execlp, , execvp(file, arguments))
+EXEC_LIST(execle, char *const *environment = va_arg(list, char *const *), execve(file, arguments, environment))
 
 /* ---- spawning: the child starts from what the parent has in the kernel ---- */
 
@@ -246,17 +204,12 @@ HIDDEN void __cleanup_fct_attribute __pthread_unwind_next(__pthread_unwind_buf_t
 	__builtin_unreachable();
 }
 
-static void undo_cancelled(void *handover)
-{
-	undo(*(const struct handover *)handover);
-}
-
 static int system_cancellable(const char *command)
 {
-	struct handover handover = begin();
+	struct handover handover = handover_begin();
 	int result;
 
-	pthread_cleanup_push(undo_cancelled, &handover);
+	pthread_cleanup_push(handover_undo, &handover);
 	result = next()->system(command);
 	pthread_cleanup_pop(1);
 	return result;
@@ -269,11 +222,7 @@ EXPORT int system(const char *command)
 
 EXPORT FILE *popen(const char *command, const char *mode)
 {
-	struct handover handover = begin();
-	FILE *result = next()->popen(command, mode);
-
-	undo(handover);
-	return result;
+	HAND_OVER(FILE *, popen(command, mode));
 }
 
 extern __typeof__(popen) _IO_popen ALIAS(popen);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The functions that take, show or wait with a signal mask, beside sigprocmask() (hooks-sig.c).
+ * The functions that take, show or wait with a signal mask, beside sigprocmask() (sigaction.c).
  *
  * A wait whose mask blocks SIGBUS blocks it for real: a SIGBUS that is sent then does not end the
  * wait. The price is declared: a handler of another signal that runs inside such a wait is not
@@ -256,8 +256,7 @@ EXPORT int sigpending(sigset_t *set)
 	return 0;
 }
 
-/* read() has to say SIGBUS, so one that is pending must be one: sent.c then blocks it for next()->
- */
+/* read() has to say SIGBUS: from now on one that is pending is one, and no shadow signal. */
 EXPORT int signalfd(int fd, const sigset_t *set, int flags)
 {
 	if (active && is_readable(set) && mask_word(set) & SIGNAL_BIT(SIGBUS))

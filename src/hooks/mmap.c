@@ -75,41 +75,27 @@ static void *next_mmap(void *address, size_t length, int prot, int flags, int fd
 #define NEXT_MMAP next_mmap
 #endif
 
-/* Its offset is a long, and without a sign where that has 32 bits. */
-EXPORT void *mmap(void *address, size_t length, int prot, int flags, int fd, long offset)
-{
-	off_t place = (off_t)(unsigned long)offset;
-	void *at;
-
-	if (is_no_matter(flags))
-		return next()->mmap(address, length, prot, flags, fd, offset);
-	if (!is_usual(flags))
-		return map_tracked(NEXT_MMAP,
-			&(struct mapping){.address = address, .length = length, .prot = prot,
-				.flags = flags, .fd = fd, .offset = place},
-			RETURN);
-	at = real.mmap(address, length, prot, flags, fd, offset);
-	if (at != MAP_FAILED)
-		track_mapped((uintptr_t)at, length, prot, flags, fd, CALLER);
-	return at;
-}
-
-EXPORT void *mmap64(void *address, size_t length, int prot, int flags, int fd, off_t offset)
-{
-	void *at;
-
-	if (is_no_matter(flags))
-		return next()->mmap64(address, length, prot, flags, fd, offset);
-	if (!is_usual(flags))
-		return map_tracked(real.mmap64,
-			&(struct mapping){.address = address, .length = length, .prot = prot,
-				.flags = flags, .fd = fd, .offset = offset},
-			RETURN);
-	at = real.mmap64(address, length, prot, flags, fd, offset);
-	if (at != MAP_FAILED)
-		track_mapped((uintptr_t)at, length, prot, flags, fd, CALLER);
-	return at;
-}
+/* The offset of mmap() is a long, and without a sign where that has 32 bits. */
+#define MMAP(name, by, offset_type, unsigned_type)                                                      \
+	EXPORT void *name(void *address, size_t length, int prot, int flags, int fd, offset_type offset) \
+	{                                                                                               \
+		void *at;                                                                               \
+                                                                                                        \
+		if (is_no_matter(flags))                                                                \
+			return next()->name(address, length, prot, flags, fd, offset);                  \
+		if (!is_usual(flags))                                                                   \
+			return map_tracked(by,                                                          \
+				&(struct mapping){.address = address, .length = length, .prot = prot,   \
+					.flags = flags, .fd = fd,                                       \
+					.offset = (off_t)(unsigned_type)offset},                        \
+				RETURN);                                                                \
+		at = real.name(address, length, prot, flags, fd, offset);                               \
+		if (at != MAP_FAILED)                                                                   \
+			track_mapped((uintptr_t)at, length, prot, flags, fd, CALLER);                   \
+		return at;                                                                              \
+	}
+MMAP(mmap, NEXT_MMAP, long, unsigned long)
+MMAP(mmap64, real.mmap64, off_t, off_t)
 
 EXPORT int munmap(void *address, size_t length)
 {
@@ -137,40 +123,31 @@ EXPORT void *mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
 	return at;
 }
 
+/* call is made as often as a repair comes in between. */
+#define PROTECT(call)                                                     \
+	struct protecting protecting;                                     \
+	int result;                                                       \
+                                                                          \
+	if (!active)                                                      \
+		return next()->call;                                      \
+	track_protect(&protecting, address, length, prot);                \
+	if (unlikely(protecting.error)) {                                 \
+		errno = protecting.error;                                 \
+		return -1;                                                \
+	}                                                                 \
+	do                                                                \
+		result = real.call;                                       \
+	while (track_must_repeat(&protecting));                           \
+	return result
+
 EXPORT int mprotect(void *address, size_t length, int prot)
 {
-	struct protecting protecting;
-	int result;
-
-	if (!active)
-		return next()->mprotect(address, length, prot);
-	track_protect(&protecting, address, length, prot);
-	if (unlikely(protecting.error)) {
-		errno = protecting.error;
-		return -1;
-	}
-	do
-		result = real.mprotect(address, length, prot);
-	while (track_must_repeat(&protecting));
-	return result;
+	PROTECT(mprotect(address, length, prot));
 }
 
 EXPORT int pkey_mprotect(void *address, size_t length, int prot, int key)
 {
-	struct protecting protecting;
-	int result;
-
-	if (!active)
-		return next()->pkey_mprotect(address, length, prot, key);
-	track_protect(&protecting, address, length, prot);
-	if (unlikely(protecting.error)) {
-		errno = protecting.error;
-		return -1;
-	}
-	do
-		result = next()->pkey_mprotect(address, length, prot, key);
-	while (track_must_repeat(&protecting));
-	return result;
+	PROTECT(pkey_mprotect(address, length, prot, key));
 }
 
 EXPORT int remap_file_pages(void *address, size_t length, int prot, size_t page, int flags)

@@ -139,59 +139,37 @@ static sighandler_t install(int signo, sighandler_t handler, int flags, uint64_t
 
 	new.sa_handler = handler;
 	mask_set_word(&new.sa_mask, mask);
-	if (set_ours(signo, &new, &old, caller) != 0)
-		return SIG_ERR;
-	return old.sa_handler;
+	return set_ours(signo, &new, &old, caller) == 0 ? old.sa_handler : SIG_ERR;
 }
 
-static sighandler_t invalid(void)
+/* sigset() installs what signal() refuses. */
+static sighandler_t install_valid(
+	int signo, sighandler_t handler, int flags, uint64_t mask, uintptr_t caller)
 {
+	if (handler != SIG_ERR)
+		return install(signo, handler, flags, mask, caller);
 	errno = EINVAL;
 	return SIG_ERR;
 }
 
-static sighandler_t bsd_signal_ours(int signo, sighandler_t handler, uintptr_t caller)
+EXPORT sighandler_t signal(int signo, sighandler_t handler)
 {
 	int flags = atomic_load(&interrupts) && signo == SIGBUS ? 0 : SA_RESTART;
 
-	if (handler == SIG_ERR)
-		return invalid();
-	return install(signo, handler, flags, SIGNAL_BIT(signo), caller);
+	return is_ours(signo) ? install_valid(signo, handler, flags, SIGNAL_BIT(signo), CALLER)
+			      : next()->signal(signo, handler);
 }
 
-EXPORT sighandler_t signal(int signo, sighandler_t handler)
-{
-	return is_ours(signo) ? bsd_signal_ours(signo, handler, CALLER) : next()->signal(signo, handler);
-}
-
-EXPORT sighandler_t bsd_signal(int signo, sighandler_t handler)
-{
-	return is_ours(signo) ? bsd_signal_ours(signo, handler, CALLER) : next()->signal(signo, handler);
-}
-
-EXPORT sighandler_t ssignal(int signo, sighandler_t handler)
-{
-	return is_ours(signo) ? bsd_signal_ours(signo, handler, CALLER) : next()->signal(signo, handler);
-}
-
-static sighandler_t sysv_signal_ours(int signo, sighandler_t handler, uintptr_t caller)
-{
-	if (handler == SIG_ERR)
-		return invalid();
-	return install(signo, handler, (int)(SA_RESETHAND | SA_NODEFER), 0, caller);
-}
+extern __typeof__(signal) bsd_signal ALIAS(signal);
+extern __typeof__(signal) ssignal ALIAS(signal);
 
 EXPORT sighandler_t sysv_signal(int signo, sighandler_t handler)
 {
-	return is_ours(signo) ? sysv_signal_ours(signo, handler, CALLER)
+	return is_ours(signo) ? install_valid(signo, handler, (int)(SA_RESETHAND | SA_NODEFER), 0, CALLER)
 			      : next()->sysv_signal(signo, handler);
 }
 
-EXPORT sighandler_t __sysv_signal(int signo, sighandler_t handler)
-{
-	return is_ours(signo) ? sysv_signal_ours(signo, handler, CALLER)
-			      : next()->sysv_signal(signo, handler);
-}
+extern __typeof__(sysv_signal) __sysv_signal ALIAS(sysv_signal);
 
 /* ---- System V: sigset and friends ---- */
 
@@ -312,7 +290,7 @@ static bool is_asked(void)
 	return running && running->how != RUNNING_JUMPED;
 }
 
-/* In a handler that we called this is its way to decline; it must reach this thread (see sent.c). */
+/* In a handler that we called this is its way to decline; it must reach this thread. */
 EXPORT int kill(pid_t pid, int signo)
 {
 	if (active && signo == SIGBUS && is_asked() && pid == process_pid()) {
