@@ -35,6 +35,23 @@ static void add_unit(struct text *text, const char *bytes, size_t length)
 	text_bytes(text, bytes, text->cut ? 0 : length);
 }
 
+bool text_number(const char **at, unsigned base, uint64_t most, uint64_t *value)
+{
+	const char *start = *at;
+
+	for (*value = 0;; (*at)++) {
+		unsigned digit = **at >= '0' && **at <= '9'   ? (unsigned)(**at - '0')
+				 : **at >= 'a' && **at <= 'f' ? (unsigned)(**at - 'a') + 10
+							      : base;
+
+		if (digit >= base)
+			return *at > start;
+		if (__builtin_mul_overflow(*value, base, value) ||
+			__builtin_add_overflow(*value, digit, value) || *value > most)
+			return false;
+	}
+}
+
 void text_add(struct text *text, const char *string)
 {
 	text_bytes(text, string, strlen(string));

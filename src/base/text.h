@@ -14,6 +14,12 @@ static inline bool text_starts(const char *string, const char *prefix)
 	return !*prefix;
 }
 
+/*
+ * Passes the digits at *at, of a base up to 16. False: there are none, or their number is above most.
+ * Not strtoul(): for glibc since 2.38 that is a symbol which musl and older glibcs do not have. [H]
+ */
+bool text_number(const char **at, unsigned base, uint64_t most, uint64_t *value);
+
 /* Text into a bounded buffer, always terminated; what does not fit is cut. All [H]. */
 struct text {
 	char *buffer;

@@ -2,6 +2,7 @@
 /* A text of /proc, line by line, with the room that the caller gives. All [H]. */
 #include <string.h>
 #include "base/syscall.h"
+#include "base/text.h"
 #include "kernel/kernel.h"
 
 bool lines_open(struct line_reader *reader, const char *name, char *bytes, size_t size)
@@ -60,20 +61,5 @@ char *lines_next(struct line_reader *reader)
 
 bool line_number(const char **at, unsigned base, char behind, uint64_t *value)
 {
-	const char *start = *at;
-
-	*value = 0;
-	for (;; (*at)++) {
-		char byte = **at;
-		unsigned digit = byte >= '0' && byte <= '9' ? (unsigned)(byte - '0')
-				 : byte >= 'a' && byte <= 'f' ? (unsigned)(byte - 'a') + 10 : base;
-
-		if (digit >= base)
-			break;
-		*value = *value * base + digit;
-	}
-	if (*at == start || **at != behind)
-		return false;
-	(*at)++;
-	return true;
+	return text_number(at, base, UINT64_MAX, value) && *(*at)++ == behind;
 }

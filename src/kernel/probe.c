@@ -14,33 +14,22 @@
 #include <sys/utsname.h>
 #include "base/base.h"
 #include "base/syscall.h"
+#include "base/text.h"
 #include "kernel/kernel.h"
 #include "kernel/reserved.h"
 
 static _Atomic enum { POPULATE_UNTRIED, POPULATE_WORKS, POPULATE_FAILS } populate;
-
-/* Not strtoul(): for glibc since 2.38 that is a symbol which musl and older glibcs do not have. */
-static unsigned read_number(const char **text)
-{
-	unsigned number = 0;
-
-	for (; **text >= '0' && **text <= '9'; (*text)++)
-		number = 10 * number + (unsigned)(**text - '0');
-	return number;
-}
 
 /* At start: a sandbox may forbid to ask for the version, or even kill for it. */
 void probe_init(void)
 {
 	struct utsname name = {0};
 	const char *end = name.release;
-	unsigned major;
+	uint64_t major, minor;
 
 	SYS_1(SYS_uname, &name);
-	major = read_number(&end);
-	if (*end == '.')
-		end++;
-	if (major < 6 || (major == 6 && read_number(&end) < 9))
+	if (!line_number(&end, 10, '.', &major) || major < 6 ||
+		(major == 6 && (!text_number(&end, 10, UINT64_MAX, &minor) || minor < 9)))
 		atomic_store(&populate, POPULATE_FAILS);
 }
 

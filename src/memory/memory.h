@@ -27,6 +27,9 @@ void range_cut_release(struct range_cut cut); /* [H] range_cut_free() and what h
 
 /* ---- track.c, reserve.c, remap.c, advise.c ---- */
 
+/* The range table gets memory from there, and what else it needs from this room. Once. */
+ONCE void track_init(void *(*allocate)(size_t size));
+
 /* A mapping that "reserve" did not allow: filled in where errno is then ENOMEM. */
 struct refusal {
 	const struct rule *rule; /* NULL: a mapping that was to grow, or there was no refusal */

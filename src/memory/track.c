@@ -23,6 +23,19 @@
 #include "table/record.h"
 #include "table/table.h"
 
+void track_init(void *(*allocate)(size_t size))
+{
+	const struct range_env env = {.allocate = allocate,
+		.wait = repair_wait,
+		.release = range_cut_release,
+		.hold = repair_hold,
+		.let_go = repair_let_go,
+		.lost = track_lost,
+		.share = anchor_share};
+
+	range_init(&env);
+}
+
 static size_t whole_pages(size_t size)
 {
 	return (size + PAGE_SIZE - 1) & PAGE_MASK;

@@ -135,8 +135,7 @@ struct policy_env {
 	/* The text of "@name" (a path if it has a "/", else a preset): 0 or -errno. */
 	int (*load)(const char *name, const char **text, size_t *length);
 	struct policy_words (*presets)(void); /* for messages only; may be NULL */
-	/* The value behind "path:$XDG_RUNTIME_DIR/"; the function, or its answer, may be NULL. */
-	const char *(*variable)(const char *name);
+	const char *runtime_directory; /* behind "path:$XDG_RUNTIME_DIR/"; NULL: not known */
 	/* The preset of that name if it is compiled in, or NULL; the function may be NULL. */
 	const struct preset *(*compiled)(const char *name);
 	const char *file; /* NULL: the text is that of SIGBUS_POLICY; else of this file, and secret */
@@ -173,7 +172,7 @@ bool policy_rule_has(const struct rule *rule, enum action_kind kind); /* [H] */
 
 /* ---- file.c: the files and presets behind "@NAME" ---- */
 
-/* The presets of data/, in the library (preset-texts.c, made by make). The last name is NULL. */
+/* The presets of data/, in the library (policy/preset-texts.c, made by make). The last name is NULL. */
 /* What compile-presets.awk makes of data/: the rules of a text, with offsets into it. */
 struct compiled_rule {
 	uint32_t text_at;

@@ -136,12 +136,11 @@ static struct span expand(struct parser *parser, struct span glob)
 	static const char special[] = "*?[]\\";
 	const struct policy_env *env = parser->env;
 	size_t length = sizeof(runtime_directory) - 1, size = 0;
-	const char *value;
+	const char *value = env->runtime_directory;
 	char *text;
 
-	if (!has_variable(glob) || !env->variable)
+	if (!has_variable(glob))
 		return glob;
-	value = env->variable("XDG_RUNTIME_DIR");
 	if (!value || *value != '/' || strlen(value) > RUNTIME_DIR_MAX)
 		return glob;
 	text = env->allocate(2 * strlen(value) + span_length(glob));
@@ -221,15 +220,16 @@ static int parse_matches(struct parser *parser, struct rule *rule, struct span t
 	return 0;
 }
 
+/* Behind the word comes at least a ")". */
 static int parse_seconds(struct parser *parser, struct span word, uint32_t *seconds)
 {
-	const char *p = word.start;
+	const char *at = word.start;
+	uint64_t value;
 
-	*seconds = 0;
-	while (p < word.end && *p >= '0' && *p <= '9' && *seconds <= WAIT_SECONDS_MAX)
-		*seconds = *seconds * 10 + (uint32_t)(*p++ - '0');
-	if (p == word.end && *seconds >= 1 && *seconds <= WAIT_SECONDS_MAX)
+	if (text_number(&at, 10, WAIT_SECONDS_MAX, &value) && at == word.end && value >= 1) {
+		*seconds = (uint32_t)value;
 		return 0;
+	}
 	if (span_empty(word))
 		return policy_fail(parser, word.start, EXPECTED_SECONDS);
 	return policy_fail_word(parser, word.start, EXPECTED_SECONDS ", not", word);

@@ -52,18 +52,15 @@ static const char *use_fd(struct out_target *target, int fd)
 	return NULL;
 }
 
+/* Behind the digits comes a "+" or the end of the text. */
 static const char *parse_fd(struct out_target *target, struct word digits)
 {
-	int fd = 0;
+	const char *at = digits.text;
+	uint64_t fd;
 
-	if (digits.length == 0 || digits.length > 9)
+	if (!text_number(&at, 10, 999999999, &fd) || at != digits.text + digits.length)
 		return "no number of a file descriptor in";
-	for (size_t i = 0; i < digits.length; i++) {
-		if (digits.text[i] < '0' || digits.text[i] > '9')
-			return "no number of a file descriptor in";
-		fd = fd * 10 + digits.text[i] - '0';
-	}
-	return use_fd(target, fd);
+	return use_fd(target, (int)fd);
 }
 
 /* "word:/x" is no path: a later word must not be a file name today. */

@@ -20,18 +20,17 @@
 int number_in_file(int directory, const char *path, uint64_t *number)
 {
 	char digits[24];
+	const char *at = digits;
 	long fd = kernel_open(directory, path), length;
 
 	if (fd < 0)
 		return (int)fd;
-	length = SYS_3(SYS_read, fd, digits, sizeof(digits));
+	length = SYS_3(SYS_read, fd, digits, sizeof(digits) - 1);
 	SYS_1(SYS_close, fd);
-	if (length <= 0 || digits[0] < '0' || digits[0] > '9')
-		return length < 0 ? (int)length : -EINVAL;
-	*number = 0;
-	for (long i = 0; i < length && digits[i] >= '0' && digits[i] <= '9'; i++)
-		*number = *number * 10 + (unsigned)(digits[i] - '0');
-	return 0;
+	if (length < 0)
+		return (int)length;
+	digits[length] = '\0';
+	return text_number(&at, 10, UINT64_MAX, number) ? 0 : -EINVAL;
 }
 
 /* ---- the pool ---- */

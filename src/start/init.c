@@ -35,7 +35,6 @@ enum variable { POLICY, LOG, ONLY, RUNTIME_DIRECTORY, VARIABLES };
 static const char variable_names[VARIABLES][16] = {
 	"SIGBUS_POLICY", "SIGBUS_LOG", "SIGBUS_ONLY", "XDG_RUNTIME_DIR"};
 static const char *variables[VARIABLES];
-static char **environment;
 
 /* What is behind "NAME=", or NULL: it is another variable. */
 static const char *value_of(const char *entry, const char *name)
@@ -45,22 +44,13 @@ static const char *value_of(const char *entry, const char *name)
 	return !*name && *entry == '=' ? entry + 1 : NULL;
 }
 
-static void read_environment(void)
+static void read_environment(char **environment)
 {
 	for (char **entry = environment; entry && *entry; entry++)
 		if (**entry == 'S' || **entry == 'X')
 			for (unsigned i = 0; i < VARIABLES; i++)
 				if (!variables[i])
 					variables[i] = value_of(*entry, variable_names[i]);
-}
-
-static const char *from_environment(const char *name)
-{
-	const char *value = NULL;
-
-	for (char **entry = environment; entry && *entry && !value; entry++)
-		value = value_of(*entry, name);
-	return value;
 }
 
 /* By a link of /proc or a descriptor: the name says nothing about the program. */
@@ -159,7 +149,7 @@ static void read_policy(void)
 	struct policy_env env = {.allocate = arena_allocate,
 		.load = policy_load,
 		.presets = policy_presets,
-		.variable = from_environment,
+		.runtime_directory = runtime_directory,
 		.compiled = policy_compiled};
 	const char *text;
 	struct policy_error error;
@@ -207,12 +197,6 @@ static int reserve_signal(void)
 	return signo;
 }
 
-/* Tables and repairs are made of pages of this size. */
-static bool has_our_page_size(void)
-{
-	return real.getauxval(AT_PAGESZ) == PAGE_SIZE;
-}
-
 static void *table_memory(size_t size)
 {
 	reserved_make_spares();
@@ -228,18 +212,11 @@ static void say_owners_are_full(void)
 /* INSPECT_ACTIVE, or why not. */
 static enum inspect_state start(void)
 {
-	const struct range_env env = {.allocate = table_memory,
-		.wait = repair_wait,
-		.release = range_cut_release,
-		.hold = repair_hold,
-		.let_go = repair_let_go,
-		.lost = track_lost,
-		.share = anchor_share};
 	int error = process_init(range_forked);
 
 	if (error)
 		return error == -ENOMEM ? INSPECT_NO_SPACE : INSPECT_NO_WIPE;
-	range_init(&env);
+	track_init(table_memory);
 	owner_when_full(say_owners_are_full);
 	open_log();
 	runtime_directory = keep(variables[RUNTIME_DIRECTORY]);
@@ -262,28 +239,7 @@ static enum inspect_state start(void)
 	return INSPECT_ACTIVE;
 }
 
-static void name_us(struct text *text, const char *state)
-{
-	text_add(text, state);
-	text_add(text, " in ");
-	text_escaped(text, program_name);
-	text_add(text, "[");
-	text_decimal(text, SYS_0(SYS_getpid));
-	text_add(text, "]");
-}
-
-static void say_started(void)
-{
-	char line[256];
-	struct text text = {.buffer = line, .size = sizeof(line)};
-
-	name_us(&text, "active");
-	text_add(&text, ", rules: ");
-	text_decimal(&text, policy.rule_count);
-	report_note(line);
-}
-
-static void say_inactive(enum inspect_state state)
+static void say(enum inspect_state state)
 {
 	static const char reasons[INSPECT_STATES][96] = {
 #define REASON(state, reason) [state] = reason,
@@ -293,10 +249,14 @@ static void say_inactive(enum inspect_state state)
 	char line[512];
 	struct text text = {.buffer = line, .size = sizeof(line)};
 
-	open_log(); /* perhaps there was no memory for it */
-	name_us(&text, "inactive");
-	text_add(&text, ": ");
-	if (state == INSPECT_SIGNAL_TAKEN) {
+	text_add(&text, state == INSPECT_ACTIVE ? "active in " : "inactive in ");
+	text_escaped(&text, program_name);
+	text_add(&text, "[");
+	text_decimal(&text, SYS_0(SYS_getpid));
+	text_add(&text, state == INSPECT_ACTIVE ? "], rules: " : "]: ");
+	if (state == INSPECT_ACTIVE) {
+		text_decimal(&text, policy.rule_count);
+	} else if (state == INSPECT_SIGNAL_TAKEN) {
 		text_add(&text, "signal ");
 		text_decimal(&text, shadow_signal);
 		text_add(&text, " cannot be had (valgrind?)");
@@ -304,19 +264,6 @@ static void say_inactive(enum inspect_state state)
 		text_add(&text, reasons[state]);
 	}
 	report_note(line);
-}
-
-/* A library of the program may be linked with us for sigbus_copy_from(): then nobody misses us. */
-static bool is_missed(enum inspect_state state)
-{
-	return state != INSPECT_BEHIND || variables[POLICY] || variables[LOG];
-}
-
-static enum inspect_state try_to_start(void)
-{
-	if (real_is_behind) /* by dlopen(), or linked in there */
-		return INSPECT_BEHIND;
-	return has_our_page_size() ? start() : INSPECT_PAGES;
 }
 
 __attribute__((constructor)) static void load(int argc, char **argv, char **envp)
@@ -333,19 +280,27 @@ __attribute__((constructor)) static void load(int argc, char **argv, char **envp
 		return;
 	}
 	secure_mode = real.getauxval(AT_SECURE);
-	environment = secure_mode ? NULL : envp; /* given by this C library's loader only */
-	read_environment();
+	if (!secure_mode) /* given by this C library's loader only */
+		read_environment(envp);
 	name_program();
 	if (variables[ONLY] && !is_wanted_here(variables[ONLY])) {
 		inspect_set_state(INSPECT_DORMANT);
 		return;
 	}
-	state = try_to_start();
+	state = real_is_behind				     ? INSPECT_BEHIND
+		: real.getauxval(AT_PAGESZ) != PAGE_SIZE     ? INSPECT_PAGES
+							     : start();
 	inspect_set_state(state);
-	if (state != INSPECT_ACTIVE && is_missed(state))
-		say_inactive(state);
-	else if (state == INSPECT_ACTIVE && out_start_line_wanted())
-		say_started();
+	if (state == INSPECT_ACTIVE) {
+		if (out_start_line_wanted())
+			say(state);
+		return;
+	}
+	/* A library of the program may be linked with us for sigbus_copy_from(): then nobody misses us. */
+	if (state == INSPECT_BEHIND && !variables[POLICY] && !variables[LOG])
+		return;
+	open_log(); /* perhaps there was no memory for it */
+	say(state);
 }
 
 /*
@@ -366,7 +321,6 @@ EXPORT int __libc_start_main(int (*program)(int, char **, char **), int argc, ch
 
 __attribute__((destructor)) static void unload(void)
 {
-	if (!active)
-		return;
-	report_summary();
+	if (active)
+		report_summary();
 }

@@ -101,9 +101,31 @@ static void test_bytes(void)
 	is_string(buffer, "a\\x00b", "a zero byte");
 }
 
+static bool reads(const char *digits, unsigned base, uint64_t most, uint64_t value, const char *behind)
+{
+	uint64_t found;
+
+	return text_number(&digits, base, most, &found) && found == value && !strcmp(digits, behind);
+}
+
+static void test_reading(void)
+{
+	const char *text = "18446744073709551616";
+	uint64_t value;
+
+	ok(reads("0", 10, 9, 0, "") && reads("007:9", 10, 7, 7, ":9"), "digits are read up to what is none");
+	ok(reads("12ab", 10, 12, 12, "ab") && reads("ffg", 16, 255, 255, "g"), "as many as the base has");
+	ok(reads("18446744073709551615", 10, UINT64_MAX, UINT64_MAX, ""), "the greatest number");
+	ok(!text_number(&text, 10, UINT64_MAX, &value), "one that is too great is none");
+	ok(!reads("8", 10, 7, 8, "") && !reads("", 10, 7, 0, "") && !reads("-1", 10, 7, 0, "") &&
+			!reads(":", 16, 99, 10, "") && !reads("G", 16, 99, 16, ""),
+		"nor is one above the limit, or what does not begin with a digit");
+}
+
 int main(void)
 {
 	test_numbers();
+	test_reading();
 	test_escapes();
 	test_end();
 	test_bytes();

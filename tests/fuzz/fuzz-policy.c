@@ -146,15 +146,9 @@ static void check_glob(void)
 	CHECK(glob_match("*", 1, text));
 }
 
-static const char *runtime_directory(const char *name)
-{
-	(void)name;
-	return "/run/[x]*\\/";
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct policy_env env = {.allocate = allocate, .load = load, .presets = presets, .variable = runtime_directory};
+	static const struct policy_env env = {.allocate = allocate, .load = load, .presets = presets, .runtime_directory = "/run/[x]*\\/"};
 	struct policy policy;
 	struct policy_error error;
 

@@ -21,14 +21,6 @@ int __libc_allocate_rtsig(int high);
 
 static inline void start_rooms(void)
 {
-	static const struct range_env env = {.allocate = arena_allocate,
-		.wait = repair_wait,
-		.release = range_cut_release,
-		.hold = repair_hold,
-		.let_go = repair_let_go,
-		.lost = track_lost,
-		.share = anchor_share};
-
 	real_init();
 	program_name = "unit-test";
 	program_path = "unit-test.file";
@@ -38,7 +30,7 @@ static inline void start_rooms(void)
 		exit(1);
 	}
 	mask_init();
-	range_init(&env);
+	track_init(arena_allocate);
 	probe_init();
 	anchor_init();
 }

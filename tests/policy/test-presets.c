@@ -14,14 +14,9 @@ static void *allocate(size_t size)
 	return calloc(1, size);
 }
 
-static const char *variable(const char *name)
-{
-	return strcmp(name, "XDG_RUNTIME_DIR") ? NULL : "/run/a[b]c/";
-}
-
 static bool parse(const char *text)
 {
-	static const struct policy_env env = {.allocate = allocate, .load = policy_load, .presets = policy_presets, .variable = variable};
+	static const struct policy_env env = {.allocate = allocate, .load = policy_load, .presets = policy_presets, .runtime_directory = "/run/a[b]c/"};
 	struct policy_error error;
 	char line[512];
 

@@ -27,11 +27,6 @@ void words_init(void)
 
 /* ---- --policy ---- */
 
-static const char *variable(const char *name)
-{
-	return getenv(name);
-}
-
 /* Names have no directory, and paths are absolute: another glob is right in form, and does nothing. */
 static void warn_of_match(const struct rule *rule, const struct match *match)
 {
@@ -71,10 +66,10 @@ static void warn_of_matches(const struct policy *policy)
 /* As it was written; then as the program gets it. */
 static void check_text(const char *text, bool warns)
 {
-	static const struct policy_env env = {.allocate = allocate,
+	const struct policy_env env = {.allocate = allocate,
 		.load = policy_load,
 		.presets = policy_presets,
-		.variable = variable};
+		.runtime_directory = getenv("XDG_RUNTIME_DIR")};
 	struct policy_error error;
 	struct policy parsed;
 	char line[1024];
