@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Putting the file back in place of pages that were replaced: it has grown again, the device is
- * back. The anchor (anchor.c) still knows the file; one mremap() over the whole range does it.
+ * back. The anchor (memory/file-handle.c) still knows the file; one mremap() over the whole range does it.
  */
 #include <errno.h>
 #include <sys/mman.h>

@@ -215,15 +215,20 @@ const char *fs_alias(const char *type, unsigned i)
 	return strcmp(type, "nfs4") == 0 ? "nfs" : NULL;
 }
 
+static bool is_among(const char *type, const char (*types)[12], size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(type, types[i]) == 0)
+			return true;
+	return false;
+}
+
 bool fs_is_served(const char *type)
 {
 	static const char types[][12] = {
 		"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "afs", "virtiofs", "lustre", "coda"};
 
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (strcmp(type, types[i]) == 0)
-			return true;
-	return text_starts(type, "fuse");
+	return is_among(type, types, sizeof(types) / sizeof(*types)) || text_starts(type, "fuse");
 }
 
 /* ---- space ---- */
@@ -234,10 +239,7 @@ static bool has_local_answer(const char *type)
 	static const char types[][12] = {
 		"tmpfs", "ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "bcachefs"};
 
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (strcmp(type, types[i]) == 0)
-			return true;
-	return false;
+	return is_among(type, types, sizeof(types) / sizeof(*types));
 }
 
 /* The mount point is what is listed, not something that was mounted over it or over its parents. */

@@ -17,6 +17,7 @@ int shadow_signal;
 
 uint64_t mask_neighbours;
 
+/* Three real-time signals that nobody blocks alone: two beside the shadow, and one far from it. */
 void mask_init(void)
 {
 	mask_neighbours =

@@ -13,7 +13,7 @@
 #define WINDOWS 4 /* see reserved.c */
 
 #define LOCKS 64       /* of ranges: state_lock() */
-#define API_LOCK LOCKS /* of who adds or removes ranges: see api-range.c */
+#define API_LOCK LOCKS /* of who adds or removes ranges: see api/range-api.c */
 
 struct lock_word {
 	/* Even: free, odd: held. It only grows, so it is a version too. */
@@ -110,6 +110,9 @@ int process_init(void (*forked)(void)); /* what a fork child has to do */
  */
 int process_ask_pid(void);    /* [H] */
 void process_is_shared(void); /* by another process, from now on */
+/* Takes one of these flags of process_state; all are taken: waits about a second for one. -1: none.
+ * (scratch.c) [H] */
+int busy_take(_Atomic uint32_t *busy, unsigned count);
 void *arena_allocate(size_t size); /* [H] zeroed, never freed; NULL: no memory */
 
 /* What there is to look at in this thread; as a rule nothing. */

@@ -22,8 +22,6 @@
 #include "kernel/process.h"
 #include "kernel/reserved.h"
 
-#define NAPS_MAX 40000
-#define NAP_NANOSECONDS 20000
 #define SPARE_PAGES 32 /* every second one is a mapping of its own, and parts two others */
 #if __SIZEOF_POINTER__ == 8
 #define MEMORY_MAX ((size_t)4 << 30)
@@ -117,24 +115,15 @@ static uintptr_t window_at(unsigned i)
 	return area + i * WINDOW_SIZE;
 }
 
+/* In a child by clone() no window is busy, but one that was lent is not there: it stays taken. */
 uintptr_t window_take(void)
 {
-	if (!area)
-		return 0;
-	for (int naps = 0; naps < NAPS_MAX; naps++) {
-		for (unsigned i = 0; i < windows; i++) {
-			uint32_t is_free = 0;
+	int i;
 
-			if (!atomic_compare_exchange_strong(
-				    &process_state->window_busy[i], &is_free, 1))
-				continue;
-			/* In a child by clone() nobody is busy, but what was lent is not there: it stays so. */
-			if (!(atomic_load(&lent_windows) >> i & 1))
-				return window_at(i);
-		}
-		sys_nap(NAP_NANOSECONDS);
-	}
-	return 0;
+	do
+		i = area ? busy_take(process_state->window_busy, windows) : -1;
+	while (i >= 0 && atomic_load(&lent_windows) >> i & 1);
+	return i < 0 ? 0 : window_at((unsigned)i);
 }
 
 void window_give(uintptr_t window, size_t used)

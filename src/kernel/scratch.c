@@ -8,25 +8,25 @@
 #include "kernel/process.h"
 #include "kernel/scratch.h"
 
-#define NAPS_MAX 40000
-#define NAP_NANOSECONDS 20000
+#define BUSY_NAPS_MAX 40000
+#define BUSY_NAP 20000 /* nanoseconds */
+
+/* The exchange pairs with the store of 0 by which the taker gives it back. */
+int busy_take(_Atomic uint32_t *busy, unsigned count)
+{
+	for (int naps = 0; naps < BUSY_NAPS_MAX; naps++) {
+		for (unsigned i = 0; i < count; i++) {
+			uint32_t is_free = 0;
+
+			if (atomic_compare_exchange_strong(&busy[i], &is_free, 1))
+				return (int)i;
+		}
+		sys_nap(BUSY_NAP);
+	}
+	return -1;
+}
 
 LARGE static struct scratch slots[SCRATCH_SLOTS];
-
-static bool try_take(_Atomic uint32_t *busy)
-{
-	uint32_t is_free = 0;
-
-	return atomic_compare_exchange_strong(busy, &is_free, 1);
-}
-
-static struct scratch *take_any(void)
-{
-	for (size_t i = 0; i < SCRATCH_SLOTS; i++)
-		if (try_take(&process_state->scratch_busy[i]))
-			return &slots[i];
-	return NULL;
-}
 
 /*
  * Without a buffer no rule about a path matches and no report is made: a thread that faults
@@ -35,15 +35,9 @@ static struct scratch *take_any(void)
  */
 struct scratch *scratch_get(void)
 {
-	struct scratch *scratch = NULL;
+	int slot = process_state ? busy_take(process_state->scratch_busy, SCRATCH_SLOTS) : -1;
 
-	for (int naps = 0; process_state && naps < NAPS_MAX; naps++) {
-		scratch = take_any();
-		if (scratch)
-			break;
-		sys_nap(NAP_NANOSECONDS);
-	}
-	return scratch;
+	return slot < 0 ? NULL : &slots[slot];
 }
 
 void scratch_put(struct scratch *scratch)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Replacing lost pages: probe.c, anchor.c, extent.c, repair.c, remap.c. */
+/* Replacing lost pages: extent.c, proof.c, file-handle.c, repair.c, remap.c. */
 #ifndef SIGBUS_REPAIR_H
 #define SIGBUS_REPAIR_H
 

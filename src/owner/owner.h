@@ -78,7 +78,7 @@ struct owner {
 	_Atomic uint32_t generation; /* of the entry: 0: never registered, even: live, odd: not */
 	_Atomic(sigbus_callback) callback;
 	_Atomic(void *) data;
-	_Atomic uint64_t event; /* see event.c */
+	_Atomic uint64_t event; /* see eventfd.c */
 	_Atomic uint32_t next;  /* that is free */
 };
 
@@ -112,7 +112,7 @@ void owner_when_full(void (*tell)(void)); /* to be called once, when an object g
 unsigned owner_end(void); /* ids in use are below it */
 void owner_drop_unloaded(void); /* after dlclose() */
 
-/* ---- event.c ---- */
+/* ---- eventfd.c ---- */
 
 int event_open(struct owner *owner); /* the descriptor, or -errno */
 void event_close(struct owner *owner);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What policy-parse.c (texts and items), policy-rule.c (one rule) and policy-error.c share. */
+/* What parse.c (texts and items), rule.c (one rule) and error.c share. */
 #ifndef SIGBUS_POLICY_PARSE_H
 #define SIGBUS_POLICY_PARSE_H
 

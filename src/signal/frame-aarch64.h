@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The signal frame of AArch64: see arch.h.
+ * The signal frame of AArch64: see frame.h.
  *
  * At the stack pointer lies siginfo, then ucontext, which ends with tagged records of its own, then
  * whatever of these did not fit in there, then the frame record that x29 points to.

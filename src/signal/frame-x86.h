@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The signal frames of x86-64 and of i386: see arch.h. */
+/* The signal frames of x86-64 and of i386: see frame.h. */
 #ifndef SIGBUS_ARCH_X86_H
 #define SIGBUS_ARCH_X86_H
 

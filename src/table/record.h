@@ -79,7 +79,7 @@ struct range_pool {
 extern HIDDEN struct range_pool range_pool;
 extern HIDDEN struct range_env range_env;
 
-/* ---- range-memory.c ---- */
+/* ---- record.c ---- */
 
 HIDDEN void *node_new(size_t size);
 /* What is at place, made if there is nothing. NULL: no memory. */
@@ -165,7 +165,7 @@ static inline bool holds(uint64_t geometry, uint64_t page)
 	return page - first(geometry) < (geometry & PAGES_MASK);
 }
 
-/* ---- range-index.c ---- */
+/* ---- index.c ---- */
 
 /* Into the index. False: no memory. */
 HIDDEN bool index_add(uint32_t id, uint64_t geometry);
@@ -290,7 +290,7 @@ static inline void leaf_remove(struct leaf *leaf, uint64_t page, uint32_t id)
 		atomic_fetch_or(starts, bit);
 }
 
-/* ---- range-lookup.c ---- */
+/* ---- lookup.c ---- */
 
 #define LOOK_MAX 8
 
@@ -310,7 +310,7 @@ HIDDEN uint32_t find_quickly(uint64_t page);
 HIDDEN bool state_change(
 	struct range *range, uint64_t state, uint64_t clear, uint64_t set); /* [H] */
 
-/* ---- range-walk.c: all records that overlap [from, to) ---- */
+/* ---- walk.c: all records that overlap [from, to) ---- */
 
 struct walk {
 	uint64_t from, to; /* pages */
