@@ -132,9 +132,10 @@ static void small_stack_case(void)
 	size_t size = (size_t)sysconf(_SC_MINSIGSTKSZ) + 2048;
 	char *guarded = mmap(NULL, 65536, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	stack_t stack = {.ss_sp = guarded + 65536 - size, .ss_size = size};
+	char *first = (char *)((uintptr_t)stack.ss_sp & ~(uintptr_t)(PAGE - 1));
 
-	mprotect((char *)((uintptr_t)stack.ss_sp & ~(uintptr_t)(PAGE - 1)), 65536,
-		PROT_READ | PROT_WRITE);
+	/* Not a page more: what comes behind may be the code of a library. */
+	mprotect(first, (size_t)(guarded + 65536 - first), PROT_READ | PROT_WRITE);
 	sigaltstack(&stack, NULL);
 	install(only_repair, SA_ONSTACK);
 	touch(0);
