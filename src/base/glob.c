@@ -213,3 +213,33 @@ struct sketch text_sketch(const char *text)
 	}
 	return sketch;
 }
+
+bool glob_next(const char **list, const char **glob, size_t *length)
+{
+	const char *from = *list, *end;
+
+	while (*from == ',' || *from == ' ' || *from == '\t')
+		from++;
+	for (end = from; *end && *end != ','; end++)
+		;
+	*list = end;
+	*glob = from;
+	while (end > from && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	*length = (size_t)(end - from);
+	return *length > 0;
+}
+
+bool glob_list_match(const char *list, const char *text, const char *other)
+{
+	const char *glob;
+	size_t length;
+
+	if (!glob_next(&list, &glob, &length))
+		return true;
+	do {
+		if (glob_match(glob, length, text) || glob_match(glob, length, other))
+			return true;
+	} while (glob_next(&list, &glob, &length));
+	return false;
+}

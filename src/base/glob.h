@@ -29,6 +29,13 @@ static inline bool sketch_fits(const struct glob_sketch *glob, const struct sket
 		 ((glob->plain.tail ^ text->tail) & glob->tail_mask) |
 		 (glob->plain.pairs & ~text->pairs));
 }
+/*
+ * The next glob of a list that is separated by commas: *glob and its length, without the blanks around
+ * it. False behind the last one; empty ones are passed over.
+ */
+bool glob_next(const char **list, const char **glob, size_t *length);
+/* Does one of them match one of two texts? A list without any is as none: it matches. */
+bool glob_list_match(const char *list, const char *text, const char *other);
 /* NULL, or the place of an error with *what set: glob_match() would take the byte literally. */
 const char *glob_check(const char *glob, size_t glob_length, const char **what);
 

@@ -77,21 +77,6 @@ static void name_program(void)
 		program_name = program_path;
 }
 
-/* SIGBUS_ONLY: a list of globs of program names. */
-static bool is_wanted_here(const char *list)
-{
-	while (*list) {
-		size_t length = 0;
-
-		while (list[length] && list[length] != ',')
-			length++;
-		if (glob_match(list, length, program_name) || glob_match(list, length, program_path))
-			return true;
-		list += length + (list[length] == ',');
-	}
-	return false;
-}
-
 /* Programs write over their environment (setproctitle): keep a copy. */
 static const char *keep(const char *value)
 {
@@ -283,7 +268,7 @@ __attribute__((constructor)) static void load(int argc, char **argv, char **envp
 	if (!secure_mode) /* given by this C library's loader only */
 		read_environment(envp);
 	name_program();
-	if (variables[ONLY] && !is_wanted_here(variables[ONLY])) {
+	if (variables[ONLY] && !glob_list_match(variables[ONLY], program_name, program_path)) {
 		inspect_set_state(INSPECT_DORMANT);
 		return;
 	}

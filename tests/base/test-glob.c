@@ -151,6 +151,29 @@ static void test_time(void)
 	ok(!glob_match(glob, sizeof(glob), text), "the worst glob does not match, and says so");
 }
 
+/* What the list "a" has, each in brackets. */
+static const char *split(const char *list)
+{
+	static char text[64];
+	const char *glob;
+	size_t length;
+
+	text[0] = '\0';
+	while (glob_next(&list, &glob, &length))
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "[%.*s]", (int)length, glob);
+	return text;
+}
+
+static void test_list(void)
+{
+	ok(!strcmp(split("a,b c, d\t,,*"), "[a][b c][d][*]"), "a list: %s", split("a,b c, d\t,,*"));
+	ok(!strcmp(split(""), "") && !strcmp(split(" ,, "), ""), "a list of nothing");
+	ok(glob_list_match("x, b*", "a", "bc") && !glob_list_match("x, b*", "a", "c"),
+		"one of a list matches one of two texts");
+	ok(glob_list_match("", "a", "a") && glob_list_match(" , ", "a", "a"),
+		"a list without globs matches");
+}
+
 static void test_check(void)
 {
 	static const struct {
@@ -186,6 +209,7 @@ int main(void)
 	test_length();
 	test_fnmatch();
 	test_time();
+	test_list();
 	test_check();
 	return tap_done();
 }

@@ -681,6 +681,14 @@ END
         assert_failure 2
         assert_output --partial "--only: no program is named"
     done
+    # Blanks do not count, and a variable that is empty is as one that is unset.
+    for only in 'x, true' ' true ,x' '' ' '; do
+        SIGBUS_ONLY=$only run "$SIGBUS_RUN" --log stderr+start true
+        assert_success
+        assert_output --partial 'libsigbus: active in true['
+        SIGBUS_ONLY=$only run "$SIGBUS_RUN" --check true
+        refute_output --partial dormant
+    done
     SIGBUS_ONLY=a,/bin/true run "$SIGBUS_RUN" true
     assert_failure 2
     assert_output "sigbus-run: SIGBUS_ONLY: '/bin/true': programs are named without their directory, did you mean 'true'?"

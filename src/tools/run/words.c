@@ -241,57 +241,39 @@ void log_check(struct settings *settings)
 
 /* ---- --only ---- */
 
-/* The next glob of the list that is not empty, terminated; NULL after the last. */
-static char *next_glob(const char **list)
-{
-	while (**list == ',')
-		++*list;
-	if (!**list)
-		return NULL;
-	char *glob = format("%.*s", (int)strcspn(*list, ","), *list);
-
-	*list += strlen(glob);
-	return glob;
-}
-
 void only_check(const struct settings *settings)
 {
 	const char *list = settings->only, *from = settings->only_given ? "--only" : "SIGBUS_ONLY";
-	const char *glob, *what;
+	const char *start, *what;
 	bool named = false;
+	size_t length;
 
 	if (!list)
 		return;
-	while ((glob = next_glob(&list))) {
+	while (glob_next(&list, &start, &length)) {
+		char *glob = format("%.*s", (int)length, start);
+
 		named = true;
 		if (strchr(glob, '/'))
 			fail(STATUS_USAGE,
 				"%s: '%s': programs are named without their directory, did you "
 				"mean '%s'?",
 				from, shown(glob), shown(base_of(glob)));
-		if (glob_check(glob, strlen(glob), &what))
+		if (glob_check(glob, length, &what))
 			fail(STATUS_USAGE, "%s: '%s': %s", from, shown(glob), what);
 	}
-	if (!named)
+	if (!named && settings->only_given)
 		fail(STATUS_USAGE,
-			"%s: no program is named, so libsigbus would be active in none", from);
+			"--only: no program is named, so libsigbus would be active in none");
 	if (settings->only_given)
 		set_variable("SIGBUS_ONLY", settings->only);
 }
 
 bool only_names(const struct settings *settings, const char *path)
 {
-	const char *list = settings->only, *glob;
 	char *real = realpath(path, NULL);
 
-	while ((glob = next_glob(&list))) {
-		size_t length = strlen(glob);
-
-		if (glob_match(glob, length, base_of(path)) ||
-			(real && glob_match(glob, length, base_of(real))))
-			return true;
-	}
-	return false;
+	return glob_list_match(settings->only, base_of(path), base_of(real ? real : path));
 }
 
 /* ---- --list ---- */
