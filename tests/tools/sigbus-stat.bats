@@ -302,6 +302,8 @@ assert_json() { # FILTER VALUE
         run "$STAT" $arguments
         assert_equal "$status" 2
     done
+    run "$STAT" ''
+    assert_equal "$status" 2
     run "$STAT" --help
     assert_success
     assert_line --partial "usage: sigbus-stat"
@@ -452,13 +454,13 @@ assert_json() { # FILTER VALUE
     assert_success
     assert_line --partial "stat-victim[$first]: libsigbus is active"
     assert_line --partial "stat-victim[$second]: libsigbus is active"
-    cp "$PROGS/stat-victim" ./victim-by-name
+    cp "$PROGS/stat-victim" ./7-by-name
     rm ready
-    start env LD_PRELOAD="$SIGBUS_LIB" ./victim-by-name "$LIBS"
-    run "$STAT" "$first" victim-by-name
+    start env LD_PRELOAD="$SIGBUS_LIB" ./7-by-name "$LIBS"
+    run "$STAT" "$first" 7-by-name
     assert_success
     assert_line --partial "stat-victim[$first]: libsigbus is active"
-    assert_line --partial "victim-by-name[$pid]: libsigbus is active"
+    assert_line --partial "7-by-name[$pid]: libsigbus is active"
     run --separate-stderr "$STAT" no-such-program "$first"
     assert_equal "$status" 1
     assert_equal "$stderr" "sigbus-stat: no-such-program: no process has this name"

@@ -264,13 +264,15 @@ static void add_target(struct targets *targets, pid_t pid)
 
 static void add_word(struct targets *targets, const char *word)
 {
-	struct pids pids;
+	struct pids pids = {0};
+	bool is_number = !word[strspn(word, "0123456789")];
 
-	if (*word == '-' || (*word >= '0' && *word <= '9')) {
+	if (!is_number)
+		pids = pids_of_name(word);
+	if (is_number || (!pids.count && strspn(word, "-0123456789"))) {
 		add_target(targets, parse_pid(word));
 		return;
 	}
-	pids = pids_of_name(word);
 	for (size_t i = 0; i < pids.count; i++)
 		add_target(targets, pids.item[i]);
 	if (!pids.count) {
