@@ -440,6 +440,12 @@ fake_coredumpctl() { # SHELL COMMANDS
     assert_equal "$status" 1
     assert_equal "$output" ""
     [[ $stderr == *"coredumpctl has no core of a SIGBUS any more"*"sigbus-run PROGRAM"* ]]
+    : >core.123
+    PATH=$PWD/bin:$PATH explain
+    [[ $stderr == *'There is a file "core.123" here: sigbus-explain core.123'* ]]
+    explain core
+    assert_equal "$status" 1
+    assert_equal "$stderr" "sigbus-explain: core: No such file or directory; there is a file core.123"
     : >core
     PATH=$PWD/bin:$PATH explain
     [[ $stderr == *'There is a file "core" here: sigbus-explain core'* ]]

@@ -173,6 +173,8 @@ void set_place(struct incident *incident, const struct core *core, size_t frame)
 
 /* A core as coredumpctl has it, in a file without a name; the match is one of its own. -1: none. */
 int stored_core(const char *match);
+/* The newest file NAME.PID, or NULL. */
+char *numbered_core(const char *name);
 __attribute__((noreturn)) void no_core(void);
 
 /* ---- file-now.c ---- */

@@ -172,8 +172,13 @@ static int open_subject(const char *path)
 
 	if (fd < 0 && errno == EINVAL)
 		give_up(STATUS_NOTHING, "%s: not a regular file", path);
-	if (fd < 0)
-		give_up(STATUS_NOTHING, "%s: %s", path, strerror(errno));
+	if (fd < 0) {
+		int error = errno;
+		char *numbered = error == ENOENT ? numbered_core(path) : NULL;
+
+		give_up(STATUS_NOTHING, "%s: %s%s%s", path, strerror(error),
+			numbered ? "; there is a file " : "", numbered ? numbered : "");
+	}
 	if (pread(fd, &byte, 1, 0) == 0)
 		give_up(STATUS_NOTHING, "%s: empty", path);
 	return is_compressed(fd) ? open_stored(path) : fd;

@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -84,6 +86,33 @@ static const char *where_cores_go(const char *pattern)
 		*pattern ? escape(pattern) : "core");
 }
 
+/* With kernel.core_uses_pid the name of a core ends in the process's number. */
+char *numbered_core(const char *name)
+{
+	struct stat file, newest = {0};
+	char *found = NULL;
+	glob_t names;
+
+	if (glob(format("%s.[0-9]*", name), GLOB_NOSORT, NULL, &names) != 0)
+		return NULL;
+	for (size_t i = 0; i < names.gl_pathc; i++) {
+		if (stat(names.gl_pathv[i], &file) != 0 || file.st_mtime < newest.st_mtime)
+			continue;
+		newest = file;
+		found = format("%s", names.gl_pathv[i]);
+	}
+	globfree(&names);
+	return found;
+}
+
+static const char *core_here(void)
+{
+	char *name = access("core", R_OK) == 0 ? "core" : numbered_core("core");
+
+	return name ? format("There is a file \"%s\" here: sigbus-explain %s\n", escape(name), escape(name))
+		    : "";
+}
+
 void no_core(void)
 {
 	const char *pattern = core_pattern();
@@ -94,7 +123,6 @@ void no_core(void)
 		"To have one explained, now or the next time that it happens:\n"
 		"%s"
 		"  sigbus-run PROGRAM                       says at once what is lost, without a core\n",
-		access("core", R_OK) == 0 ? "There is a file \"core\" here: sigbus-explain core\n" : "",
-		where_cores_go(pattern));
+		core_here(), where_cores_go(pattern));
 	exit(STATUS_NOTHING);
 }
