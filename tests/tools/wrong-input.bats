@@ -115,6 +115,17 @@ END
     assert_output ''
 }
 
+@test "wrong input: rules whose actions can never act" {
+    run "$SIGBUS_RUN" --policy 'cause:nospace=reserve|wait(1)' true
+    assert_success
+    assert_output --partial "'cause:nospace=reserve|wait(1)' cannot act: reserve acts when a file is mapped"
+    run "$SIGBUS_RUN" --policy '*=chain+hangup' true
+    assert_success
+    assert_output --partial "'*=chain+hangup' cannot act: +hangup acts where zero or ones has answered"
+    run "$SIGBUS_RUN" --policy 'fs:tmpfs=reserve,*=owner|zero+hangup,@compositor+hangup,*=wait(1)|ones+hangup' true
+    assert_output ''
+}
+
 @test "wrong input: places for reports" {
     table --log <<'END'
 mylog.txt -> did you mean "./mylog.txt"?

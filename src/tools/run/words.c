@@ -55,12 +55,39 @@ static void warn_of_match(const struct rule *rule, const struct match *match)
 		shown(format("%.*s", (int)(end - glob), glob)));
 }
 
-static void warn_of_matches(const struct policy *policy)
+/* What can act when a file is mapped only knows no cause; +hangup is for what is replaced. */
+static void warn_of_actions(const struct rule *rule)
 {
-	for (uint32_t i = 0; i < policy->rule_count; i++)
-		for (uint32_t j = 0; j < policy->rule[i].match_count; j++)
-			if (!policy->rule[i].line) /* in a text of its own they may be for others */
-				warn_of_match(&policy->rule[i], &policy->rule[i].match[j]);
+	bool asks_cause = false, replaces = false;
+	const char *why = NULL;
+
+	for (uint32_t i = 0; i < rule->match_count; i++)
+		asks_cause |= rule->match[i].key == KEY_CAUSE;
+	for (uint32_t i = 0; i < rule->action_count; i++) {
+		if (asks_cause && rule->action[i].kind == ACTION_RESERVE)
+			why = "reserve acts when a file is mapped, and no cause is known then: match "
+			      "its path, kind, fs or owner";
+		replaces |= rule->action[i].kind == ACTION_ZERO || rule->action[i].kind == ACTION_ONES;
+	}
+	if (rule->hangup && !replaces && !policy_rule_has(rule, ACTION_OWNER))
+		why = "+hangup acts where zero or ones has answered";
+	if (why)
+		warn("'%s' cannot act: %s", shown(format("%.*s", (int)rule->text_length, rule->text)),
+			why);
+}
+
+/* In a text of its own rules may be for others. */
+static void warn_of_rules(const struct policy *policy)
+{
+	for (uint32_t i = 0; i < policy->rule_count; i++) {
+		const struct rule *rule = &policy->rule[i];
+
+		if (rule->line)
+			continue;
+		for (uint32_t j = 0; j < rule->match_count; j++)
+			warn_of_match(rule, &rule->match[j]);
+		warn_of_actions(rule);
+	}
 }
 
 /* As it was written; then as the program gets it. */
@@ -76,7 +103,7 @@ static void check_text(const char *text, bool warns)
 
 	if (!policy_parse(text, strlen(text), &env, &parsed, &error)) {
 		if (warns)
-			warn_of_matches(&parsed);
+			warn_of_rules(&parsed);
 		return;
 	}
 	policy_error_line(&error, line, sizeof(line));
