@@ -138,12 +138,14 @@ static bool add_java(struct text *text, const struct fault *fault)
 
 bool fact_hint(struct text *text, const struct fault *fault)
 {
-	if (add_overwritten(text, fault))
-		return true;
-	if (fault->refused) {
+	bool is_overwritten = add_overwritten(text, fault);
+
+	if (is_overwritten && fault->refused)
+		text_add(text, "; ");
+	if (fault->refused)
 		text_add(text, fault->refused);
+	if (is_overwritten || fault->refused)
 		return true;
-	}
 	if (fault->page->no_descriptor)
 		text_add(text, "no file descriptor is free, so its file and cause are not known, and no "
 			       "rule that asks for them matches");

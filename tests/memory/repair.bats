@@ -23,7 +23,7 @@ teardown() {
     run_with --policy "*=zero" pages "open:$BATS_TEST_TMPDIR/code" size:4 fill map:4,private,rx \
         size:0 read:1
     assert_equal "$status" "$bus_error"
-    [[ $stderr == *'killed by SIGBUS; hint: a program or library was overwritten in place while in use: '* ]]
+    [[ $stderr == *'killed by SIGBUS; hint: a program or library was overwritten in place while in use: '*'; the page is executable, and such a one is never replaced' ]]
 }
 
 @test "repair: without us the first access kills" {
