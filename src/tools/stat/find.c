@@ -168,11 +168,9 @@ static void read_root(const struct process *process, struct inspect *root)
 			(int)process->pid);
 	if (root->magic && !is_ours(root))
 		give_up(STATUS_NOTHING,
-			"%d: %s has format %u of inspection, and this sigbus-stat (%s) knows "
-			"format "
-			"%u: use the one that came with that library",
-			(int)process->pid, process->library->path, root->version, PACKAGE_VERSION,
-			INSPECT_VERSION);
+			"%d: %s is of another version or build than this sigbus-stat (%s): use the "
+			"one that came with that library",
+			(int)process->pid, process->library->path, PACKAGE_VERSION);
 }
 
 bool find_root(struct process *process, struct inspect *root, const char **state, char **reason)
