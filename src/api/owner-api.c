@@ -40,7 +40,11 @@ unsigned api_owner(const struct sigbus_owner *handle)
 
 /* ---- entries that were used before ---- */
 
-static _Atomic uint64_t free_entries; /* times taken << 32 | id of the first */
+/*
+ * Times taken << 32 | id of the first. The count makes the exchange fail where the first one was taken
+ * and given back since it was read, for then its `next` is another.
+ */
+static _Atomic uint64_t free_entries;
 
 static unsigned take_entry(void)
 {
@@ -107,6 +111,7 @@ EXPORT int sigbus_owner_create(
 		anchor_init();
 	atomic_store(&owner->callback, callback);
 	atomic_store(&owner->data, data);
+	/* Last: who reads this generation (owner_callback(), api_owner()) reads the callback of its time. */
 	generation = (atomic_load(&owner->generation) | 1) + 1;
 	atomic_store(&owner->generation, generation ? generation : 2);
 	atomic_store(&owner->registered, true);
@@ -127,6 +132,7 @@ EXPORT int sigbus_owner_destroy(struct sigbus_owner *handle)
 	if (!id || handle != handle_make(id, generation) ||
 		!atomic_compare_exchange_strong(&owner->generation, &generation, generation + 1))
 		return -EINVAL;
+	/* The generation has ended: callback_begin(), which counts itself first, now refuses. */
 	atomic_store(&owner->callback, NULL);
 	api_remove_all(id);
 	callback_wait(owner);

@@ -36,7 +36,7 @@ static uint64_t enter(void)
 	_Atomic uint64_t *word = &process_state->lock[API_LOCK].word;
 	uint64_t mask = mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
 
-	while (atomic_fetch_or(word, 1) & 1)
+	while (atomic_fetch_or(word, 1) & 1) /* pairs with the addition in leave(), which makes it even */
 		repair_wait(API_LOCK);
 	track_enter();
 	return mask;

@@ -113,7 +113,7 @@ static long create_file(unsigned flags)
 /*
  * The device of one of the kernel's own file systems, which are mounted nowhere: that of each memfd
  * made with the flags. It is the same in all processes until the system is shut down, so *known, 0 at
- * first, remembers it; NO_DEVICE: this kernel has no such file system.
+ * first, remembers it, whoever stores it; NO_DEVICE: this kernel has no such file system.
  */
 static uint64_t device_of_memfds(_Atomic uint64_t *known, unsigned flags)
 {

@@ -18,6 +18,7 @@
 #include "kernel/kernel.h"
 #include "kernel/reserved.h"
 
+/* Whoever tries finds the same: the order of two threads does not matter. */
 static _Atomic enum { POPULATE_UNTRIED, POPULATE_WORKS, POPULATE_FAILS } populate;
 
 /* At start: a sandbox may forbid to ask for the version, or even kill for it. */

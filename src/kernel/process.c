@@ -71,7 +71,10 @@ void process_is_shared(void)
 	memory_is_shared = true;
 }
 
-/* Its child is gone when the parent of a vfork() runs again. */
+/*
+ * The first caller of a new process takes the state: in a raw fork child pid is 0, for the page was
+ * wiped. Its child is gone when the parent of a vfork() runs again.
+ */
 int process_ask_pid(void)
 {
 	int pid = (int)SYS_0(SYS_getpid);
@@ -88,6 +91,7 @@ static bool arena_grow(struct arena *full)
 
 	if (!fresh)
 		return atomic_load(&arena) != full;
+	/* Written before the exchange, which pairs with the load in arena_allocate(). */
 	fresh->size = (full ? ARENA_CHUNK : ARENA_FIRST) - sizeof(*fresh);
 	/* Somebody else was faster: use theirs. Ours is addresses only, for nobody touched it. */
 	atomic_compare_exchange_strong(&arena, &full, fresh);

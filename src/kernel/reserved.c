@@ -151,6 +151,7 @@ static bool map_again(uintptr_t address, size_t size)
 
 void reserved_lend(void)
 {
+	/* From here on reserved_memory() has none to give: nobody takes what is unmapped next. */
 	uintptr_t unused = atomic_exchange(&memory_next, memory_end);
 
 	if (unused < memory_end) {

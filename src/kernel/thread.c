@@ -23,6 +23,7 @@ static bool has_ended(int pid, int tid)
 	return SYS_3(SYS_tgkill, pid, tid, 0) == -ESRCH;
 }
 
+/* The exchange decides between threads that find the same one: tid is the owner's, and nobody else's. */
 static struct block *take_over(int pid, int tid)
 {
 	for (struct block *block = atomic_load(&blocks); block; block = block->next) {
@@ -46,6 +47,7 @@ static struct block *make(int pid, int tid)
 	block->pid = pid;
 	atomic_store(&block->tid, tid);
 	block->next = atomic_load(&blocks);
+	/* A block is complete before it is in the list: pairs with the load in take_over(). */
 	while (!atomic_compare_exchange_weak(&blocks, &block->next, block))
 		;
 	return block;

@@ -39,7 +39,7 @@ enum procmap_flag {
 static const char deleted_suffix[] = " (deleted)";
 #define DELETED_LENGTH (sizeof(deleted_suffix) - 1)
 
-static atomic_bool query_is_missing;
+static atomic_bool query_is_missing; /* a hint: whoever asks in vain reads the text */
 
 /* ---- both ways ---- */
 

@@ -219,6 +219,7 @@ static enum inspect_state start(void)
 	error = disposition_init((void *)sigbus_entry, (void (*)(void))sigbus_restorer);
 	if (error)
 		return error == -ENOMEM ? INSPECT_NO_SPACE : INSPECT_SIGNAL_TAKEN;
+	/* All that a hook or the handler reads is written: one thread runs, and later ones are its children. */
 	active = true;
 	translate_mask();
 	return INSPECT_ACTIVE;
