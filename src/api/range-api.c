@@ -2,7 +2,8 @@
 /*
  * The C API: ranges that a program registers for an owner. All of it is [H].
  *
- * A registered record has the owner below, to whom it goes back, in the place of the caller.
+ * While a record is RANGE_REGISTERED, its "caller" is the id of the automatic owner that it had before, and
+ * has again when the registration ends.
  *
  * One at a time adds or removes: who does so cuts ranges out to look at them, also those of others,
  * who must not find them missing. All signals are blocked meanwhile, and the memory of the table

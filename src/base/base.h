@@ -18,7 +18,7 @@
 #define PAGE_SIZE ((uintptr_t)1 << PAGE_SHIFT)
 #define PAGE_MASK (~(PAGE_SIZE - 1))
 /*
- * Mappings above are not tracked: they fail open. The number of a page and a number of pages share 63
+ * Mappings at addresses with more bits are not tracked, and counted as that. The number of a page and a number of pages share 63
  * bits of a geometry (table/table.h), so each bit more of addresses halves the longest range.
  */
 #if defined(__aarch64__)

@@ -30,8 +30,9 @@ static bool is_chain(const struct rule *rule, uint32_t step)
 }
 
 /*
- * There was a fault: where the kernel refuses to tell (-ENOMEM: no mapping, or none that is probed so),
- * the page is not taken for one that is back.
+ * Is the page of this fault still lost? probe() says 0 if it can be had, and -ENOMEM if nothing is mapped
+ * there any more: then the access is made again, and finds what is there. Every other error, also one of a
+ * kernel that refuses to tell, means lost, for there was a fault.
  */
 bool is_lost(const struct fault *fault)
 {

@@ -98,8 +98,9 @@ void follow_rule(struct fault *fault, enum verdict verdict, struct jump *jump)
 /* ---- classify ---- */
 
 /*
- * A handler may queue the siginfo of its fault again. The frame still shows that fault's trap then;
- * but the thread was in the system call that queued it, not at the instruction.
+ * A handler may queue the siginfo of its fault once more (sigqueue, rt_tgsigqueueinfo). The kernel does not
+ * clear the trap number of the last fault, so the frame of that signal shows one, too. What tells them
+ * apart is where the thread was: in a system call, not at the instruction that faulted.
  */
 static bool is_fault(const struct jump *jump)
 {
@@ -111,7 +112,7 @@ static bool is_fault(const struct jump *jump)
 	/* By the thread itself, just now: but the trap in the frame is that of its last fault. */
 	if (frame_is_sender(jump->uc, SIGBUS, 0))
 		return false;
-	/* The instruction is looked at last: that may be what is lost. */
+	/* frame_is_after_syscall() reads the instruction, which may be what is lost: so it comes last. */
 	last = progress_last();
 	return !last || last->address != (uintptr_t)info->si_addr ||
 	       last->pc == frame_pc(jump->uc) || !frame_is_after_syscall(jump->uc);
@@ -146,9 +147,10 @@ static uint32_t writers_inside(void)
 }
 
 /*
- * Writers who came and have not left, but for those who were waited for in vain: a handler left them by
- * siglongjmp(), so they never leave, and are waited for once. One who left late after all lowers their
- * number.
+ * Is there a writer who came and has not left, beside those who were waited for in vain? A handler that
+ * interrupts a writer may leave by siglongjmp(), so that the writer never leaves: a fault waits for it
+ * once, then it is counted in writers_lost. If it leaves late after all, that number is too large, and is
+ * lowered here to what is inside.
  */
 static bool is_being_written(uint32_t in)
 {

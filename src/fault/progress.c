@@ -88,7 +88,12 @@ static bool is_chain(const struct rule *rule, uint32_t step)
 	return !rule || step >= rule->action_count || rule->action[step].kind == ACTION_CHAIN;
 }
 
-/* What the program has said since may make somebody else the one to ask: then from the first step on. */
+/*
+ * The same fault again goes on behind the step that was tried last, fault->step of it; where that step was
+ * not finished (again: its handler had no frame), with that step itself. chain is tried again and again.
+ * If the program has set another action since, somebody else may be the one to ask: then the rule begins
+ * anew, and only who has declined is remembered.
+ */
 void progress_first_step(struct fault *fault)
 {
 	const struct progress *last = progress_of_thread();

@@ -9,7 +9,11 @@
 
 extern HIDDEN int shadow_signal; /* its blocked bit is "SIGBUS is virtually blocked" */
 
-/* Blocked together with the shadow only by masks like sigfillset()'s. */
+/*
+ * Three signals that a program which blocks "all" blocks, and one that blocks a few does not: the two
+ * real-time signals in front of the shadow, and 40, from the middle. A mask with all of them and the shadow
+ * is taken for a full one, and reads back with the shadow.
+ */
 extern HIDDEN uint64_t mask_neighbours;
 
 /* SIGBUS -> shadow [H] */

@@ -42,7 +42,10 @@ static _Atomic(struct arena *) arena;
 
 static void (*in_fork_child)(void);
 
-/* At once: a vfork() child of the new process would take the state for its own if it came first. */
+/*
+ * The fork child writes its number at once: process_ask_pid() gives the state to the first process that
+ * finds no number there, which could be a vfork() child of this one.
+ */
 static void take_over(void)
 {
 	atomic_store(&process_state->pid, (int)SYS_0(SYS_getpid));

@@ -7,7 +7,8 @@
  * of its own or space to get it. If a page without storage is lost, it lies behind the end of the
  * file, or there is no space; in both cases every page behind it that has no storage is lost too.
  * What has storage is in memory, which mincore() tells of many pages at once, or in swap: so swap
- * must be unused. Why at all: probes of 2 MiB one by one take milliseconds in the handler.
+ * must be unused. Why at all: 512 probes that fail take 9 ms in the handler, asking
+ * mincore() once takes some microseconds.
  */
 #include <errno.h>
 #include <sys/mman.h>

@@ -201,8 +201,10 @@ static bool shift(const struct remap *remap, const struct piece *piece)
 }
 
 /*
- * Each piece goes by itself: what was moved leaves a hole where another thread may map at once. False:
- * the first of them could not be moved, so none was. After that, what cannot be moved is lost.
+ * Each piece goes by itself, from the first one on. A piece that was moved leaves a hole in which another
+ * thread may map at once, so there is no way back: False is only for the first piece, when nothing was
+ * moved yet. A later piece that cannot be moved is lost; the old place is unmapped all the same, as the
+ * program expects of a mremap() that succeeded.
  */
 static bool shift_pieces(struct remap *remap)
 {

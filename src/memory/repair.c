@@ -327,7 +327,11 @@ static enum answer decline(struct fault *fault, const char *why)
 static const char is_executable[] = "the page is executable, and such a one is never replaced";
 static const char cannot_be_told[] = "whether the page is lost cannot be told here";
 
-/* All steps, once. */
+/*
+ * All steps of the protocol, once. RETRY: somebody else was at the record, begin again with LOOK. Signals
+ * are blocked from MEASURE on, and stay so until the handler's frame is left (mask_swap() of the caller, or
+ * the return from the signal).
+ */
 static enum answer try_repair(struct fault *fault, struct repair_order *order)
 {
 	struct range_hit hit = range_lookup(fault->address); /* LOOK */
@@ -437,8 +441,10 @@ static APART bool is_unchanged(uintptr_t address, const struct vma *vma)
 }
 
 /*
- * A mapping that our hooks did not see: the kernel's view of it becomes a record of nobody. DONE:
- * fault has it.
+ * A mapping that our hooks did not see: what the kernel says of it becomes a record without an owner, as far
+ * as no other record is there (the gap around the address). DONE: fault has that record. The kernel is asked
+ * once more behind the insert: from then on our hooks find the record, so what changed before is seen here,
+ * and the record is cut out again and freed.
  */
 static APART enum answer adopt(struct fault *fault)
 {

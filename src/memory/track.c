@@ -404,6 +404,12 @@ static bool is_one(struct range_cut cut, const struct remapping *move)
 	       !next_piece(cut.first);
 }
 
+/*
+ * Three ways, all between the same cuts: growth of a reserved range that cannot be had is refused before
+ * anything moves; a range with replaced pages is several mappings to the kernel and moved piece by piece
+ * (remap.c); everything else is the kernel's. If it failed, both cuts are undone, each as far as its pages
+ * are still mapped: the kernel may have unmapped the target before it failed.
+ */
 static void *move_range(const struct remapping *move, struct refusal *refusal)
 {
 	struct range_cut old = begin((uintptr_t)move->old, move->old_size);

@@ -412,7 +412,10 @@ void owner_drop_unloaded(void)
 		if (!map || (_dl_find_object((void *)owner->start, &object) == 0 &&
 				    is_same_object(owner, &object)))
 			continue;
-		/* The next object may get its place and all its addresses, but has another name. */
+		/*
+		 * From here on the entry fits no object that is found by its address: the next one that
+		 * is loaded there may have all the same addresses, and is another owner.
+		 */
 		if (!atomic_compare_exchange_strong(&owner->link_map, &map, NULL))
 			continue;
 		atomic_store(&owner->handler, NULL);

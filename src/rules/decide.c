@@ -128,7 +128,7 @@ static const char *word_of_fact(void *context, enum policy_key key, unsigned i)
 /* Rules of owners and programs only: nothing has to be looked at. */
 #define CHEAP (1u << KEY_ANY | 1u << KEY_OWNER | 1u << KEY_PROGRAM)
 
-/* With the room on the stack: what is asked for must need little of it. */
+/* The names are on the stack, not in a scratch buffer: owner and program need no path, so they fit there. */
 static APART const struct rule *match_cheaply(struct facts *facts)
 {
 	struct policy_names names;

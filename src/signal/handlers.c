@@ -55,8 +55,8 @@ void handlers_end(unsigned id)
 }
 
 /*
- * SIG_DFL, SIG_IGN and foreign code end the handler of the object that says so, as they would
- * without us, and nobody else's.
+ * The object that sets SIG_DFL, SIG_IGN or another object's code has no handler of its own any more, as
+ * without us. Other objects keep theirs (I2).
  */
 void handlers_update(const struct disposition *disposition, const struct disposition *before,
 	uintptr_t caller_address)

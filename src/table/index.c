@@ -316,9 +316,11 @@ static APART bool has_start_behind(const struct gib *gib, const struct leaf *lea
 }
 
 /*
- * Others may split what lies before the first page, and what they split may have reached over it.
- * But before it shrinks, the right part has its start in the index: if the nearest start is the
- * same before and after the geometry was read, the page was not moved on meanwhile.
+ * Is there nothing in [page, last]? Its caller is the mapper of these pages, so nobody inserts or cuts them
+ * meanwhile. But a record that begins before page may reach over it, and its own mapper may split it at
+ * this moment. Such a split puts the start of the right part into the index (PUBLISH) before it shrinks
+ * the record (CUT). So: read the nearest start, then the geometry of its record, then the nearest start
+ * again. If both are the same start and the record ends before page, no right part had come to hold page.
  */
 bool is_clear(const struct gib *gib, const struct part *part, const struct leaf *leaf, uint64_t page,
 	uint64_t last)

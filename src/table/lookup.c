@@ -25,7 +25,14 @@ ALWAYS_INLINE bool take(uint32_t id, uint64_t page, struct range_hit *hit)
 	return true;
 }
 
-/* ---- looking twice ---- */
+/* ---- looking twice ----
+ *
+ * A look notes every record that it passed, with its state and geometry. Two looks that passed the same
+ * ones unchanged agree: then there was a moment between them at which nothing held the page. moved: they
+ * did not agree, so the third look is believed only for a hit. unsettled: a look passed more records
+ * than it can note. Either means "nothing, as far as one can tell": the caller naps and asks again. So a
+ * lookup ends after three looks, whatever others do.
+ */
 
 static bool look_take(struct look *look, uint32_t id, uint64_t page)
 {

@@ -39,7 +39,7 @@ static inline unsigned word_of(uint64_t page)
 	return page % FANOUT / 64;
 }
 
-/* is_clear() where all is in one word of start bits. False: ask that. */
+/* is_clear() where all bits are in one word. False: not known, is_clear() tells. */
 ALWAYS_INLINE bool is_clear_in_word(const struct leaf *leaf, uint64_t from, uint64_t last)
 {
 	uint64_t all, starts, geometry;

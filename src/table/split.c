@@ -108,7 +108,10 @@ static bool split_whole(struct walk *walk, struct split *split)
 
 /* ---- with the lock word held ---- */
 
-/* It was never found by anybody but beside the record that still holds its pages. */
+/*
+ * Takes a right part back whose record did not shrink: until then both held its pages, so nobody has come
+ * to depend on it. Its own mapper may have cut it out meanwhile, and has it then.
+ */
 static void rest_drop(uint32_t id, uint64_t geometry)
 {
 	index_remove(first(geometry), id);
@@ -117,8 +120,9 @@ static void rest_drop(uint32_t id, uint64_t geometry)
 }
 
 /*
- * Whoever marks records (range_each) sees the new geometry after its mark, and walks once more, or
- * its mark is seen here.
+ * The right part was filled with a copy of the record's flags. A thread that marks records by range_each()
+ * may mark this one after that copy. Either its mark comes before the CUT, and this look at the state,
+ * behind the CUT, sees it; or its mark comes behind the CUT: then it sees the new geometry, and walks again.
  */
 static void carry_marks(const struct split *split, uint32_t rest, uint64_t rest_state)
 {
@@ -152,6 +156,10 @@ static bool split_parts(struct walk *walk, struct split *split, uint32_t rest)
 	return true;
 }
 
+/*
+ * The commit of a split, with the lock word held: CHECK, PUBLISH the right part, CUT. "open" says to a fork
+ * child, which has no other thread to end this, that both records hold the same pages (range_forked).
+ */
 static bool split_held(struct walk *walk, struct split *split)
 {
 	_Atomic uint64_t *open = &range_pool.open[state_lock(split->hit.state)];

@@ -17,7 +17,11 @@ static void walk_at(struct walk *walk, uint32_t id)
 		walk->visit(walk, id);
 }
 
-/* What holds the first page. */
+/*
+ * What holds the first page: a record that begins before it, so no start in [from, to) leads to it. If
+ * nothing holds it and two looks do not agree (moved), a record may have been split meanwhile, and its
+ * right part begins anywhere: the walk is made once more.
+ */
 static void walk_first(struct walk *walk)
 {
 	struct look look[2], *last;
@@ -34,7 +38,10 @@ static void walk_first(struct walk *walk)
 		walk->again |= last->moved;
 }
 
-/* The index is read again each time: a record may have got a right part. */
+/*
+ * The next start is looked up in the index after each visit, not before: a visit that splits a record puts
+ * its right part there, and so do others.
+ */
 static void walk_all(struct walk *walk)
 {
 	uint64_t page = walk->from + 1;
@@ -81,7 +88,11 @@ bool walk_snapshot(struct walk *walk, uint32_t id, struct range_hit *hit)
 	return true;
 }
 
-/* A split that was committed before the visit changed the record did not see the change. */
+/*
+ * A visit may change the state of the record (RANGE_PROTECTED, say). A split by another thread that ended
+ * before that change has copied the old state into the right part: so if the geometry is another one
+ * behind the visit, all records are visited once more, the right part with them.
+ */
 static void each_visit(struct walk *walk, uint32_t id)
 {
 	struct range_hit hit = {0};

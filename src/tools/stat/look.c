@@ -105,7 +105,7 @@ static void look_at_owner(
 {
 	struct owner_view *seen = &view->owner[view->owner_count++];
 
-	/* As a byte: there may be one that no bool can be. */
+	/* Read as a byte: foreign memory may hold what is neither 0 nor 1, and no bool may be that. */
 	*seen = (struct owner_view){.start = owner->start,
 		.linked_at = owner->linked_at,
 		.end = owner->end,
