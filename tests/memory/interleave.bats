@@ -4,24 +4,7 @@
 # chance is met here each time: tests/mutants breaks the protocol and sees these tests fail.
 
 load ../harness/helper
-
-operations="write adopt unmap overlay again move shift map protect protect-again fork"
-
-setup() {
-    [ "$(uname -m)" = x86_64 ] || skip "knows the instructions of x86-64 only"
-    export SIGBUS_LOG=off
-}
-
-# The first party was held at each point, and the other let in between; where it is another thread,
-# it was done at some points before the first went on.
-assert_explored() { # --policy POLICY FIRST SECOND thread|signal STRIDE
-    run_with "$1" "$2" interleave "${@:3}"
-    echo "$*: $output"
-    assert_success
-    [[ $output =~ ^points=([0-9]+)\ early=([0-9]+)$ ]]
-    [ "${BASH_REMATCH[1]}" -ge 3 ]
-    [ "$5" = signal ] || [ "${BASH_REMATCH[2]}" -ge 2 ]
-}
+load ../harness/interleave
 
 @test "interleave: without us it dies at once" {
     run_bare interleave write write thread 0
@@ -83,25 +66,4 @@ assert_explored() { # --policy POLICY FIRST SECOND thread|signal STRIDE
     assert_explored --policy "*=zero" unmap write signal 0
     assert_explored --policy "*=zero" write unmap signal 0
     assert_explored --policy "*=zero" move write signal 0
-}
-
-# In scripts/check --full each against each, in both ways; else only in a ring.
-@test "interleave: everything against everything" {
-    local first second policy others ring="$operations ${operations%% *}"
-
-    for first in $operations; do
-        ring=${ring#* }
-        others=${ring%% *}
-        [ -z "${SIGBUS_FULL:-}" ] || others=$operations
-        for second in $others; do
-            case $first-$second in
-            unmap-map | move-map | map-unmap | map-move) continue ;; # they may take each other's place
-            esac
-            for policy in "*=zero" ${SIGBUS_FULL:+"*=owner|ones(range)"}; do
-                assert_explored --policy "$policy" "$first" "$second" thread 0
-                [ -z "${SIGBUS_FULL:-}" ] ||
-                    assert_explored --policy "$policy" "$first" "$second" signal 0
-            done
-        done
-    done
 }
