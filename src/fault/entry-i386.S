@@ -9,6 +9,7 @@
  * left, so backtraces, siglongjmp(), stack need and edits of the ucontext are the kernel's own.
  *
  * The alignment-check flag is cleared first: it is still set when a misaligned access brought us here.
+ * (As a rule it is not, and popf takes longer than the look.)
  */
 #define EFLAGS_AC 0x40000
 /* What the handler is called with, in the frame. */
@@ -163,12 +164,14 @@ sigbus_entry:
 	movl	%esp, %eax
 	movl	FRAME_UC(%eax), %edx
 	if_small .Lentry_elsewhere
+	testl	$EFLAGS_AC, UC_EFLAGS(%edx)
+	jz	5f
 	pushfl
 	.cfi_adjust_cfa_offset 4
 	andl	$~EFLAGS_AC, (%esp)
 	popfl
 	.cfi_adjust_cfa_offset -4
-	movl	%esp, %eax
+5:	movl	%esp, %eax
 	subl	$JUMP_SIZE, %esp
 	.cfi_adjust_cfa_offset JUMP_SIZE
 	movl	%eax, JUMP_FRAME(%esp)

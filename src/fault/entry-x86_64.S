@@ -9,6 +9,7 @@
  * backtraces, siglongjmp(), stack need and edits of the ucontext are the kernel's own.
  *
  * The alignment-check flag is cleared first: it is still set when a misaligned access brought us here.
+ * (As a rule it is not, and popf takes longer than the look.)
  */
 #define EFLAGS_AC 0x40000
 /* struct jump; its size also aligns the stack for the call. */
@@ -119,12 +120,14 @@ sigbus_entry:
 #endif
 	movq	%rsp, %rax
 	if_small 3f
+	testl	$EFLAGS_AC, UC_EFLAGS(%rdx)
+	jz	5f
 	pushfq
 	.cfi_adjust_cfa_offset 8
 	andl	$~EFLAGS_AC, (%rsp)
 	popfq
 	.cfi_adjust_cfa_offset -8
-	movq	%rsp, %rax
+5:	movq	%rsp, %rax
 	subq	$JUMP_SIZE, %rsp
 	.cfi_adjust_cfa_offset JUMP_SIZE
 	movq	%rax, JUMP_FRAME(%rsp)

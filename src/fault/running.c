@@ -225,7 +225,7 @@ void running_leave(uintptr_t target) /* LEAVE */
 				return;
 			continue;
 		}
-		if (is_inside(running, sp) && sp <= target && target < running->frame)
+		if (sp <= target && target < running->frame && is_inside(running, sp))
 			return;
 		end_as_left();
 		sp = interrupted;
