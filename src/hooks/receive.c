@@ -65,7 +65,14 @@ EXPORT int prctl(int operation, ...)
 	return next()->prctl(operation, argument[0], argument[1], argument[2], argument[3]);
 }
 
-/* ---- copies of a descriptor ---- */
+/* ---- copies of a descriptor, and its end ---- */
+
+EXPORT int close(int fd)
+{
+	if (active)
+		sender_forget(fd);
+	return next()->close(fd);
+}
 
 static int duplicated(int from, int to)
 {

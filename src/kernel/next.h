@@ -95,6 +95,7 @@ struct __jmp_buf_tag;
 	X(ssize_t, recvmsg, (int, struct msghdr *, int))                                           \
 	X(int, recvmmsg, (int, struct mmsghdr *, unsigned, int, struct timespec *))                \
 	X(int, prctl, (int, ...))                                                                  \
+	X(int, close, (int))                                                                       \
 	X(int, dup, (int))                                                                         \
 	X(int, dup2, (int, int))                                                                   \
 	X(int, dup3, (int, int, int))                                                              \

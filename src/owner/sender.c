@@ -8,9 +8,10 @@
  * for the peer's credentials, four for its name (open, whose file system, read, close), three for
  * whether the number is still the peer's (a pidfd, a signal that is none, close). The name has to be
  * read while it is the peer's, not at a fault, when it may have another one or have ended: who sends a
- * file and takes it away need only end in between to be nobody. mmap() costs one look at a table by the number of the descriptor. A number may be another
- * file's by then: so at a fault the mapping's own device and inode have to be those of the file that
- * came, else nobody is named.
+ * file and takes it away need only end in between to be nobody. mmap() costs one look at a table by the number of the descriptor. close() takes it out of there; but a number may
+ * have become another file's past the C library, so at a fault the mapping's own device and inode
+ * have to be those of the file that came, too, else nobody is named. (They alone do not tell: a disk
+ * gives the inode of a file that is gone to the next one.)
  *
  * What came is one entry of a table, which is used in turns: of those that are not mapped the oldest
  * is given up first. An entry of which a mapping was made is left alone while some record of the range
@@ -243,14 +244,6 @@ static bool has_ended(int socket)
 	return error == -ESRCH;
 }
 
-/* Not written here: a vfork() child is not whose state it is. */
-static int own_pid(void)
-{
-	int pid = atomic_load(&process_state->pid);
-
-	return pid ? pid : (int)SYS_0(SYS_getpid);
-}
-
 /* A socket pair's peer is who made it: ourselves. One in another pid name space has number 0. */
 static bool learn_peer(int socket, struct sender *sender)
 {
@@ -262,7 +255,7 @@ static bool learn_peer(int socket, struct sender *sender)
 	if (get_option(socket, SO_PEERCRED, &peer, sizeof(peer)) != 0)
 		return false;
 	sender->uid = peer.uid;
-	if (peer.pid > 0 && peer.pid != own_pid())
+	if (peer.pid > 0 && peer.pid != process_pid())
 		sender->pid = peer.pid;
 	if (sender->pid) {
 		read_name(sender);
@@ -384,6 +377,15 @@ void sender_duplicate(int from, int to)
 
 	if (slot >> 32 == (uint32_t)from + 1)
 		set_slot(to, (uint32_t)slot);
+	else
+		sender_forget(to);
+}
+
+/* A child that shares our memory has descriptors of its own. */
+void sender_forget_sent(int fd)
+{
+	if (!process_is_borrowed())
+		set_slot(fd, UINT64_MAX);
 }
 
 /* ---- what is mapped ---- */

@@ -27,6 +27,8 @@ void sender_ask_no_more(void);
 /* After dup() and the like: both numbers are of the same file. */
 void sender_duplicate(int from, int to);
 
+void sender_forget_sent(int fd);
+
 /* ---- what a range remembers: SENT | site << SITE_SHIFT | file, else the caller itself ---- */
 
 #define SENDER_SENT 0x80000000u
@@ -38,6 +40,16 @@ void sender_duplicate(int from, int to);
 #define SENDER_SLOTS 4096
 /* Of descriptors, by number: (number + 1) << 32 | file. */
 extern HIDDEN _Atomic uint64_t sender_slots[SENDER_SLOTS];
+/* Before close(): as soon as it is done another thread may get the number. */
+static inline void sender_forget(int fd)
+{
+	uint64_t slot = atomic_load_explicit(
+		&sender_slots[(unsigned)fd % SENDER_SLOTS], memory_order_relaxed);
+
+	if (unlikely(slot >> 32 == (uint32_t)fd + 1 && fd >= 0))
+		sender_forget_sent(fd);
+}
+
 uint32_t sender_pack_sent(uint32_t file, uint32_t caller);
 
 /* The offset of the mapping call, with the file's sender if there is one. */

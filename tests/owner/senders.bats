@@ -74,6 +74,22 @@ uid=$(id -u)
     assert_sent_by ""
 }
 
+@test "senders: nor one whose file has got the inode of the one that was sent" {
+    steps=(disk:. client:hostile send-closed recv inode close own inode map cut-own read check)
+    run_bare sent "${steps[@]::8}"
+    assert_success
+    [ "${lines[0]}" = "${lines[1]}" ] || skip "this file system does not use an inode again at once"
+    policy='*=zero+hangup'
+    run_with --policy "$policy" sent "${steps[@]}"
+    assert_success
+    assert_line "open open"
+    assert_equal "${lines[0]}" "${lines[1]}"
+    [[ $stderr == *"is lost"* && $stderr != *"sent by"* ]] || fail "$stderr"
+    # What a child that shares the memory closes stays open here.
+    run_with --policy '*=zero' sent client:hostile send recv close-borrowed "${lost[@]}"
+    [[ $stderr == *'sent by "hostile"['* ]] || fail "$stderr"
+}
+
 @test "senders: we ourselves are nobody: a socket pair" {
     run_with --policy "$policy" sent pair:child send recv "${lost[@]}"
     assert_sent_by ""

@@ -10,15 +10,18 @@
  *   rename  it calls itself "renamed"        end  it ends, and is waited for
  *   truncate  it takes the file's pages away
  *   reuse:NAME  another process, of that name, gets the number of the one that has ended
+ *   disk:DIRECTORY  from now on files are in DIRECTORY, without a name   send-closed  one that it closes
  *   relay   it sends a file that another process sent to it
  *   recv, recvmmsg, raw   the descriptor comes (raw: past the C library)   recv-text  the byte does
  *   dup, dup2, dup3, fcntl  it is copied, and the copy used
  *   map  it is mapped   unmap   close        own  a file of our own, which gets a number that is free
+ *   inode  prints the number of the descriptor, and of its file
  *   read  the last mapping's second page     fork  the other steps in a child
  *   space  the other steps in a child in a new name space of processes
  *   flood:N  it sends N files, which we close; flood-mapped:N: we map and unmap each
  *   report  prints our number and "ready"   wait  for a signal
  *   confine  from now on one question about the socket ends us   borrow  a vfork() child does so
+ *   close-borrowed  a vfork() child closes the descriptor
  *   chroot:DIRECTORY
  *   check  is the connection open, for us and for it?    first, second  which of the clients, mappings
  */
@@ -36,6 +39,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -59,9 +63,12 @@ static void fail(const char *what)
 	exit(99);
 }
 
+static const char *directory;
+
 static int new_file(void)
 {
-	int file = memfd_create("sent", MFD_CLOEXEC);
+	int file = directory ? open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)
+			     : memfd_create("sent", MFD_CLOEXEC);
 
 	if (file < 0 || ftruncate(file, (off_t)SIZE) < 0)
 		fail("sent: memfd");
@@ -359,12 +366,15 @@ static void confine(void)
 		fail("sent: seccomp");
 }
 
-static void borrow(void)
+static void borrow(int closes)
 {
 	pid_t child = vfork();
 
 	if (child == 0) {
-		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		if (closes)
+			close(fd);
+		else
+			prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 		_exit(0);
 	}
 	waitpid(child, NULL, 0);
@@ -388,6 +398,15 @@ static void reuse(const char *name)
 	}
 	if (read(ready[0], &byte, 1) != 1)
 		fail("sent: answer");
+}
+
+static void print_inode(void)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		fail("sent: fstat");
+	printf("%d %llu\n", fd, (unsigned long long)status.st_ino);
 }
 
 static void do_step(const char *step)
@@ -418,6 +437,12 @@ static void do_step(const char *step)
 		tell('S');
 	else if (is(step, "relay"))
 		tell('r');
+	else if ((value = after(step, "disk:")))
+		directory = value;
+	else if (is(step, "send-closed"))
+		tell('c');
+	else if (is(step, "inode"))
+		print_inode();
 	else if (is(step, "socket"))
 		tell('k');
 	else if (is(step, "text"))
@@ -459,7 +484,9 @@ static void do_step(const char *step)
 	else if (is(step, "confine"))
 		confine();
 	else if (is(step, "borrow"))
-		borrow();
+		borrow(0);
+	else if (is(step, "close-borrowed"))
+		borrow(1);
 	else if (strncmp(step, "chroot:", 7) == 0) {
 		if (chroot(step + 7) < 0)
 			fail("sent: chroot");
