@@ -152,6 +152,11 @@ static void test_ignored(void)
 		"the last one takes it back");
 }
 
+static bool flags_agree(void)
+{
+	return !(in_kernel().flags & SA_RESTART) == !(disposition_now(SIGBUS)->flags & SA_RESTART);
+}
+
 static void *set_often(void *flags)
 {
 	const struct disposition *mine = action((void *)first, (uint64_t)(uintptr_t)flags);
@@ -172,10 +177,61 @@ static void test_threads(void)
 		pthread_create(&two, NULL, set_often, (void *)(uintptr_t)SA_RESTART);
 		pthread_join(one, NULL);
 		pthread_join(two, NULL);
-		agrees &= !(in_kernel().flags & SA_RESTART) == !(disposition_now(SIGBUS)->flags & SA_RESTART);
+		agrees &= flags_agree();
 	}
 	ok(agrees, "of two threads that set it the kernel has the flags of the later one");
 }
+
+#if defined(__x86_64__) || defined(__i386__)
+#define TRAP_FLAG 0x100
+
+static volatile bool is_stepping, has_interrupted;
+static volatile long steps_left;
+
+static void on_trap(int signo, siginfo_t *info, void *context)
+{
+	greg_t *flags = &((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
+
+	(void)signo;
+	(void)info;
+	*flags |= TRAP_FLAG;
+	if (is_stepping && steps_left-- > 0)
+		return;
+	*flags &= ~TRAP_FLAG;
+	if (!is_stepping)
+		return;
+	has_interrupted = true;
+	disposition_exchange(SIGBUS, action((void *)first, SA_RESTART));
+}
+
+/* What is current is stored, told to the kernel and remembered as told: a handler comes between each. */
+static void test_each_instruction(void)
+{
+	struct sigaction trap = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};
+	const struct disposition *new = action((void *)first, 0);
+	bool agrees = true;
+	long at = 0;
+
+	sigaction(SIGTRAP, &trap, NULL);
+	do {
+		disposition_exchange(SIGBUS, action((void *)first, SA_RESTART));
+		steps_left = at++;
+		has_interrupted = false;
+		is_stepping = true;
+		raise(SIGTRAP);
+		disposition_exchange(SIGBUS, new);
+		is_stepping = false;
+		agrees &= flags_agree();
+	} while (has_interrupted);
+	printf("# %ld instructions\n", at);
+	ok(agrees && at > 50, "nor where a handler sets it at any instruction of the other");
+}
+#else
+static void test_each_instruction(void)
+{
+	ok(true, "SKIP needs x86");
+}
+#endif
 
 int main(void)
 {
@@ -187,5 +243,6 @@ int main(void)
 	test_displacing();
 	test_ignored();
 	test_threads();
+	test_each_instruction();
 	return tap_done();
 }
