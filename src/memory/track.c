@@ -635,22 +635,82 @@ void *track_shmat(int id, const void *address, int flags, uintptr_t caller,
 	return result;
 }
 
+/* What is cut for shmdt(), of the segment that is attached at address. */
+struct detaching {
+	uintptr_t address;
+	struct vma vma; /* at address; inode 0: not known */
+	unsigned lock;
+	struct range_cut cut;
+};
+
+/*
+ * As the kernel: what shows the segment at the right distance from the address. What was replaced there
+ * shows nothing, but the parts of a record keep its lock word.
+ */
+static void cut_attached(struct range_hit hit, void *data)
+{
+	struct detaching *detaching = data;
+	uintptr_t start = geometry_start(hit.geometry);
+	bool is_part = state_lock(hit.state) == detaching->lock;
+	struct range_cut cut;
+	uint32_t last;
+	struct vma vma;
+
+	if (!(state_flags(hit.state) & RANGE_ATTACHED) || start < detaching->address)
+		return;
+	if (start != detaching->address && !(is_part && state_flags(hit.state) & RANGE_REPAIRED) &&
+		!(vma_query(start, &vma, NULL, 0) == 0 && vma.inode == detaching->vma.inode &&
+			vma.offset + (start - vma.start) == start - detaching->address))
+		return;
+	cut = range_cut(start, geometry_size(hit.geometry));
+	last = cut.first;
+	if (!last)
+		return;
+	while (next_piece(last))
+		last = next_piece(last);
+	range_link_piece(range_by_id(last), detaching->cut.first);
+	detaching->cut.first = cut.first;
+}
+
+/* Bytes of the segment from address on, holes included; size: of the record there. */
+static size_t segment_size(struct detaching *detaching, size_t size)
+{
+	struct shmid_ds segment;
+
+	if (vma_query(detaching->address, &detaching->vma, NULL, 0) == 0 &&
+		real.shmctl((int)detaching->vma.inode, IPC_STAT, &segment) == 0 &&
+		segment.shm_segsz > size)
+		return whole_pages(segment.shm_segsz);
+	return size;
+}
+
+/* To the kernel, what was replaced is no part of the segment. To unmap it is to detach it. */
+static int unmap_pieces(struct range_cut cut)
+{
+	for (uint32_t id = cut.first; id; id = next_piece(id))
+		if (real.munmap((void *)piece_start(id), geometry_size(range_piece(range_by_id(id)))) != 0)
+			return -1;
+	return 0;
+}
+
 int track_shmdt(const void *address)
 {
 	struct range_hit hit = range_lookup((uintptr_t)address);
-	struct range_cut cut = {0};
-	int result;
+	struct detaching detaching = {.address = (uintptr_t)address, .lock = state_lock(hit.state)};
+	int saved_errno = errno, result;
 
-	if (hit.range && geometry_start(hit.geometry) == (uintptr_t)address)
-		cut = begin((uintptr_t)address, geometry_size(hit.geometry));
-	/* To the kernel, what was replaced is no part of the segment. To unmap it is to detach it. */
-	if (unlikely(state_flags(hit.state) & RANGE_ATTACHED && any_repaired(cut)))
-		result = real.munmap((void *)address, geometry_size(hit.geometry));
+	if (hit.range && geometry_start(hit.geometry) == (uintptr_t)address &&
+		state_flags(hit.state) & RANGE_ATTACHED)
+		range_each((uintptr_t)address, segment_size(&detaching, geometry_size(hit.geometry)),
+			cut_attached, &detaching);
+	errno = saved_errno;
+	if (unlikely(any_repaired(detaching.cut)))
+		result = unmap_pieces(detaching.cut);
 	else
 		result = real.shmdt(address);
 	if (result != 0)
-		range_cut_restore(cut);
+		range_cut_restore(detaching.cut);
 	else
-		range_cut_release(cut);
+		range_cut_release(detaching.cut);
 	return result;
 }

@@ -165,6 +165,34 @@ static void test_segments(void)
 	ok(track_shmdt(start) == 0 && tracked(start, 0), "and detached");
 }
 
+/* What is left of a segment goes at once, and nothing that was put in between. */
+static void test_segment_with_a_hole(void)
+{
+	int id = shmget(IPC_PRIVATE, PAGES(8), IPC_CREAT | 0600);
+	int small = shmget(IPC_PRIVATE, PAGES(2), IPC_CREAT | 0600);
+	struct mapping mapping = {0};
+	char *start = track_shmat(id, NULL, 0, (uintptr_t)map_at, &mapping, &refusal);
+
+	if (id < 0 || start == MAP_FAILED) {
+		ok(true, "SKIP no segments here");
+		return;
+	}
+	track_munmap(start + PAGES(2), PAGES(4));
+	map_at(start + PAGES(2), 1, RW, MAP_SHARED | MAP_FIXED, fd);
+	track_shmat(small, start + PAGES(4), 0, (uintptr_t)map_at, &mapping, &refusal);
+	shmctl(id, IPC_RMID, NULL);
+	shmctl(small, IPC_RMID, NULL);
+	ok(tracked(start, 2) && tracked(start + PAGES(2), 1) && tracked(start + PAGES(4), 2) &&
+			tracked(start + PAGES(6), 2),
+		"a segment with a hole, in it a file and another segment");
+	ok(track_shmdt(start) == 0 && tracked(start, 0) && tracked(start + PAGES(6), 0),
+		"both of its parts are detached");
+	ok(tracked(start + PAGES(2), 1) && tracked(start + PAGES(4), 2) && start[PAGES(4)] == 0,
+		"what was in the hole is still there");
+	ok(track_shmdt(start + PAGES(4)) == 0 && tracked(start + PAGES(4), 0), "and goes by itself");
+	track_munmap(start + PAGES(2), PAGES(1));
+}
+
 int main(void)
 {
 	start_rooms();
@@ -176,6 +204,7 @@ int main(void)
 	test_moving();
 	test_protecting();
 	test_segments();
+	test_segment_with_a_hole();
 	ok(range_count() == 0, "no record is left");
 	ok(atomic_load(&process_state->writers_in) == atomic_load(&process_state->writers_out),
 		"who has come has left");
