@@ -24,10 +24,13 @@
 
 static _Atomic uintptr_t area;
 static _Atomic uint64_t taken[ANCHORS / 64];
-LARGE static struct {
-	_Atomic uint32_t records; /* that have it */
-	uintptr_t page;		  /* where the same page of the file is, or was, in the range */
-} slots[ANCHORS];
+LARGE static struct anchor_slot slots[ANCHORS];
+
+const struct anchor_slot *anchor_inspect(const _Atomic uintptr_t **where)
+{
+	*where = &area;
+	return slots;
+}
 
 void anchor_init(void)
 {

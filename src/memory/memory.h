@@ -25,6 +25,15 @@ void repair_let_go(unsigned lock, uint64_t mask); /* [H] */
 void anchor_free(uintptr_t anchor); /* [H] */
 void range_cut_release(struct range_cut cut); /* [H] range_cut_free() and what hangs on the records */
 
+/* ---- file-handle.c ---- */
+
+struct anchor_slot {
+	_Atomic uint32_t records; /* that have it */
+	uintptr_t page;		  /* where the same page of the file is, or was, in the range */
+};
+/* Of the anchor at *area + i * PAGE_SIZE, for sigbus-stat. */
+const struct anchor_slot *anchor_inspect(const _Atomic uintptr_t **area);
+
 /* ---- track.c, reserve.c, remap.c, advise.c ---- */
 
 /* The range table gets memory from there, and what else it needs from this room. Once. */

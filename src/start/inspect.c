@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/base.h"
 #include "kernel/process.h"
+#include "memory/memory.h"
 #include "owner/owner.h"
 #include "policy/policy.h"
 #include "signal/disposition.h"
@@ -32,7 +33,8 @@ void inspect_init(void)
 			.policy = sizeof(struct policy),
 			.rule = sizeof(struct rule),
 			.process_state = sizeof(struct process_state),
-			.sender_file = sizeof(struct sender_file)},
+			.sender_file = sizeof(struct sender_file),
+			.anchor_slot = sizeof(struct anchor_slot)},
 		.program_name = &program_name,
 		.owner = owner_by_id(0),
 		.ranges = range_inspect(),
@@ -42,6 +44,7 @@ void inspect_init(void)
 		.sender_chunks = sender_chunks,
 		.sender_sites = sender_sites,
 	};
+	inspect_root.anchor_slots = anchor_inspect(&inspect_root.anchor_area);
 }
 
 void inspect_set_state(enum inspect_state state)

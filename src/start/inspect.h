@@ -48,7 +48,7 @@ enum inspect_state {
 
 /* Of the structures behind the pointers: two builds that differ in one don't read each other. */
 struct inspect_sizes {
-	uint16_t range, owner, disposition, policy, rule, process_state, sender_file;
+	uint16_t range, owner, disposition, policy, rule, process_state, sender_file, anchor_slot;
 };
 
 struct inspect {
@@ -65,6 +65,8 @@ struct inspect {
 	struct process_state *const *process_state;
 	_Atomic(struct sender_file *) const *sender_chunks; /* see sender.h */
 	const _Atomic uint32_t *sender_sites;
+	const _Atomic uintptr_t *anchor_area; /* see memory/file-handle.c */
+	const struct anchor_slot *anchor_slots;
 };
 
 void inspect_init(void);

@@ -4,6 +4,7 @@
  *
  *   a.install:MODE  a.map  a.truncate:N  a.touch:N   DIRECTORY/actor-a.so, p: the program
  *   file:PATH       maps the whole file, shared      open:PATH  only opens it, and writes
+ *   private:PATH    the same, privately              unmap:P    page P of the last mapping
  *   cut:PATH        truncates it to one page         read:P  store:P  page P of the last mapping
  *   register:NAME   the last mapping, with a callback that declines
  *   nodump  many:N  (mappings of one page of the last file)
@@ -67,7 +68,7 @@ static void do_actor(const char *step, const char *argument)
 		it->touch(atoi(argument));
 }
 
-static void do_file(const char *path)
+static void map_file(const char *path, int flags)
 {
 	struct stat status;
 
@@ -75,9 +76,24 @@ static void do_file(const char *path)
 	if (fd < 0 || fstat(fd, &status) < 0)
 		fail(path);
 	size = (size_t)status.st_size;
-	base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	base = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
 	if (base == MAP_FAILED)
 		fail("mmap");
+}
+
+static void do_file(const char *path)
+{
+	map_file(path, MAP_SHARED);
+}
+
+static void do_private(const char *path)
+{
+	map_file(path, MAP_PRIVATE);
+}
+
+static void do_unmap(const char *page)
+{
+	munmap(base + strtoul(page, NULL, 10) * 4096, 4096);
 }
 
 static void do_open(const char *path)
@@ -150,7 +166,7 @@ static void do_step(const char *step)
 	static const struct {
 		const char *name;
 		void (*run)(const char *argument);
-	} steps[] = {{"file", do_file}, {"open", do_open}, {"cut", do_cut}, {"read", do_read},
+	} steps[] = {{"file", do_file}, {"private", do_private}, {"unmap", do_unmap}, {"open", do_open}, {"cut", do_cut}, {"read", do_read},
 		{"store", do_store}, {"register", do_register}, {"nodump", do_nodump},
 		{"many", do_many}, {"churn", do_churn}};
 	size_t length = strcspn(step, ":");

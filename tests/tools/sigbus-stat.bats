@@ -109,6 +109,19 @@ assert_json() { # FILTER VALUE
         '["/memfd:actor","0x0",true,"rw-s",2]'
 }
 
+@test "stat: the file of what is left of a range, all of whose pages were replaced" {
+    skip_without jq
+    local how
+
+    # The first page, which has not been replaced, goes. Of private pages a lost one keeps the file.
+    for how in file private; do
+        head -c 16384 /dev/zero >file
+        start_with --policy '*=zero(page)' "$how:$PWD/file" "cut:$PWD/file" read:2 read:1 read:3 unmap:0
+        assert_json '.ranges[] | [.path, .offset, .replaced]' "[\"$PWD/file\",\"0x1000\",3]"
+        kill -9 "$pid"
+    done
+}
+
 @test "stat: the newest handler of each owner, and the program's own" {
     skip_without jq
     start_with a.install:exit a.install:repair p.install:nothing a.map

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "base/base.h"
 #include "kernel/process.h"
+#include "memory/memory.h"
 #include "owner/owner.h"
 #include "policy/policy.h"
 #include "signal/disposition.h"
@@ -139,7 +140,8 @@ static const struct inspect_sizes our_sizes = {.range = sizeof(struct range),
 	.policy = sizeof(struct policy),
 	.rule = sizeof(struct rule),
 	.process_state = sizeof(struct process_state),
-	.sender_file = sizeof(struct sender_file)};
+	.sender_file = sizeof(struct sender_file),
+	.anchor_slot = sizeof(struct anchor_slot)};
 
 static bool is_ours(const struct inspect *root)
 {

@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 #include <sys/mman.h>
 #include "base/base.h"
+#include "memory/memory.h"
 #include "start/inspect.h"
 #include "table/record.h"
 #include "table/table.h"
@@ -155,16 +156,22 @@ static void set_file(const struct maps *maps, struct range_view *range)
 	}
 }
 
-/* With all pages replaced, the anchor is what is left of a shared mapping. */
-static void set_file_of_anchor(const struct maps *maps, struct range_view *range)
+/* With all pages replaced, the anchor is what is left of the file: that of one page of the range. */
+static void set_file_of_anchor(
+	const struct process *process, const struct inspect *root, struct range_view *range)
 {
+	const struct maps *maps = &process->maps;
 	const struct map *map = maps_at(maps, range->anchor);
+	struct anchor_slot slot;
+	uintptr_t area;
 
 	if (!range->anchor || map == maps->item + maps->count || map->start > range->anchor ||
-		!is_file(map))
+		!is_file(map) || !process_read(process, root->anchor_area, &area, sizeof(area)) ||
+		!process_read(process, root->anchor_slots + (range->anchor - area) / PAGE_SIZE, &slot,
+			sizeof(slot)))
 		return;
 	range->map = map;
-	range->offset = (int64_t)(map->offset + (range->anchor - map->start));
+	range->offset = (int64_t)(map->offset + (range->anchor - map->start) + (range->start - slot.page));
 }
 
 static uint64_t count_foreign(const struct maps *maps, const struct range_view *range)
@@ -240,7 +247,7 @@ void look_at_ranges(struct view *view, struct process *process, const struct ins
 
 		set_file(&process->maps, range);
 		if (!range->map)
-			set_file_of_anchor(&process->maps, range);
+			set_file_of_anchor(process, root, range);
 		set_replaced(&process->maps, range);
 		look_at_sender(range, process, root);
 		add_to_owner(view, range);
