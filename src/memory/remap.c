@@ -285,6 +285,8 @@ void *remap_repaired(const struct remapping *move, const struct range_attributes
 	if (!is_valid(&remap))
 		return fail(EINVAL);
 	error = survey(&remap);
+	if (error == -ENOMEM)
+		refusal->why = "pages were replaced there, and the kernel does not say which: is there no /proc?";
 	if (error)
 		return fail(-error);
 	if (!(move->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && grow_in_place(&remap))

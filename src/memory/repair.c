@@ -302,7 +302,7 @@ static const char *why_refused(int error)
 {
 	static const struct {
 		int error;
-		char why[84];
+		char why[88];
 	} reasons[] = {
 		{-ENOMEM, "the kernel gave no memory or no mapping for it, see vm.max_map_count and "
 			  "RLIMIT_DATA"},
@@ -315,7 +315,7 @@ static const char *why_refused(int error)
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
 		if (reasons[i].error == error)
 			return reasons[i].why;
-	return "the kernel refused to replace it";
+	return error == -ENOSYS ? "a system call filter refuses mmap()" : "the kernel refused to replace it";
 }
 
 static enum answer decline(struct fault *fault, const char *why)
@@ -325,7 +325,14 @@ static enum answer decline(struct fault *fault, const char *why)
 }
 
 static const char is_executable[] = "the page is executable, and such a one is never replaced";
-static const char cannot_be_told[] = "whether the page is lost cannot be told here";
+
+/* Of a probe that ended in neither "can be had" nor "lost". */
+static const char *why_not_told(int error)
+{
+	return error == -EPERM || error == -EACCES || error == -ENOSYS
+		       ? "a system call filter refuses madvise() and futex(), which tell whether the page is lost"
+		       : "whether the page is lost cannot be told here";
+}
 
 /*
  * All steps of the protocol, once. RETRY: somebody else was at the record, begin again with LOOK. Signals
@@ -352,7 +359,7 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 	}
 	error = extent_probe(fault, &hit, order, &extent); /* PROBE */
 	if (!says_lost(error))
-		return error == 0 ? ANSWER_DONE : decline(fault, cannot_be_told);
+		return error == 0 ? ANSWER_DONE : decline(fault, why_not_told(error));
 	mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
 	extent_measure(&extent, &hit, order); /* MEASURE */
 	if (extent.prot & PROT_EXEC)

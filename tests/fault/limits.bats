@@ -109,11 +109,31 @@ assert_dies() {
     assert_line --regexp '^perms.*-7:rw-s$'
     run_with --policy "$policy" pages "${lost[@]}" "refuse:mmap,12,3&0x20" write:5
     assert_dies
+    [[ $stderr == *"hint: the kernel gave no memory or no mapping for it, see vm.max_map_count and RLIMIT_DATA" ]]
     run_with --policy "$policy" pages "${lost[@]}" "refuse:mmap,22,3&0x20" write:5
     assert_dies
+    [[ $stderr == *"hint: only a whole huge page can be replaced, and this mapping has a part of it" ]]
     run_with --policy "$policy" pages open:memfd size:8 map:8,shared,ro size:4 \
         "refuse:mmap,1,3&0x20" read:5
     assert_dies
+    [[ $stderr == *"hint: the mapping is sealed, or a system call filter refused it" ]]
+    run_with --policy "$policy" pages "${lost[@]}" "refuse:mmap,38,3&0x20" read:5
+    assert_dies
+    [[ $stderr == *"hint: a system call filter refuses mmap()" ]]
+}
+
+@test "limits: a filter that refuses what tells whether a page is lost is named, once" {
+    local errno
+
+    for errno in 1 38; do
+        run_with --policy "$policy" pages "${lost[@]}" "refuse:madvise,$errno" "refuse:futex,$errno" read:5
+        assert_dies
+        [[ $stderr == *"hint: a system call filter refuses madvise() and futex(), which tell whether the page is lost" ]]
+        assert_equal "$(grep -c "filter" <<<"$stderr")" 1
+    done
+    # One of them is enough.
+    run_with --policy "$policy" pages "${lost[@]}" refuse:madvise,1 read:5
+    assert_success
 }
 
 @test "limits: pages that have to be filled: no scratch, no move, no protection" {
@@ -183,6 +203,10 @@ assert_dies() {
     run_with --policy "$policy" pages open:memfd size:8 map:8,shared,rw,raw size:4 \
         refuse:ioctl,25 read:5
     assert_success
+    # Which pages were replaced cannot be told then, so the mapping cannot be moved.
+    run_with --policy "$policy" pages "${lost[@]}" read:5 refuse:openat,13 remap:16
+    assert_line "mremap ENOMEM"
+    [[ $stderr == *"hint: pages were replaced there, and the kernel does not say which: is there no /proc?" ]]
 }
 
 @test "limits: a report that cannot be written is counted, not waited for" {
