@@ -52,62 +52,50 @@ static bool set_id(struct leaf *leaf, uint64_t page, uint32_t id)
 
 /*
  * A record that runs over a border is the carry of what begins there: of each block in its first
- * part, of each part after it in its first GiB, of each GiB after that. A carry of 0 says that no record runs in there: it goes back to 0 only
+ * GiB, of each GiB after it. A carry of 0 says that no record runs in there: it goes back to 0 only
  * when the record that ran over the border goes as a whole, and the pages on both sides are then its
  * mapper's alone. Any other carry may be stale, for a split that was taken back leaves its own id: the
  * geometry of that record decides.
  */
 struct borders {
-	_Atomic uint32_t *from, *to;
+	_Atomic uint32_t *block, *block_end, *gib, *gib_end;
 };
 
-/* In each of the arrays of carries; at: where the record begins there, last: where it ends. */
-static inline struct borders borders_in(_Atomic uint32_t *carry, uint64_t at, uint64_t last)
-{
-	return (struct borders){carry + at + 1, carry + last + 1};
-}
-
-static inline unsigned block_of(uint64_t page)
-{
-	return (page >> BLOCK_SHIFT) % PART_BLOCKS;
-}
-
-static inline unsigned part_number(uint64_t page)
-{
-	return (page >> PART_SHIFT) % GIB_PARTS;
-}
-
-static void borders_of(uint64_t geometry, struct borders borders[3])
+static inline struct borders borders_of(uint64_t geometry)
 {
 	uint64_t from = first(geometry), last = behind(geometry) - 1;
-	struct gib *gib = gib_of(from);
-	unsigned block_end = from >> PART_SHIFT == last >> PART_SHIFT ? block_of(last) : PART_BLOCKS - 1;
-	unsigned part_end = from >> GIB_SHIFT == last >> GIB_SHIFT ? part_number(last) : GIB_PARTS - 1;
+	uint64_t gib = from >> GIB_SHIFT;
+	_Atomic uint32_t *carry = gib_of(from)->carry;
+	unsigned last_block =
+		gib == last >> GIB_SHIFT ? (last >> BLOCK_SHIFT) % FANOUT : FANOUT - 1;
 
-	borders[0] = borders_in(part_in(gib, from)->carry, block_of(from), block_end);
-	borders[1] = borders_in(gib->carry, part_number(from), part_end);
-	borders[2] = borders_in(range_top.carry, from >> GIB_SHIFT, last >> GIB_SHIFT);
+	return (struct borders){carry + (from >> BLOCK_SHIFT) % FANOUT + 1, carry + last_block + 1,
+		range_top.carry + gib + 1, range_top.carry + (last >> GIB_SHIFT) + 1};
 }
 
 static void set_carries(uint64_t geometry, uint32_t id)
 {
-	struct borders borders[3];
+	struct borders borders = borders_of(geometry);
 
-	borders_of(geometry, borders);
-	for (unsigned i = 0; i < 3; i++)
-		for (_Atomic uint32_t *carry = borders[i].from; carry < borders[i].to; carry++)
-			store_release(carry, id);
+	for (_Atomic uint32_t *carry = borders.block; carry < borders.block_end; carry++)
+		store_release(carry, id);
+	for (_Atomic uint32_t *carry = borders.gib; carry < borders.gib_end; carry++)
+		store_release(carry, id);
+}
+
+static inline void clear_between(_Atomic uint32_t *carry, _Atomic uint32_t *end, uint32_t id)
+{
+	for (; carry < end; carry++)
+		if (likely(load(carry) == id))
+			store_release(carry, 0);
 }
 
 void clear_carries(uint64_t geometry, uint32_t id)
 {
-	struct borders borders[3];
+	struct borders borders = borders_of(geometry);
 
-	borders_of(geometry, borders);
-	for (unsigned i = 0; i < 3; i++)
-		for (_Atomic uint32_t *carry = borders[i].from; carry < borders[i].to; carry++)
-			if (likely(load(carry) == id))
-				store_release(carry, 0);
+	clear_between(borders.block, borders.block_end, id);
+	clear_between(borders.gib, borders.gib_end, id);
 }
 
 /* ---- in and out ---- */
@@ -115,19 +103,20 @@ void clear_carries(uint64_t geometry, uint32_t id)
 static struct leaf *leaf_make(uint64_t page)
 {
 	struct gib *gib = node_get(&range_top.gib[page >> GIB_SHIFT], sizeof(*gib));
-	struct part *part = gib ? node_get(&gib->part[part_number(page)], sizeof(*part)) : NULL;
+	unsigned block = (page >> BLOCK_SHIFT) % FANOUT;
 
-	if (!part)
+	if (!gib)
 		return NULL;
-	atomic_fetch_or(&part->present, (uint64_t)1 << block_of(page));
-	return node_get(&part->leaf[block_of(page)], sizeof(struct leaf));
+	atomic_fetch_or(&gib->present[block / 64], (uint64_t)1 << block % 64);
+	return node_get(&gib->leaf[block], sizeof(struct leaf));
 }
 
 /* The start bit comes last: who sees it finds everything else. */
 bool index_add(uint32_t id, uint64_t geometry)
 {
 	uint64_t page = first(geometry);
-	struct leaf *leaf = way_to(page).leaf;
+	struct gib *gib = gib_of(page);
+	struct leaf *leaf = gib ? leaf_of(gib, page) : NULL;
 
 	if ((!leaf && !(leaf = leaf_make(page))) || !set_id(leaf, page, id))
 		return false;
@@ -139,7 +128,8 @@ bool index_add(uint32_t id, uint64_t geometry)
 
 void index_remove(uint64_t page, uint32_t id)
 {
-	struct leaf *leaf = way_to(page).leaf;
+	struct gib *gib = gib_of(page);
+	struct leaf *leaf = gib ? leaf_of(gib, page) : NULL;
 
 	if (leaf && !is_taken_over(leaf, page, id))
 		leaf_remove(leaf, page, id);
@@ -148,21 +138,22 @@ void index_remove(uint64_t page, uint32_t id)
 /* ---- the nearest start ---- */
 
 /* It stops where no record runs into the block behind. */
-static int64_t start_in_part(const struct part *part, uint64_t page, uint32_t *id)
+static int64_t start_in_gib(const struct gib *gib, uint64_t page, uint32_t *id)
 {
-	int block = (int)block_of(page);
+	int block = (page >> BLOCK_SHIFT) % FANOUT;
 	unsigned at = page % FANOUT;
 
 	do {
-		const struct leaf *leaf = load(&part->leaf[block]);
+		const struct leaf *leaf = load(&gib->leaf[block]);
 		int start = leaf ? bit_before(leaf->starts, at) : NONE;
 
 		if (start != NONE) {
 			*id = start_id(leaf, start);
-			return (int64_t)(page >> PART_SHIFT << PART_SHIFT) + block * FANOUT + start;
+			return (int64_t)(page >> GIB_SHIFT << GIB_SHIFT) + block * FANOUT + start;
 		}
 		at = FANOUT - 1;
-		block = block && load(&part->carry[block]) ? bit_before(&part->present, block - 1) : NONE;
+		block = block && load(&gib->carry[block]) ? bit_before(gib->present, block - 1)
+							 : NONE;
 	} while (block != NONE);
 	return NONE;
 }
@@ -170,17 +161,13 @@ static int64_t start_in_part(const struct part *part, uint64_t page, uint32_t *i
 int64_t start_before(uint64_t page, uint32_t *id)
 {
 	for (;;) {
-		struct way way = way_to(page);
-		int64_t start = way.part ? start_in_part(way.part, page, id) : NONE;
+		const struct gib *gib = gib_of(page);
+		int64_t start = gib ? start_in_gib(gib, page, id) : NONE;
 
-		if (start != NONE)
+		if (start != NONE || !load(&range_top.carry[page >> GIB_SHIFT]) ||
+			!(page >> GIB_SHIFT))
 			return start;
-		if (way.gib && part_number(page) && load(&way.gib->carry[part_number(page)]))
-			page = (page >> PART_SHIFT << PART_SHIFT) - 1;
-		else if (page >> GIB_SHIFT && load(&range_top.carry[page >> GIB_SHIFT]))
-			page = (page >> GIB_SHIFT << GIB_SHIFT) - 1;
-		else
-			return NONE;
+		page = (page >> GIB_SHIFT << GIB_SHIFT) - 1;
 	}
 }
 
@@ -198,18 +185,18 @@ static inline unsigned bit_behind(const _Atomic uint64_t *bits, unsigned at, uns
 	return at < end ? at : end;
 }
 
-/* How many units of 1 << shift pages begin in [base, to), at most limit. */
-static inline unsigned end_in(uint64_t base, uint64_t to, unsigned shift, unsigned limit)
+/* How much of 1 << shift pages at base lies before to, in units of a FANOUT-th. */
+static inline unsigned end_in(uint64_t base, uint64_t to, unsigned shift)
 {
 	uint64_t units = ((to - base - 1) >> shift) + 1;
 
-	return units < limit ? (unsigned)units : limit;
+	return units < FANOUT ? (unsigned)units : FANOUT;
 }
 
-static int64_t start_in_leaf(const struct part *part, uint64_t page, uint64_t to, uint32_t *id)
+static int64_t start_in_leaf(const struct gib *gib, uint64_t page, uint64_t to, uint32_t *id)
 {
-	const struct leaf *leaf = leaf_of(part, page);
-	unsigned end = end_in(page & ~(uint64_t)(FANOUT - 1), to, 0, FANOUT);
+	const struct leaf *leaf = leaf_of(gib, page);
+	unsigned end = end_in(page & ~(uint64_t)(FANOUT - 1), to, 0);
 	unsigned at = leaf ? bit_behind(leaf->starts, page % FANOUT, end) : end;
 
 	if (at == end)
@@ -218,15 +205,15 @@ static int64_t start_in_leaf(const struct part *part, uint64_t page, uint64_t to
 	return (int64_t)(page & ~(uint64_t)(FANOUT - 1)) + at;
 }
 
-/* All pages in one part. */
-static int64_t start_behind_in_part(const struct part *part, uint64_t page, uint64_t to, uint32_t *id)
+/* All pages in one GiB. */
+static int64_t start_behind_in_gib(const struct gib *gib, uint64_t page, uint64_t to, uint32_t *id)
 {
-	uint64_t base = page >> PART_SHIFT << PART_SHIFT;
-	unsigned end = end_in(base, to, BLOCK_SHIFT, PART_BLOCKS), block = block_of(page);
+	uint64_t base = page >> GIB_SHIFT << GIB_SHIFT;
+	unsigned end = end_in(base, to, BLOCK_SHIFT), block = (page - base) >> BLOCK_SHIFT;
 
-	while (block < end && (block = bit_behind(&part->present, block, end)) < end) {
+	while (block < end && (block = bit_behind(gib->present, block, end)) < end) {
 		uint64_t first_page = base + ((uint64_t)block << BLOCK_SHIFT);
-		int64_t start = start_in_leaf(part, first_page > page ? first_page : page, to, id);
+		int64_t start = start_in_leaf(gib, first_page > page ? first_page : page, to, id);
 
 		if (start != NONE)
 			return start;
@@ -239,13 +226,11 @@ int64_t start_behind(uint64_t page, uint64_t to, uint32_t *id)
 {
 	while (page < to) {
 		const struct gib *gib = gib_of(page);
-		const struct part *part = gib ? part_in(gib, page) : NULL;
-		unsigned shift = gib ? PART_SHIFT : GIB_SHIFT;
-		uint64_t next = ((page >> shift) + 1) << shift;
+		uint64_t next = ((page >> GIB_SHIFT) + 1) << GIB_SHIFT;
 		int64_t start = NONE;
 
-		if (part)
-			start = start_behind_in_part(part, page, to < next ? to : next, id);
+		if (gib)
+			start = start_behind_in_gib(gib, page, to < next ? to : next, id);
 		if (start != NONE)
 			return start;
 		page = next;
@@ -263,21 +248,23 @@ static inline bool lets_pass(uint32_t id, uint64_t at, uint64_t page)
 	return holds(geometry, at) && !holds(geometry, page);
 }
 
-/* No start lies between the border and page: a right part may have come meanwhile, and its leaf with it. */
-static inline bool carry_lets_pass(const struct gib *gib, const struct part *part, bool has_leaf, uint64_t page)
+/* A right part may have come meanwhile, and its leaf with it. */
+static bool has_leaf(uint64_t page)
 {
-	unsigned shift = BLOCK_SHIFT;
-	uint32_t id = part ? load(&part->carry[block_of(page)]) : 0;
+	const struct gib *gib = gib_of(page);
 
-	if (!id && gib) {
-		id = load(&gib->carry[part_number(page)]);
-		shift = PART_SHIFT;
-	}
-	if (!id) {
+	return gib && leaf_of(gib, page);
+}
+
+/* No start lies between the border and page. */
+static bool carry_lets_pass(const struct gib *gib, const struct leaf *leaf, uint64_t page)
+{
+	uint32_t id = gib ? load(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT]) : 0;
+	unsigned shift = id ? BLOCK_SHIFT : GIB_SHIFT;
+
+	if (!id)
 		id = load(&range_top.carry[page >> GIB_SHIFT]);
-		shift = GIB_SHIFT;
-	}
-	return likely(!id) || (lets_pass(id, page >> shift << shift, page) && (has_leaf || !way_to(page).leaf));
+	return !id || (lets_pass(id, page >> shift << shift, page) && (leaf || !has_leaf(page)));
 }
 
 /* Is there a start in [at, last] of a leaf? */
@@ -286,32 +273,20 @@ static inline bool has_start(const struct leaf *leaf, unsigned at, unsigned last
 	return bit_behind(leaf->starts, at, last + 1) <= last;
 }
 
-/* Has a block in (page, last] a leaf? Both are in this GiB, in different blocks. */
-static inline bool has_leaf_behind(const struct gib *gib, uint64_t page, uint64_t last)
-{
-	uint64_t from = ~(uint64_t)0 << block_of(page) << 1, to = ~(uint64_t)0 >> (63 - block_of(last));
-	unsigned end = part_number(last);
-
-	for (unsigned i = part_number(page); i <= end; i++, from = ~(uint64_t)0) {
-		const struct part *part = load(&gib->part[i]);
-
-		if (part && load(&part->present) & from & (i == end ? to : ~(uint64_t)0))
-			return true;
-	}
-	return false;
-}
-
 /* Is there a start in (page, last]? */
-static APART bool has_start_behind(const struct gib *gib, const struct leaf *leaf, uint64_t page, uint64_t last)
+static bool has_start_behind(
+	const struct gib *gib, const struct leaf *leaf, uint64_t page, uint64_t last)
 {
-	unsigned at = page % FANOUT;
+	unsigned block = (page >> BLOCK_SHIFT) % FANOUT, last_block = (last >> BLOCK_SHIFT) % FANOUT;
 	uint32_t id;
 
-	if (page >> BLOCK_SHIFT == last >> BLOCK_SHIFT)
-		return leaf && has_start(leaf, at + 1, last % FANOUT);
-	if (leaf && at < FANOUT - 1 && has_start(leaf, at + 1, FANOUT - 1))
+	if ((page ^ last) >> GIB_SHIFT)
+		return start_behind(page + 1, last + 1, &id) != NONE;
+	if (block == last_block)
+		return leaf && has_start(leaf, page % FANOUT + 1, last % FANOUT);
+	if (leaf && page % FANOUT < FANOUT - 1 && has_start(leaf, page % FANOUT + 1, FANOUT - 1))
 		return true;
-	return ((page ^ last) >> GIB_SHIFT || (gib && has_leaf_behind(gib, page, last))) &&
+	return gib && bit_behind(gib->present, block + 1, last_block + 1) <= last_block &&
 	       start_behind(page + 1, last + 1, &id) != NONE;
 }
 
@@ -322,13 +297,14 @@ static APART bool has_start_behind(const struct gib *gib, const struct leaf *lea
  * the record (CUT). So: read the nearest start, then the geometry of its record, then the nearest start
  * again. If both are the same start and the record ends before page, no right part had come to hold page.
  */
-bool is_clear(const struct gib *gib, const struct part *part, const struct leaf *leaf, uint64_t page,
-	uint64_t last)
+bool is_clear(uint64_t page, uint64_t last)
 {
+	const struct gib *gib = gib_of(page);
+	const struct leaf *leaf = gib ? leaf_of(gib, page) : NULL;
 	int start = leaf ? bit_before(leaf->starts, page % FANOUT) : NONE;
 	uint64_t at = (page >> BLOCK_SHIFT << BLOCK_SHIFT) + (unsigned)start;
 
-	if (start == NONE ? !carry_lets_pass(gib, part, leaf, page)
+	if (start == NONE ? !carry_lets_pass(gib, leaf, page)
 			  : !lets_pass(start_id(leaf, (unsigned)start), at, page))
 		return false;
 	if (page != last && has_start_behind(gib, leaf, page, last))

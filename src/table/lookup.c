@@ -109,22 +109,23 @@ static struct range_hit look_again(uint64_t page)
 
 ALWAYS_INLINE bool find_start(uint64_t page, uint32_t *id, struct range_hit *hit)
 {
-	struct way way = way_to(page);
+	const struct gib *gib = gib_of(page);
+	const struct leaf *leaf;
 
-	if (unlikely(!way.leaf))
+	if (unlikely(!gib))
 		return false;
-	*id = id_before(way.leaf, page);
+	leaf = leaf_of(gib, page);
+	if (unlikely(!leaf))
+		return false;
+	*id = id_before(leaf, page);
 	return take(*id, page, hit);
 }
 
 static uint32_t find_carry(uint64_t page, struct range_hit *hit)
 {
-	struct way way = way_to(page);
-	uint32_t id = way.part ? load(&way.part->carry[(page >> BLOCK_SHIFT) % PART_BLOCKS]) : 0;
+	const struct gib *gib = gib_of(page);
+	uint32_t id = gib ? load(&gib->carry[(page >> BLOCK_SHIFT) % FANOUT]) : 0;
 
-	if (id && take(id, page, hit))
-		return id;
-	id = way.gib ? load(&way.gib->carry[(page >> PART_SHIFT) % GIB_PARTS]) : 0;
 	if (id && take(id, page, hit))
 		return id;
 	id = load(&range_top.carry[page >> GIB_SHIFT]);

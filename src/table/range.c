@@ -2,19 +2,18 @@
 /*
  * The range table: which record holds an address. Here: how it works, putting in, taking out.
  *
- *	top: 1 GiB each -> gib: 16 parts -> part: 32 blocks of 2 MiB -> leaf: 512 start bits and
- *	their ids -> record
+ *	top: 1 GiB each -> gib: 512 blocks of 2 MiB -> leaf: 512 start bits and their ids -> record
  *
  * A lookup takes the nearest start at or before the page in its leaf, else the carry of the block
- * (the record that runs into it from the same part), else the carry of the part (from the same GiB),
- * else that of the GiB. The geometry of the record decides, so a carry may be stale. If all that fails, the search goes back from start to start;
+ * (the record that runs into it from the same GiB), else the carry of the GiB. The geometry of the
+ * record decides, so a carry may be stale. If all that fails, the search goes back from start to start;
  * the first live record decides.
  *
  * Why this one: a radix tree down to the page makes a long mapping dear, for each page has an entry; a
  * tree keyed by start has to track back; a B+tree or a red-black tree needs a writer lock, which
  * munmap() in a signal handler and fork() turn into a deadlock. bench/README has the figures. Nodes are
- * never given back: a leaf stays when its last range goes. Of ranges at random addresses each costs 192
- * bytes for its GiB, 392 for its part, 128 for its leaf and 32 for itself.
+ * never given back: a leaf stays when its last range goes, and each GiB in which a range starts costs
+ * 6 KiB once.
  *
  * Writers take no lock and may be interrupted at any instruction by a signal handler that is a
  * writer too. A mapping is its mapper's, so two writers never insert or cut the same page: what
@@ -98,23 +97,25 @@ struct range_cut range_cut(uintptr_t start, size_t size)
 {
 	uint64_t from = start >> PAGE_SHIFT, last = (start + size - 1) >> PAGE_SHIFT;
 	uint64_t geometry = geometry_make(from, last + 1), expected = geometry;
-	struct way way;
+	struct gib *gib;
+	struct leaf *leaf;
 	struct range *range;
 	uint32_t id;
 
 	if (unlikely(last - from >= PAGES_MASK || last >= PAGES_END))
 		return cut_slowly(start, size);
-	way = way_to(from);
-	if (!way.leaf || !(load(&way.leaf->starts[word_of(from)]) >> from % 64 & 1)) {
-		if ((way.leaf && is_clear_in_word(way.leaf, from, last)) || likely(is_clear(way.gib, way.part, way.leaf, from, last)))
+	gib = gib_of(from);
+	leaf = likely(gib) ? leaf_of(gib, from) : NULL;
+	if (!leaf || !(load(&leaf->starts[word_of(from)]) >> from % 64 & 1)) {
+		if ((leaf && is_clear_in_word(leaf, from, last)) || likely(is_clear(from, last)))
 			return (struct range_cut){0};
 		return cut_slowly(start, size);
 	}
-	id = leaf_id(way.leaf, word_of(from), from % 64);
+	id = leaf_id(leaf, word_of(from), from % 64);
 	range = record(id);
 	/* CUT */
 	if (likely(cas(&range->geometry, &expected, ~geometry)))
-		return finish_whole(id, from, last, way.leaf, range);
+		return finish_whole(id, from, last, leaf, range);
 	return cut_slowly(start, size);
 }
 
@@ -191,10 +192,9 @@ static __attribute__((noinline)) int insert_slowly(
 	uintptr_t start, size_t size, const struct range_attributes *attributes)
 {
 	uint64_t from = start >> PAGE_SHIFT, last = (start + size - 1) >> PAGE_SHIFT;
-	struct way way = way_to(from);
 	uint32_t id;
 
-	if (!is_clear(way.gib, way.part, way.leaf, from, last))
+	if (!is_clear(from, last))
 		range_env.release(range_cut(start, size));
 	id = record_take();
 	if (!id)
@@ -221,20 +221,22 @@ ALWAYS_INLINE bool set_id_quickly(struct leaf *leaf, uint64_t page, uint32_t id)
 int range_insert(uintptr_t start, size_t size, const struct range_attributes *attributes)
 {
 	uint64_t from = start >> PAGE_SHIFT, last = (start + size - 1) >> PAGE_SHIFT;
-	struct way way;
+	struct gib *gib;
+	struct leaf *leaf;
 	struct range *range;
 	uint32_t id;
 
 	if (unlikely(start % PAGE_SIZE || last - from >= PAGES_MASK || last >= PAGES_END))
 		return why_not(start, size);
-	way = way_to(from);
-	if (!((way.leaf && is_clear_in_word(way.leaf, from, last)) || likely(is_clear(way.gib, way.part, way.leaf, from, last))) ||
+	gib = gib_of(from);
+	leaf = likely(gib) ? leaf_of(gib, from) : NULL;
+	if (!((leaf && is_clear_in_word(leaf, from, last)) || likely(is_clear(from, last))) ||
 		unlikely(!(range = record_take_spare())))
 		return insert_slowly(start, size, attributes);
 	id = load(&range->caller);
 	record_fill(range, id, content_of(attributes, geometry_make(from, last + 1)));
-	if (unlikely(!way.leaf || (from ^ last) >> BLOCK_SHIFT || !set_id_quickly(way.leaf, from, id)))
+	if (unlikely(!leaf || (from ^ last) >> BLOCK_SHIFT || !set_id_quickly(leaf, from, id)))
 		return add(id, geometry_make(from, last + 1));
-	atomic_fetch_or(&way.leaf->starts[word_of(from)], (uint64_t)1 << from % 64);
+	atomic_fetch_or(&leaf->starts[word_of(from)], (uint64_t)1 << from % 64);
 	return 0;
 }

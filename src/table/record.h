@@ -9,11 +9,8 @@
 #include "table/table.h"
 
 #define BLOCK_SHIFT 9 /* pages of a leaf */
-#define PART_SHIFT 14
 #define GIB_SHIFT 18
 #define FANOUT 512
-#define PART_BLOCKS (1 << (PART_SHIFT - BLOCK_SHIFT))
-#define GIB_PARTS (1 << (GIB_SHIFT - PART_SHIFT))
 #define WORDS (FANOUT / 64)
 #define PAGES_END ((uint64_t)1 << (ADDRESS_BITS - PAGE_SHIFT))
 #define PAGES_MASK (((uint64_t)1 << RANGE_PAGES_BITS) - 1)
@@ -51,15 +48,10 @@ struct leaf {
 	_Atomic uint64_t ids[WORDS];
 };
 
-struct part {
-	_Atomic(void *) leaf[PART_BLOCKS];
-	_Atomic uint64_t present; /* set before the leaf is, and for ever */
-	_Atomic uint32_t carry[PART_BLOCKS];
-};
-
 struct gib {
-	_Atomic(void *) part[GIB_PARTS];
-	_Atomic uint32_t carry[GIB_PARTS];
+	_Atomic(void *) leaf[FANOUT];
+	_Atomic uint64_t present[WORDS]; /* set before the leaf is, and for ever */
+	_Atomic uint32_t carry[FANOUT];
 };
 
 struct range_top {
@@ -175,43 +167,20 @@ HIDDEN void clear_carries(uint64_t geometry, uint32_t id); /* the record goes as
 HIDDEN int64_t start_before(uint64_t page, uint32_t *id);
 /* The first start in [page, to), or NONE. */
 HIDDEN int64_t start_behind(uint64_t page, uint64_t to, uint32_t *id);
+/* Is there nothing in [page, last]? For their mapper only. False: a walk can tell. */
+HIDDEN bool is_clear(uint64_t page, uint64_t last);
 
 static inline struct gib *gib_of(uint64_t page)
 {
 	return load(&range_top.gib[page >> GIB_SHIFT]);
 }
 
-static inline struct part *part_in(const struct gib *gib, uint64_t page)
+static inline struct leaf *leaf_of(const struct gib *gib, uint64_t page)
 {
-	return load(&gib->part[(page >> PART_SHIFT) % GIB_PARTS]);
+	return load(&gib->leaf[(page >> BLOCK_SHIFT) % FANOUT]);
 }
 
-static inline struct leaf *leaf_of(const struct part *part, uint64_t page)
-{
-	return load(&part->leaf[(page >> BLOCK_SHIFT) % PART_BLOCKS]);
-}
-
-/* The way to a page, as far as there are nodes. */
-struct way {
-	struct gib *gib;
-	struct part *part;
-	struct leaf *leaf;
-};
-
-ALWAYS_INLINE struct way way_to(uint64_t page)
-{
-	struct way way = {.gib = gib_of(page)};
-
-	way.part = likely(way.gib) ? part_in(way.gib, page) : NULL;
-	way.leaf = likely(way.part) ? leaf_of(way.part, page) : NULL;
-	return way;
-}
-
-/* Is there nothing in [page, last], to which these lead? For their mapper only. False: a walk can tell. */
-HIDDEN bool is_clear(const struct gib *gib, const struct part *part, const struct leaf *leaf, uint64_t page,
-	uint64_t last);
-
-/* The last bit at or before at, or NONE. */
+/* The last bit of FANOUT at or before at, or NONE. */
 static inline int bit_before(const _Atomic uint64_t *bits, unsigned at)
 {
 	unsigned word = at / 64;

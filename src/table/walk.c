@@ -110,11 +110,6 @@ void range_each(
 {
 	struct walk walk = {.visit = each_visit, .each = visit, .data = data};
 
-	struct way way;
-
-	if (!walk_set(&walk, start, size))
-		return;
-	way = way_to(walk.from);
-	if (!is_clear(way.gib, way.part, way.leaf, walk.from, walk.to - 1))
+	if (walk_set(&walk, start, size) && !is_clear(walk.from, walk.to - 1))
 		walk_settled(&walk);
 }
