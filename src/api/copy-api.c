@@ -16,26 +16,19 @@
 
 /*
  * What may be lost is the local side, which the kernel reads and writes as in any system call; it
- * gets at the remote side by the page tables, and would find no page there in a device's mapping.
+ * gets at the remote side by the page tables, and would find no page there in a device's mapping. It may
+ * stop a little early; it makes progress unless the very first byte is lost.
  */
-static long copy_some(int call, void *local, void *remote, size_t length)
-{
-	struct iovec here = {local, length}, there = {remote, length};
-
-	return SYS_6(call, SYS_0(SYS_getpid), &here, 1, &there, 1, 0);
-}
-
-/* The kernel may stop a little early; it makes progress unless the very first byte is lost. */
 static long copy_most(int call, char *local, char *remote, size_t length, size_t *copied)
 {
 	size_t done = 0;
 	long result = 1;
 
 	while (done < length && result > 0) {
-		size_t rest = length - done;
+		size_t rest = length - done < INT_MAX / 2 ? length - done : INT_MAX / 2;
+		struct iovec here = {local + done, rest}, there = {remote + done, rest};
 
-		result = copy_some(
-			call, local + done, remote + done, rest < INT_MAX / 2 ? rest : INT_MAX / 2);
+		result = SYS_6(call, SYS_0(SYS_getpid), &here, 1, &there, 1, 0);
 		if (result > 0)
 			done += (size_t)result;
 	}
@@ -47,7 +40,7 @@ static long copy_most(int call, char *local, char *remote, size_t length, size_t
 }
 
 /* Else an old kernel, or a filter. */
-static __attribute__((noinline)) int copy_by_kernel(
+static APART int copy_by_kernel(
 	int call, void *local, void *remote, size_t length, size_t *copied)
 {
 	long result = copy_most(call, local, remote, length, copied);
@@ -59,7 +52,7 @@ static __attribute__((noinline)) int copy_by_kernel(
 
 /* ---- the API ---- */
 
-static __attribute__((noinline)) int refuse(size_t *copied)
+static APART int refuse(size_t *copied)
 {
 	if (copied)
 		*copied = 0;
