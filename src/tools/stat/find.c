@@ -242,20 +242,20 @@ char *why_denied(pid_t pid)
 		struct passwd *user = getpwuid(uid);
 
 		return format("%d: no access: it runs as another user, %s (uid %u): run "
-			      "sigbus-stat as that user or as root",
+			      "this as that user or as root",
 			id, user ? user->pw_name : "?", uid);
 	}
 	if (scope == 1 && geteuid() != 0)
 		return format("%d: no access: kernel.yama.ptrace_scope is 1 (parents may look into "
-			      "their children only): run sigbus-stat as root, or set it to 0",
+			      "their children only): run this as root, or set it to 0",
 			id);
 	if (scope > 1)
 		return format("%d: no access: kernel.yama.ptrace_scope is %d: %s", id, scope,
-			scope == 2 ? "run sigbus-stat as root" : "nobody may, until a reboot");
+			scope == 2 ? "run this as root" : "nobody may, until a reboot");
 	if (geteuid() != 0)
 		return format(
 			"%d: no access: it is not dumpable, or has capabilities that you have "
-			"not: run sigbus-stat as root",
+			"not: run this as root",
 			id);
 	return format("%d: no access: root needs CAP_SYS_PTRACE here (a container?)", id);
 }

@@ -282,7 +282,7 @@ static void read_maps(struct process *process)
 		give_up(STATUS_DENIED, "%s", why_denied(process->pid));
 	if (error == -ENOENT && kill(process->pid, 0) != 0 && errno == EPERM)
 		give_up(STATUS_DENIED,
-			"%d: no access: /proc is mounted with hidepid: run sigbus-stat as root",
+			"%d: no access: /proc is mounted with hidepid: run this as root",
 			(int)process->pid);
 	if (error || (!process->maps.count && !process_is_kernel(process->pid)))
 		exit(STATUS_GONE);
