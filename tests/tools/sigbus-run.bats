@@ -265,6 +265,25 @@ END
     refute_output --partial libjsig
 }
 
+@test "a program that is linked with a sanitizer's library is told, unless that is preloaded" {
+    local name
+
+    echo >empty.c
+    for name in asan tsan; do
+        "$CC" -shared -fPIC -Wl,-soname,lib$name.so.8 -o lib$name.so.8 empty.c
+        ln -sf lib$name.so.8 lib$name.so
+        compile_probe probe "$CC" -Wl,--no-as-needed -L. -l$name
+        LD_LIBRARY_PATH=$PWD run sigbus_run --check ./probe
+        assert_failure 1
+        assert_output --regexp "^./probe: linked with lib$name.so, which has to be the first library.*; way out: LD_PRELOAD="
+        LD_LIBRARY_PATH=$PWD run --separate-stderr sigbus_run ./probe
+        assert_success
+        [[ $stderr == *"warning: ./probe: linked with lib$name.so, "* ]]
+        LD_PRELOAD=$PWD/lib$name.so.8 LD_LIBRARY_PATH=$PWD run sigbus_run --check ./probe
+        assert_success
+    done
+}
+
 @test "an ASan program runs with us behind libasan" {
     asan=$("$CC" -print-file-name=libasan.so)
     [ "$asan" != libasan.so ] || skip 'libasan is not installed'

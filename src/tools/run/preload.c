@@ -133,6 +133,18 @@ static bool must_come_first(const char *entry)
 	return false;
 }
 
+bool preloads(const char *name)
+{
+	const char *before = getenv("LD_PRELOAD");
+	char *rest;
+
+	for (char *entry = strtok_r(format("%s", before ? before : ""), ": ", &rest); entry;
+		entry = strtok_r(NULL, ": ", &rest))
+		if (strncmp(base_of(entry), name, strlen(name)) == 0)
+			return true;
+	return false;
+}
+
 void preload(const struct library *library)
 {
 	const char *before = getenv("LD_PRELOAD");

@@ -50,6 +50,8 @@ struct library {
 void library_find(struct library *library);
 /* The library that programs of another word size get by our bare name, or NULL at the end. */
 const char *library_in_cache(unsigned i);
+/* Is a library whose name begins so in LD_PRELOAD already? */
+bool preloads(const char *name);
 void preload(const struct library *library);
 
 /* ---- target.c: does the library work in the program? ---- */

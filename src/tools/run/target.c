@@ -194,14 +194,29 @@ static void look_at_interpreter(struct target *target, const struct image *image
 
 /* ---- what works, but not in all ---- */
 
+/* They look at their start whether they are the first library, and end the program if not; or crash. */
+static void look_for_sanitizer(struct target *target, const struct image *image)
+{
+	static const char *const names[] = {"libasan.so", "libtsan.so", "libhwasan.so", NULL};
+
+	for (const char *const *name = names; *name; name++)
+		if (image_needs(image, *name) && !preloads(*name))
+			add_finding(target, FINDING_INERT,
+				format("linked with %s, which has to be the first library, else the "
+				       "program ends at its start; way out: LD_PRELOAD=/path/of/%s "
+				       "before sigbus-run, which then puts libsigbus behind it",
+					*name, *name));
+}
+
 static void look_inside(struct target *target, const struct image *image)
 {
+	look_for_sanitizer(target, image);
 	if (image_has_note(image, "Go"))
 		add_finding(target, FINDING_NOTE,
 			format("a Go program: it maps files by raw system calls, which no "
 			       "preloaded library sees: no rule of owner: matches, and reserve "
 			       "cannot act"));
-	if (image_needs(image, "libjsig.so"))
+	if (image_needs(image, "libjsig.so") && !preloads("libjsig.so"))
 		add_finding(target, FINDING_NOTE,
 			format("linked with libjsig, which would come behind libsigbus and hand "
 			       "Java's own faults to the program; way out: "
