@@ -15,7 +15,7 @@
 #include "memory/repair.h"
 #include "table/table.h"
 
-#define RUNS_MAX 32
+#define RUNS_MAX 32 /* on the stack; runs of pages whose protection differs, of one range: rarely two */
 
 /* Pages in a row with the same protection, which mprotect() may have given them. */
 struct run {

@@ -134,7 +134,7 @@ static enum arrival classify(int *signo, const struct jump *jump)
 
 /* ---- address -> range ---- */
 
-#define NAPS_MAX 150
+#define NAPS_MAX 150 /* a tenth of a second */
 #define NAPS_SHORT 50
 #define NAP_NANOSECONDS 20000
 #define LONG_NAP_NANOSECONDS 1000000 /* on a busy machine a writer may not run for a while */

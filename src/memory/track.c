@@ -134,10 +134,8 @@ static unsigned flags_of(int prot, int flags)
 
 static size_t size_of(size_t length, int flags)
 {
-	size_t huge = (size_t)2 << 20;
-
 	if (flags & MAP_ANONYMOUS && flags & MAP_HUGETLB)
-		return (length + huge - 1) & ~(huge - 1);
+		return (length + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
 	return length;
 }
 
@@ -263,6 +261,11 @@ void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const stru
 	return result;
 }
 
+/*
+ * No track_enter(): behind the cut nothing is put in, so no fault has to wait for that. A thread that touches
+ * pages which another one unmaps at that moment may find them mapped and not in the table: that is
+ * memory of nobody to us, as it is freed memory to the program.
+ */
 int track_munmap(void *address, size_t length)
 {
 	struct range_cut cut = begin((uintptr_t)address, length);

@@ -25,14 +25,6 @@ static bool word_starts(struct word word, const char *prefix)
 	return word.length >= length && !memcmp(word.text, prefix, length);
 }
 
-static bool word_has_slash(struct word word)
-{
-	for (size_t i = 0; i < word.length; i++)
-		if (word.text[i] == '/')
-			return true;
-	return false;
-}
-
 /* Cuts the suffix off. */
 static bool take_suffix(struct word *word, const char *suffix)
 {
@@ -110,7 +102,7 @@ static const char *parse_stream(struct out_target *target, struct word word)
 		return use_fd(target, 2);
 	if (word_starts(word, "fd:"))
 		return parse_fd(target, (struct word){word.text + 3, word.length - 3});
-	if (!word_has_slash(word) || has_prefix(word))
+	if (!memchr(word.text, '/', word.length) || has_prefix(word))
 		return "unknown destination";
 	return parse_path(target, word);
 }

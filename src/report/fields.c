@@ -357,14 +357,6 @@ static bool add_waited(struct text *text, int64_t milliseconds)
 	return add_number(text, (uint64_t)(milliseconds / 100 % 10));
 }
 
-static bool add_declined_object(struct text *text, uintptr_t handler)
-{
-	const char *object;
-	uintptr_t offset;
-
-	return object_at(handler, &object, &offset) && add_name(text, object);
-}
-
 /* ---- by name ---- */
 
 /* Not a column of the table: a pointer in it would be relocated in each process. */
@@ -382,6 +374,8 @@ bool report_add_value(struct text *text, const struct report_field *field, const
 	bool is_truncated = loss->cause == CAUSE_TRUNCATED, has_offset = page->known && page->path[0];
 	uint64_t offset = page->vma.offset + (fault->address - page->vma.start);
 	unsigned owner = fault_owner(fault);
+	const char *object;
+	uintptr_t from_start;
 
 	switch (field - report_fields) {
 	case FIELD_event:
@@ -475,7 +469,7 @@ bool report_add_value(struct text *text, const struct report_field *field, const
 	case FIELD_asked_handler:
 		return add_code(text, fault->handler);
 	case FIELD_declined_object:
-		return add_declined_object(text, fault->declined_by);
+		return object_at(fault->declined_by, &object, &from_start) && add_name(text, object);
 	case FIELD_item:
 		return rule && rule->item && add_number(text, rule->item);
 	case FIELD_line:

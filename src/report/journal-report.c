@@ -5,16 +5,6 @@
 #include "report/formats.h"
 #include "rules/fault.h"
 
-static void add_field(struct text *text, const struct report_field *fact, const struct fault *fault)
-{
-	struct journal_field field = journal_begin(text, "SIGBUS_", fact->name);
-
-	if (report_add_value(text, fact, fault))
-		journal_end(text, &field);
-	else
-		*text = field.before;
-}
-
 void report_journal(struct text *text, const struct fault *fault, const struct backtrace *trace)
 {
 	struct journal_field field;
@@ -23,8 +13,13 @@ void report_journal(struct text *text, const struct fault *fault, const struct b
 	field = journal_begin(text, "", "MESSAGE");
 	report_line(text, fault);
 	journal_end(text, &field);
-	for (const struct report_field *fact = report_fields; fact->kind != FIELD_OF_LINE; fact++)
-		add_field(text, fact, fault);
+	for (const struct report_field *fact = report_fields; fact->kind != FIELD_OF_LINE; fact++) {
+		field = journal_begin(text, "SIGBUS_", fact->name);
+		if (report_add_value(text, fact, fault))
+			journal_end(text, &field);
+		else
+			*text = field.before;
+	}
 	if (!trace)
 		return;
 	field = journal_begin(text, "", "SIGBUS_BACKTRACE");

@@ -43,32 +43,25 @@ static void add_name(struct text *text, const char *name)
 	text_add(text, "\":");
 }
 
-static void add_value(
-	struct text *text, const struct report_field *field, const struct fault *fault)
-{
-	struct text before = *text;
-	size_t from;
-
-	if (field->kind == FIELD_TEXT)
-		text_add(text, "\"");
-	from = text->length;
-	if (!report_add_value(text, field, fault)) {
-		*text = before;
-		text_add(text, "null");
-		return;
-	}
-	double_backslashes(text, from);
-	if (field->kind == FIELD_TEXT)
-		text_add(text, "\"");
-}
-
 static void add_field(
 	struct text *text, const struct report_field *field, const struct fault *fault)
 {
-	struct text before = *text;
+	struct text before = *text, named;
+	size_t from;
 
 	add_name(text, field->name);
-	add_value(text, field, fault);
+	named = *text;
+	if (field->kind == FIELD_TEXT)
+		text_add(text, "\"");
+	from = text->length;
+	if (report_add_value(text, field, fault)) {
+		double_backslashes(text, from);
+		if (field->kind == FIELD_TEXT)
+			text_add(text, "\"");
+	} else {
+		*text = named;
+		text_add(text, "null");
+	}
 	if (text->cut)
 		*text = before;
 }

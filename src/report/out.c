@@ -150,13 +150,6 @@ bool out_backtrace_wanted(void)
 
 /* ---- destinations ---- */
 
-static long write_fd(struct lines *lines)
-{
-	struct identity now = identify(out.fd);
-
-	return same_identity(&now, &identity) ? write_lines(out.fd, &now, lines) : -ESTALE;
-}
-
 static bool expand_path(char *path, size_t size)
 {
 	struct text text = {path, size, 0, false};
@@ -253,13 +246,16 @@ static void note_lost(struct text *text, uint64_t count)
 
 static long write_out(struct lines *lines)
 {
+	struct identity now;
+
 	switch (out.kind) {
 	case OUT_SOCKET: /* as in write_path() */
 		return root_is_ours() ? journal_send(lines) : -EXDEV;
 	case OUT_PATH:
 		return write_path(lines);
 	default:
-		return write_fd(lines);
+		now = identify(out.fd);
+		return same_identity(&now, &identity) ? write_lines(out.fd, &now, lines) : -ESTALE;
 	}
 }
 

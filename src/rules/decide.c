@@ -68,20 +68,6 @@ const char *facts_fs(struct facts *facts)
 	return facts->fs;
 }
 
-static const char *mapping_word(const struct vma *vma, unsigned i)
-{
-	if (i == 0)
-		return vma->shared ? "shared" : "private";
-	return vma->prot & RANGE_WRITE ? "rw" : "ro";
-}
-
-static const char *fs_word(struct facts *facts, unsigned i)
-{
-	if (i == 0)
-		facts_fs(facts);
-	return fs_alias(facts->fs, i);
-}
-
 static const char *cause_word(struct facts *facts)
 {
 	const struct fault *fault = facts->fault;
@@ -100,10 +86,15 @@ static const char *word_of_mapping(struct facts *facts, enum policy_key key, uns
 
 	if (!vma)
 		return NULL;
-	if (key == KEY_FS)
-		return fs_word(facts, i);
+	if (key == KEY_FS) {
+		if (i == 0)
+			facts_fs(facts);
+		return fs_alias(facts->fs, i);
+	}
+	if (key == KEY_MAP && i == 0)
+		return vma->shared ? "shared" : "private";
 	if (key == KEY_MAP)
-		return mapping_word(vma, i);
+		return vma->prot & RANGE_WRITE ? "rw" : "ro";
 	if (i > 0)
 		return NULL;
 	return key == KEY_PATH ? vma->path : vma_kind(vma);

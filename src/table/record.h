@@ -261,7 +261,7 @@ static inline void leaf_remove(struct leaf *leaf, uint64_t page, uint32_t id)
 
 /* ---- lookup.c ---- */
 
-#define LOOK_MAX 8
+#define LOOK_MAX 8 /* dead records in a row that a look passes, on the stack: each is a cut under way */
 
 /* Everything that a look saw and that did not hold the page. */
 struct look {
