@@ -20,8 +20,9 @@
  * mappings, whatever a client sends.
  *
  * Nothing here is locked. An entry is written by who made its version odd; who reads it looks at the
- * version before and after. An entry that was given up in the wrong moment names another file, and so
- * nobody.
+ * version before and after. In a child of a fork() beside such a writer the version stays odd: it has
+ * one entry less, or asks about that connection each time. An entry that was given up in the wrong
+ * moment names another file, and so nobody.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -148,8 +149,10 @@ static struct sender_file *take(uint32_t *index)
 		file = file_at(*index);
 		version = atomic_load(&file->version);
 		if (!atomic_load(&file->epoch) && !(version & 1) &&
-			atomic_compare_exchange_strong(&file->version, &version, version + 1))
+			atomic_compare_exchange_strong(&file->version, &version, version + 1)) {
+			atomic_thread_fence(memory_order_release); /* pairs with read_file() */
 			return file;
+		}
 	}
 	return NULL;
 }
@@ -179,7 +182,7 @@ static struct peer *peer_at(uint64_t cookie)
 /*
  * A sequence lock without waiting: the copy counts only if the version was even before it and is the same
  * behind it. The acquire fence keeps the plain reads in front of the second load of the version; it
- * pairs with write_peer(), which makes the version odd before it writes and even behind that.
+ * pairs with the release fence of write_peer(), which keeps the plain writes behind the odd version.
  */
 static bool read_peer(uint64_t cookie, struct sender *sender)
 {
@@ -200,6 +203,7 @@ static void write_peer(const struct sender *sender)
 
 	if (version & 1 || !atomic_compare_exchange_strong(&peer->version, &version, version + 1))
 		return; /* it will be asked again */
+	atomic_thread_fence(memory_order_release);
 	peer->sender = *sender;
 	atomic_store(&peer->faults, 0);
 	atomic_store(&peer->closed, false);
