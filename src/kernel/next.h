@@ -14,6 +14,7 @@
 #include <sys/ucontext.h>
 #include "base/base.h"
 
+struct dl_phdr_info;
 struct epoll_event;
 struct shmid_ds;
 struct __jmp_buf_tag;
@@ -119,6 +120,8 @@ struct __jmp_buf_tag;
 	X(void, __pthread_unwind_next, (__pthread_unwind_buf_t *))                                 \
 	X(int, shmctl, (int, int, struct shmid_ds *))                                              \
 	X(void *, dlopen, (const char *, int))                                                     \
+	X(int, dl_iterate_phdr,                                                                    \
+		(int (*)(struct dl_phdr_info *, size_t, void *), void *))                          \
 	X(char *, dlerror, (void))
 
 #define ALL_FUNCTIONS(X) REAL_FUNCTIONS(X) OWN_FUNCTIONS(X)

@@ -13,6 +13,7 @@
 #include "base/base.h"
 #include "base/text.h"
 #include "base/syscall.h"
+#include "kernel/next.h"
 #include "kernel/process.h"
 #include "kernel/symbols.h"
 #include "owner/owner.h"
@@ -400,10 +401,15 @@ static void leave_slots(unsigned id)
 	}
 }
 
-void owner_drop_unloaded(void)
+/*
+ * The loader calls this once, with the lock that its dlclose() holds in other threads while it takes a
+ * link_map off the list and frees it: so the link_map of any object that is found here may be read.
+ */
+static int drop_unloaded(struct dl_phdr_info *info, size_t size, void *unused)
 {
 	unsigned count = owner_end();
 
+	(void)info, (void)size, (void)unused;
 	for (unsigned id = 1; id < count; id++) {
 		struct dl_find_object object;
 		struct owner *owner = &owners[id];
@@ -423,4 +429,10 @@ void owner_drop_unloaded(void)
 		owner->is_forgotten = false;
 		atomic_store(&owner->is_unloaded, owner->own_path != NULL);
 	}
+	return 1;
+}
+
+void owner_drop_unloaded(void)
+{
+	next()->dl_iterate_phdr(drop_unloaded, NULL);
 }
