@@ -193,7 +193,7 @@ static bool is_running(const struct fault *fault, const struct disposition *hand
 				!((running->fault.address ^ fault->address) & PAGE_MASK)))
 			return true;
 	}
-	return false;
+	return blocked && running_meets_again(fault);
 }
 
 /* The handler to ask: of the owner, or, where nobody knows who mapped, the program's present one. */

@@ -135,6 +135,14 @@ struct running *running_outer(const struct running *running)
 	return outer;
 }
 
+bool running_meets_again(const struct fault *fault)
+{
+	const struct running *running = top();
+
+	return running && running->pid == process_pid() && running->interrupted == frame_sp(fault->uc) &&
+	       running->fault.pc == fault->pc && running->fault.address == fault->address;
+}
+
 uintptr_t running_caller_find(uintptr_t caller)
 {
 	const struct running *running = is_restorer(caller) ? top() : NULL;

@@ -70,6 +70,11 @@ static inline struct running *running_now(uintptr_t sp)
 }
 /* The one that it interrupted, if that is still running, too. [H] */
 struct running *running_outer(const struct running *running);
+/*
+ * The last one was run for the same fault, with the same stack pointer: below the end of its alternate
+ * stack, where no code is inside of it, a handler meets what it needs itself. [H]
+ */
+bool running_meets_again(const struct fault *fault);
 
 /* A new record on top, zero but for where it runs; fault and what follows are as they were. [H] */
 struct running *running_begin(uintptr_t frame, const ucontext_t *uc, enum running_how how);

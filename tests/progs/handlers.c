@@ -664,6 +664,33 @@ static void small_stacks(const char *which)
 	printf(strcmp(which, "onstack") == 0 ? "taken\n" : "%d times something was written below\n", written);
 }
 
+static void need_much(int signo, siginfo_t *info, void *uc)
+{
+	volatile char much[3 * PAGE];
+
+	(void)signo, (void)uc;
+	calls++;
+	much[0] = 1;
+	calls += much[0];
+	repair(info);
+}
+
+/* The handler needs more than the alternate stack has, and a page below is lost. */
+static void overflow(void)
+{
+	char *memory = mmap(NULL, 8 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	stack_t stack = {.ss_sp = memory + 5 * PAGE, .ss_size = 3 * PAGE};
+	char *lost = lose(5);
+
+	mremap(lost, 5 * PAGE, 5 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, memory);
+	mprotect(stack.ss_sp, stack.ss_size, PROT_READ | PROT_WRITE);
+	if (sigaltstack(&stack, NULL) != 0)
+		exit(77);
+	install(need_much, SA_ONSTACK);
+	touch(lose(1));
+	printf("called %d times\n", calls);
+}
+
 /* ---- what debuggers and unwinders see ---- */
 
 static void show_restorer(void)
@@ -756,6 +783,8 @@ int main(int argc, char **argv)
 		patient();
 	else if (!strcmp(name, "small"))
 		small_stacks(argc > 3 ? argv[3] : "");
+	else if (!strcmp(name, "overflow"))
+		overflow();
 	else if (!strcmp(name, "restorer"))
 		show_restorer();
 	else if (!strcmp(name, "backtrace") || !strcmp(name, "unwind")) {

@@ -193,6 +193,14 @@ ways='siglongjmp longjmp _longjmp setcontext swapcontext'
     done
 }
 
+@test "handlers: one that overflows its alternate stack ends as bare, and is not run without end" {
+    skip_in_emulator "dies otherwise on an alternate stack"
+    for policy in '*=owner|chain' '*=chain'; do
+        run_both --policy "$policy" handlers overflow
+        assert_equal "$status" "$bus_error"
+    done
+}
+
 # ---- the restorer ----
 
 @test "handlers: a query shows the C library's restorer, and flags as the program gave them" {
