@@ -112,19 +112,26 @@ static long install(int signo, uint64_t flags)
 }
 
 /*
- * The kernel gets the flags of what is current. Two threads may come here at once, and the later of
- * their system calls decides: so whoever has made one looks again whether it was for what is current
- * now. current is stored before, and real_flags between the call and that look.
+ * The kernel gets the flags of what is current. Of two threads that come here at once the later system call
+ * decides, and nothing tells which that was: so who finds that another call has begun since its own makes
+ * one more. current is stored before, and real_flags between the call and the look at current; so a
+ * thread that has changed current meanwhile and found real_flags as it wants them is seen here.
  */
 static void follow_restart(int signo)
 {
+	static _Atomic uint32_t calls;
+	bool again = false;
 	uint64_t flags;
+	uint32_t call;
 
-	while (signo == SIGBUS && (flags = flags_for(SIGBUS, disposition_now(SIGBUS))) !=
-					  atomic_load(&real_flags)) {
+	while (signo == SIGBUS && ((flags = flags_for(SIGBUS, disposition_now(SIGBUS))) !=
+					     atomic_load(&real_flags) ||
+					  again)) {
+		call = atomic_fetch_add(&calls, 1) + 1;
 		if (install(SIGBUS, flags) < 0)
 			return;
 		atomic_store(&real_flags, flags);
+		again = atomic_load(&calls) != call;
 	}
 }
 
