@@ -7,7 +7,8 @@
 #include "rules/fault.h"
 #include "table/table.h"
 
-#define HUGE_PAGE ((size_t)2 << 20)
+#define HUGE_SHIFT 21
+#define HUGE_PAGE ((size_t)1 << HUGE_SHIFT)
 #define EXTENT_MAX ((size_t)2 << 20)
 
 struct repair_order {

@@ -132,10 +132,14 @@ static unsigned flags_of(int prot, int flags)
 	return ((unsigned)prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) | shared | RANGE_MAPPED;
 }
 
+/* Of huge pages the kernel rounds up to a whole one, of the size that MAP_HUGE_* says. */
 static size_t size_of(size_t length, int flags)
 {
+	unsigned shift = (unsigned)flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
+	size_t huge = (size_t)1 << (shift ? shift : HUGE_SHIFT);
+
 	if (flags & MAP_ANONYMOUS && flags & MAP_HUGETLB)
-		return (length + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+		return (length + huge - 1) & ~(huge - 1);
 	return length;
 }
 

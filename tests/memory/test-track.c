@@ -193,6 +193,26 @@ static void test_segment_with_a_hole(void)
 	track_munmap(start + PAGES(2), PAGES(1));
 }
 
+/* Only the table is told: few machines have huge pages of each size. */
+static void test_huge_pages(void)
+{
+	static const struct {
+		int flags;
+		size_t size;
+	} sizes[] = {{0, (size_t)2 << 20}, {21 << MAP_HUGE_SHIFT, (size_t)2 << 20},
+		{16 << MAP_HUGE_SHIFT, (size_t)64 << 10}, {30 << MAP_HUGE_SHIFT, (size_t)1 << 30}};
+	uintptr_t start = (uintptr_t)1 << 30;
+	bool good = true;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		track_mapped(start, PAGES(1), RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | sizes[i].flags, -1,
+			(uintptr_t)map_at);
+		good &= tracked((char *)start, sizes[i].size / PAGE_SIZE);
+		range_cut_release(range_cut(start, sizes[i].size));
+	}
+	ok(good && tracked((char *)start, 0), "a mapping of huge pages is as long as its pages are");
+}
+
 int main(void)
 {
 	start_rooms();
@@ -205,6 +225,7 @@ int main(void)
 	test_protecting();
 	test_segments();
 	test_segment_with_a_hole();
+	test_huge_pages();
 	ok(range_count() == 0, "no record is left");
 	ok(atomic_load(&process_state->writers_in) == atomic_load(&process_state->writers_out),
 		"who has come has left");
