@@ -89,7 +89,7 @@ static int advise_piece(uintptr_t start, uintptr_t *end, int advice)
 /* The kernel goes on behind what is not mapped, and says so in the end. */
 int track_advise(void *address, size_t length, int advice)
 {
-	uintptr_t start = (uintptr_t)address, all = start + ((length + PAGE_SIZE - 1) & PAGE_MASK);
+	uintptr_t start = (uintptr_t)address, all = start + whole_pages(length);
 	bool has_hole = false;
 
 	if (advice < 0 || advice > 63 || !(ADVICE_OTHER & ADVICE_BIT(advice)) ||

@@ -39,11 +39,6 @@ static uintptr_t smaller(uintptr_t a, uintptr_t b)
 	return a < b ? a : b;
 }
 
-static size_t whole_pages(size_t size)
-{
-	return (size + PAGE_SIZE - 1) & PAGE_MASK;
-}
-
 static bool is_shared(const struct remap *remap)
 {
 	return remap->range->flags & RANGE_SHARED;

@@ -36,11 +36,6 @@ void track_init(void *(*allocate)(size_t size))
 	range_init(&env);
 }
 
-static size_t whole_pages(size_t size)
-{
-	return (size + PAGE_SIZE - 1) & PAGE_MASK;
-}
-
 static bool is_sane(uintptr_t start, size_t size)
 {
 	uintptr_t limit = ADDRESS_END;

@@ -28,11 +28,6 @@
 #include "table/record.h"
 #include "table/table.h"
 
-/*
- * `last - from` wraps to a huge number for size 0: so one comparison without a sign refuses both an
- * empty range and one that is longer than a geometry can say.
- */
-
 static inline unsigned word_of(uint64_t page)
 {
 	return page % FANOUT / 64;
@@ -102,6 +97,7 @@ struct range_cut range_cut(uintptr_t start, size_t size)
 	struct range *range;
 	uint32_t id;
 
+	/* Of size 0 `last - from` wraps: one comparison refuses what is empty and what is too long. */
 	if (unlikely(last - from >= PAGES_MASK || last >= PAGES_END))
 		return cut_slowly(start, size);
 	gib = gib_of(from);
