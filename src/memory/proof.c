@@ -5,18 +5,21 @@
  * That a page cannot be had is no proof: guard pages and pages that userfaultfd watches are refused
  * to the kernel, too, and both are healthy. What is proof:
  *
- * The page of the fault: its own access was refused with SIGBUS. Of a guard page that would have been
- * SIGSEGV. Where userfaultfd may raise SIGBUS (UFFD_FEATURE_SIGBUS), a second look does not go through
- * its mapping: mremap(page, 0) makes another view of a shared mapping, which nobody watches and which
- * has no guard pages. Private memory has no second view; there VmFlags says whether it is watched.
- * Asked once a range, before its first page is replaced. Of a watched one only the size of its file
- * proves that it is lost.
+ * The page of the fault was refused with SIGBUS, so it is no guard page (that is SIGSEGV). It is lost if
  *
- * Its neighbours: they are of the same mapping, so have the same protection; each was probed, or lies
- * behind a lost page of a file in memory and has no storage (extent.c); none is a guard page; and they
- * are not watched, which is asked as above each time. Behind the end of the file, whose size is known,
- * all pages are lost that are no guard pages: userfaultfd comes second there. userfaultfd knows anonymous memory and files in
- * memory only, which lie on no block device.
+ *	a page of its range was replaced before, or the kernel says that it is poisoned; or
+ *	it is private, of a file on a block device; or
+ *	it is shared, and lost in a second view, too: mremap(page, 0) makes one, which userfaultfd does
+ *		not watch and which has no guard pages; or
+ *	there is no such view, as of private memory, and VmFlags do not say that it is watched; or
+ *	it lies behind the end of its file, which comes last for it is dear to ask.
+ *
+ * Its neighbours in the same mapping were probed each, or have no storage (extent.c). Those up to the
+ * next guard page are lost if
+ *
+ *	they lie behind the end of the file, whose size is known: who watches comes second there; or
+ *	the file is on a block device, for userfaultfd knows anonymous memory and files in memory only; or
+ *	a second view, or else VmFlags, say so as above; but where VmFlags say nothing, nothing is proved.
  */
 #include <errno.h>
 #include <sys/mman.h>

@@ -198,6 +198,10 @@ static enum answer fill_and_move(uintptr_t window, struct extent *extent)
 	return moved == (long)extent->start ? ANSWER_DONE : ANSWER_DECLINED;
 }
 
+/*
+ * The window is taken with the lock word held. Whoever has one has all signals blocked and takes no lock
+ * word behind it, so it comes back; at the worst this naps as long as window_take() does.
+ */
 static enum answer replace_with_scratch(struct extent *extent, struct range_hit *hit)
 {
 	uintptr_t window = window_take();
@@ -234,7 +238,11 @@ static bool is_huge(const struct extent *extent)
 	return extent->was_widened || (extent->is_mapped && extent->vma.page_size > PAGE_SIZE);
 }
 
-/* With the lock word held. */
+/*
+ * With the lock word held. CHECK reads geometry and state behind TAKE, and a writer reads the lock word
+ * (repair_wait(), WAIT) behind its CUT of the geometry: so either CHECK finds the record cut, or the
+ * writer waits for RELEASE.
+ */
 static enum answer replace(struct extent *extent, struct range_hit *hit, uintptr_t page)
 {
 	enum answer answer;
@@ -264,6 +272,7 @@ static void wait_for_holder(_Atomic uint64_t *word, uint64_t held)
 	sys_nap(NAP_NANOSECONDS);
 }
 
+/* WAIT, behind the CUT in range_cut() or split.c: see replace(). */
 void repair_wait(unsigned lock)
 {
 	_Atomic uint64_t *word = &process_state->lock[lock].word;
@@ -371,6 +380,8 @@ static enum answer try_repair(struct fault *fault, struct repair_order *order)
 		order->unproved++;
 		return ANSWER_RETRY;
 	}
+	/* Until RELEASE nothing is touched but memory of ours. A SIGBUS that is sent meanwhile is kept
+	 * pending (deliver.c), for the shadow is blocked with all other signals. */
 	if (!atomic_compare_exchange_strong(word, &version, version + 1)) /* TAKE */
 		return ANSWER_RETRY;
 	answer = replace(&extent, &hit, fault->address & PAGE_MASK);

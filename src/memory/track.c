@@ -265,6 +265,10 @@ void *track_mmap(void *(*next)(void *, size_t, int, int, int, off_t), const stru
  * pages which another one unmaps at that moment may find them mapped and not in the table: that is
  * memory of nobody to us, as it is freed memory to the program.
  */
+/*
+ * Without track_enter(): after the call nothing of the range comes back. Only where the call fails does a
+ * fault of another thread find no range there meanwhile, and is answered as one in unknown memory.
+ */
 int track_munmap(void *address, size_t length)
 {
 	struct range_cut cut = begin((uintptr_t)address, length);
@@ -514,12 +518,6 @@ int track_remap_pages(void *address, size_t length, int prot, size_t page, int f
 
 /* ---- mprotect ---- */
 
-/*
- * A repair asks the kernel for the protection, and gives the new pages the same. So none may come
- * to its end behind the system call that has asked before it: afterwards the lock word gets another
- * version, as by a repair, and where it is no longer that from before, the call is made again.
- */
-
 /* What was replaced may be written to; whether its file may, the kernel says of the anchor. */
 static int ask_file(struct range_hit hit, int prot)
 {
@@ -551,6 +549,11 @@ static void read_versions(struct protecting *protecting)
 	}
 }
 
+/*
+ * A repair asks the kernel for the protection, and gives the new pages the same. So none may come
+ * to its end behind the system call that has asked before it: afterwards the lock word gets another
+ * version, as by a repair, and where it is no longer that from before, the call is made again.
+ */
 void track_protect(struct protecting *protecting, void *address, size_t length, int prot)
 {
 	protecting->locks = 0;

@@ -52,10 +52,10 @@ static bool set_id(struct leaf *leaf, uint64_t page, uint32_t id)
 
 /*
  * A record that runs over a border is the carry of what begins there: of each block in its first
- * GiB, of each GiB after it. A carry of 0 says that no record runs in there: it goes back to 0 only
- * when the record that ran over the border goes as a whole, and the pages on both sides are then its
- * mapper's alone. Any other carry may be stale, for a split that was taken back leaves its own id: the
- * geometry of that record decides.
+ * GiB, of each GiB after it. A carry of 0 says that no record runs in there. It becomes 0 again only when
+ * all pages of the record are cut at once: those on both sides of the border are then that caller's
+ * alone, so nobody else has made it his carry. Any other carry may be stale, for a split that was taken
+ * back leaves its own id: the geometry of that record decides.
  */
 struct borders {
 	_Atomic uint32_t *block, *block_end, *gib, *gib_end;

@@ -91,7 +91,8 @@ bool walk_snapshot(struct walk *walk, uint32_t id, struct range_hit *hit)
 /*
  * A visit may change the state of the record (RANGE_PROTECTED, say). A split by another thread that ended
  * before that change has copied the old state into the right part: so if the geometry is another one
- * behind the visit, all records are visited once more, the right part with them.
+ * behind the visit, all records are visited once more, the right part with them. It pairs with
+ * carry_marks() in split.c, which reads the state behind its change of the geometry: one sees the other.
  */
 static void each_visit(struct walk *walk, uint32_t id)
 {
