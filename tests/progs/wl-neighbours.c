@@ -168,6 +168,7 @@ static void popup(void)
 	struct wl_surface *surface;
 	struct xdg_positioner *place;
 	struct xdg_surface *xdg_surface;
+	struct xdg_popup *menu;
 
 	show_window(&window, &pool);
 	place = xdg_wm_base_create_positioner(client.wm_base);
@@ -175,10 +176,14 @@ static void popup(void)
 	xdg_positioner_set_anchor_rect(place, 0, 0, 8, 8);
 	surface = wl_compositor_create_surface(client.compositor);
 	xdg_surface = xdg_wm_base_get_xdg_surface(client.wm_base, surface);
-	xdg_surface_get_popup(xdg_surface, window.xdg_surface, place);
+	menu = xdg_surface_get_popup(xdg_surface, window.xdg_surface, place);
 	window_acknowledge(&client, xdg_surface, surface);
 	lose_surface(surface, 64, 64);
 	repaint(window.surface);
+	/* labwc 0.8 dies of a client that ends with a popup (SIGSEGV, without us, too). */
+	xdg_popup_destroy(menu);
+	xdg_surface_destroy(xdg_surface);
+	wl_surface_destroy(surface);
 }
 
 static void layer(void)
