@@ -22,7 +22,8 @@ static uint64_t tag(uint64_t number)
 /*
  * The number first, then the entry: loss_is_logged() reads entries of numbers that it has seen, and an
  * entry that is not there yet has another tag. Before the fault is answered: whoever waits for the access
- * to be done finds it here.
+ * to be done finds it here. An entry is one word, so nothing is read by way of it; release keeps the store
+ * behind the number's addition, as loss_is_logged() expects.
  */
 void loss_note(uintptr_t address, const struct range_hit *hit)
 {

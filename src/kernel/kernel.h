@@ -2,7 +2,7 @@
 /*
  * Room kernel: asks the kernel, and talks to it: mappings, file systems, probes of a page, writing a
  * line, the signal mask, the next functions, the state of this process. It remembers nothing about
- * ranges, rules or handlers. Calls base; every room above may call it.
+ * ranges, rules or handlers. Calls base.
  */
 #ifndef SIGBUS_KERNEL_H
 #define SIGBUS_KERNEL_H

@@ -7,6 +7,10 @@
 #include <string.h>
 #include "base/base.h"
 
+#define SYNCHRONOUS                                                                                \
+	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) |     \
+		SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
+
 extern HIDDEN int shadow_signal; /* its blocked bit is "SIGBUS is virtually blocked" */
 
 /*

@@ -199,6 +199,7 @@ int vma_query(uintptr_t address, struct vma *vma, char *path, size_t path_size)
 	long fd;
 	int error;
 
+	/* Relaxed: who sees it late asks once more in vain. */
 	if (atomic_load_explicit(&query_is_missing, memory_order_relaxed))
 		return read_text(address, vma, path, path_size);
 	fd = kernel_open_own(KERNEL_OWN "maps");

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Room memory: changes mappings: replaces lost pages, and tells the range table what the mapping hooks
- * did. It never decides, never reports. Calls base, kernel, table, owner, signal and rules; fault,
- * hooks, api and start may call it.
+ * did. It never decides, never reports. Calls base, kernel, table, policy, owner, signal and rules.
  */
 #ifndef SIGBUS_MEMORY_H
 #define SIGBUS_MEMORY_H

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Room owner: address -> shared object -> owner. Owners are shared objects, and what programs register
- * by the C API; one table has both. Calls base and kernel; signal, rules, memory, report, fault, hooks,
- * api and start may call it.
+ * by the C API; one table has both. Calls base, kernel and table.
  */
 #ifndef SIGBUS_OWNER_H
 #define SIGBUS_OWNER_H

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Room policy: text -> rules -> the rule that matches. Pure: no system call but for the texts behind
- * "@NAME" (policy/file.c), no state but the hit counters. Calls base; rules, report, hooks, start and
- * the tools may call it.
+ * "@NAME" (policy/file.c), no state but the hit counters. Calls base.
  */
 #ifndef SIGBUS_POLICY_H
 #define SIGBUS_POLICY_H

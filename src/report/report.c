@@ -19,7 +19,6 @@
 #include "report/report.h"
 #include "rules/fault.h"
 #include "rules/rules.h"
-#include "signal/disposition.h"
 #include "table/table.h"
 
 #define ALWAYS_REPORTED 10

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Room report: tells. It reads a struct fault and changes nothing else. Calls base, kernel, policy,
- * owner, rules and the types of table; fault and start may call it.
+ * Room report: tells. It reads a struct fault and changes nothing else. Calls base, kernel, table,
+ * policy, owner and rules.
  */
 #ifndef SIGBUS_REPORT_H
 #define SIGBUS_REPORT_H

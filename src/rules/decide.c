@@ -10,7 +10,6 @@
 #include "policy/policy.h"
 #include "rules/fault.h"
 #include "rules/rules.h"
-#include "signal/disposition.h"
 #include "table/table.h"
 
 _Static_assert(sizeof(struct policy_names) <= sizeof(((struct scratch *)0)->names),

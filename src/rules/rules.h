@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Room rules: which rule decides, and why a page is lost. Calls base, kernel, policy, owner and the
- * types of table; memory, report and fault may call it.
+ * Room rules: which rule decides, and why a page is lost. Calls base, kernel, table, policy and owner.
  */
 #ifndef SIGBUS_RULES_H
 #define SIGBUS_RULES_H

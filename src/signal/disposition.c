@@ -198,6 +198,7 @@ bool disposition_replace(int signo, const struct disposition *old, const struct 
 
 _Atomic uint32_t statements_count;
 
+/* Relaxed: two counters of which a thread compares what it has seen before; see disposition_statements(). */
 void disposition_count(const struct disposition *disposition)
 {
 	atomic_fetch_add_explicit(&statements_count, 1, memory_order_relaxed);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Room signal: what the program believes about SIGBUS (its disposition, what is pending), and what the
- * kernel has instead. It never reports. Calls base, kernel and owner; fault, hooks, memory and start
- * may call it.
+ * kernel has instead. It never reports. Calls base, kernel, table and owner.
  */
 #ifndef SIGBUS_DISPOSITION_H
 #define SIGBUS_DISPOSITION_H
@@ -21,9 +20,6 @@ struct disposition {
 	_Atomic uint32_t owner;	    /* who answers for it: see owner_note(); 0: nobody known */
 };
 
-#define SYNCHRONOUS                                                                                \
-	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) |     \
-		SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
 #define SA_RESTORER_ ((uint64_t)0x04000000) /* the kernel's, not in the C library's headers */
 
 int disposition_init(void *our_handler, void (*our_restorer)(void)); /* 0, or -errno: nothing was installed */

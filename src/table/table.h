@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Room table: address -> record. Lock-free writers, wait-free lookup, no system call. Calls base;
- * waiting and memory come through struct range_env. Owner, rules, memory, report, fault, hooks, api,
- * start and the tools may call it.
+ * waiting and memory come through struct range_env.
  */
 #ifndef SIGBUS_TABLE_H
 #define SIGBUS_TABLE_H
