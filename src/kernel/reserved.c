@@ -10,10 +10,10 @@
  *
  * A window is room for pages on their way: new content that is moved in place when it is complete.
  * Spare mappings are pages whose protection keeps the kernel from joining them: where the program has as
- * many mappings as it may, some are given up, so that a page
- * can be replaced. They are made when the first range is put into the table, for they cost as much as
- * all else that we do at start. They lie at the end: the program's mappings come in front of the area,
- * and the kernel works longer for each of them where many others are near.
+ * many mappings as it may, some are given up, so that a page can be replaced. They are made when the first
+ * range is put into the table, for they cost as much as all else that we do at start. They lie at the end:
+ * the program's mappings come in front of the area, and the kernel works longer for each of them where many
+ * others are near.
  */
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -40,6 +40,18 @@ static long map_none(uintptr_t address, size_t size, int fixed)
 {
 	return SYS_6(SYS_mmap, address, size, PROT_NONE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
+}
+
+/* At this address or not at all. Kernels before 4.17 take the address for a wish. */
+static bool map_again(uintptr_t address, size_t size)
+{
+	long got = map_none(address, size, MAP_FIXED_NOREPLACE);
+
+	if (got == (long)address)
+		return true;
+	if (!is_error(got))
+		SYS_2(SYS_munmap, got, size);
+	return false;
 }
 
 static size_t memory_wanted(void)
@@ -126,28 +138,19 @@ uintptr_t window_take(void)
 	return i < 0 ? 0 : window_at((unsigned)i);
 }
 
-void window_give(uintptr_t window, size_t used)
+void window_give(uintptr_t window, size_t used, bool is_hole)
 {
 	unsigned i = (unsigned)((window - window_at(0)) / WINDOW_SIZE);
 
 	invariant(i < windows && window == window_at(i) && used <= WINDOW_SIZE);
-	map_none(window, used, MAP_FIXED);
+	if (!is_hole)
+		map_none(window, used, MAP_FIXED);
+	else if (!map_again(window, used))
+		return;
 	atomic_store(&process_state->window_busy[i], 0);
 }
 
 /* ---- around mlockall() ---- */
-
-/* At this address or not at all. Kernels before 4.17 take the address for a wish. */
-static bool map_again(uintptr_t address, size_t size)
-{
-	long got = map_none(address, size, MAP_FIXED_NOREPLACE);
-
-	if (got == (long)address)
-		return true;
-	if (!is_error(got))
-		SYS_2(SYS_munmap, got, size);
-	return false;
-}
 
 void reserved_lend(void)
 {

@@ -19,10 +19,11 @@ uintptr_t reserved_closed_page(void); /* [H] one that nobody can read; 0: there 
 
 /*
  * A window of WINDOW_SIZE bytes for this thread, or 0; all signals have to be blocked until it is
- * given back. What is mapped there with MAP_FIXED, in the first `used` bytes, goes then. [H]
+ * given back. What is mapped there with MAP_FIXED, in the first `used` bytes, goes then. is_hole: they were
+ * moved away, and what is there now may be another thread's: then it stays, and the window is gone. [H]
  */
 uintptr_t window_take(void);
-void window_give(uintptr_t window, size_t used); /* [H] */
+void window_give(uintptr_t window, size_t used, bool is_hole); /* [H] */
 
 /*
  * Around mlockall(MCL_CURRENT), for which the kernel counts all addresses of the process: what is

@@ -15,8 +15,6 @@
 #include "base/assert.h"
 #include "base/base.h"
 #include "base/syscall.h"
-#include "kernel/mask.h"
-#include "kernel/reserved.h"
 #include "memory/memory.h"
 #include "memory/repair.h"
 
@@ -140,20 +138,16 @@ uintptr_t anchor_turn(uintptr_t anchor, uintptr_t start, size_t file_page)
 /* Of a private mapping the anchor's own page is the start: a copy of it that grows moves along. */
 static uintptr_t map_view(uintptr_t anchor, bool shared, size_t size)
 {
-	uintptr_t window;
-	long view = -ENOMEM;
-	uint64_t mask;
+	long copy, view;
 
 	if (shared)
 		return (uintptr_t)SYS_5(SYS_mremap, anchor, 0, size, MREMAP_MAYMOVE, 0);
-	mask = mask_swap(SIG_SETMASK, ~SIGNAL_BIT(SIGBUS));
-	window = window_take();
-	if (window) {
-		if (copy_mapping(anchor, false, window))
-			view = SYS_5(SYS_mremap, window, PAGE_SIZE, size, MREMAP_MAYMOVE, 0);
-		window_give(window, PAGE_SIZE);
-	}
-	mask_swap(SIG_SETMASK, mask);
+	copy = SYS_5(SYS_mremap, anchor, PAGE_SIZE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0);
+	if (is_error(copy))
+		return (uintptr_t)copy;
+	view = SYS_5(SYS_mremap, copy, PAGE_SIZE, size, MREMAP_MAYMOVE, 0);
+	if (is_error(view))
+		SYS_2(SYS_munmap, copy, PAGE_SIZE);
 	return (uintptr_t)view;
 }
 

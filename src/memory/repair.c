@@ -171,7 +171,7 @@ static enum answer fill_scratch(uintptr_t scratch, const struct extent *extent)
  * Filled and protected first, then moved in place: nobody sees a page that is not complete. mremap()
  * with MREMAP_FIXED unmaps its target before it can fail, so everything that may fail is done before.
  */
-static enum answer fill_and_move(uintptr_t window, struct extent *extent)
+static enum answer fill_and_move(uintptr_t window, struct extent *extent, bool *is_hole)
 {
 	size_t size = extent->end - extent->start;
 	int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
@@ -189,11 +189,13 @@ static enum answer fill_and_move(uintptr_t window, struct extent *extent)
 		SYS_3(SYS_mprotect, window, size, extent->prot) < 0)
 		return ANSWER_DECLINED;
 	/* What stays in the window keeps its place from being a hole; older kernels cannot do that. */
-	moved = SYS_5(SYS_mremap, window, size, size, flags | MREMAP_DONTUNMAP, extent->start);
-	if (moved == -EINVAL)
-		moved = SYS_5(SYS_mremap, window, size, size, flags, extent->start);
-	while (moved == -ENOMEM && reserved_give_up_mapping())
-		moved = SYS_5(SYS_mremap, window, size, size, flags, extent->start);
+	do {
+		moved = SYS_5(SYS_mremap, window, size, size, flags | MREMAP_DONTUNMAP, extent->start);
+		if (moved == -EINVAL) {
+			moved = SYS_5(SYS_mremap, window, size, size, flags, extent->start);
+			*is_hole = !is_error(moved);
+		}
+	} while (moved == -ENOMEM && reserved_give_up_mapping());
 	extent->error = is_error(moved) ? (int)moved : 0;
 	return moved == (long)extent->start ? ANSWER_DONE : ANSWER_DECLINED;
 }
@@ -205,15 +207,16 @@ static enum answer fill_and_move(uintptr_t window, struct extent *extent)
 static enum answer replace_with_scratch(struct extent *extent, struct range_hit *hit)
 {
 	uintptr_t window = window_take();
+	bool is_hole = false;
 	enum answer answer;
 
 	if (!window)
 		return ANSWER_DECLINED;
-	answer = fill_and_move(window, extent);
+	answer = fill_and_move(window, extent, &is_hole);
 	if (extent->error == -EINVAL && extent->content == ONES && widen_to_huge(extent, hit) &&
 		extent->end - extent->start <= WINDOW_SIZE)
-		answer = fill_and_move(window, extent);
-	window_give(window, extent->end - extent->start);
+		answer = fill_and_move(window, extent, &is_hole);
+	window_give(window, extent->end - extent->start, is_hole);
 	return answer;
 }
 

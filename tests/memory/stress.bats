@@ -58,3 +58,9 @@ assert_intact() {
     assert_success
     assert_output 'all live'
 }
+
+@test "stress: a private range grows beside a thread that maps into each hole" {
+    run_with --log off --policy "program:grow-beside=zero" grow-beside 5000
+    assert_success
+    assert_line "grown 5000"
+}
