@@ -77,8 +77,7 @@ int vma_query(uintptr_t address, struct vma *vma, char *path, size_t path_size);
 void pages_without_guards(uintptr_t page, uintptr_t *start, uintptr_t *end);
 /* Is it the kernel's page of zeroes, which costs no memory? 1, 0, or -errno: it cannot be told. [H] */
 int page_is_zero_page(uintptr_t page);
-/* Does userfaultfd watch the mapping at address? 1, 0, or -errno: it cannot be told. Slow where the kernel
- * lets nobody use it. [H] */
+/* Does userfaultfd watch the mapping at address? 1, 0, or -errno: it cannot be told. Slow. [H] */
 int vma_is_watched(uintptr_t address);
 
 /* What an mmap() call asks for. */

@@ -3,14 +3,11 @@
  * What makes the kernel refuse a page that is not lost: guard pages and userfaultfd. All [H].
  *
  * A guard page (MADV_GUARD_INSTALL, of files since Linux 6.15) has a bit in pagemap. A mapping that
- * userfaultfd watches cannot be watched by a second one: the kernel says EBUSY. Where that cannot be
- * asked the line "VmFlags:" of smaps has one of the words um, uw and ui: that text is long, and the kernel
- * walks through all pages of the process to write it.
+ * userfaultfd watches has one of the words um, uw and ui in its line "VmFlags:" of smaps, and nowhere
+ * else: that text is long, and the kernel walks through all pages of the process to write it.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
-#include <sys/ioctl.h>
 #include "base/syscall.h"
 #include "base/text.h"
 #include "kernel/kernel.h"
@@ -120,33 +117,6 @@ int page_is_zero_page(uintptr_t page)
 	return found ? found == page : -ENOSYS;
 }
 
-/* ---- userfaultfd ---- */
-
-#ifndef UFFD_USER_MODE_ONLY
-#define UFFD_USER_MODE_ONLY 1 /* Linux 5.11 */
-#endif
-
-/*
- * 1, 0, or -errno: it cannot be told so. Nobody is to touch a page that can be had: a look at a hole of a
- * file in memory fills it, and then the owner of the watch is never asked for its content. For a moment
- * one lost page is watched by nobody who answers: who touches it meanwhile goes on when it is closed.
- */
-static int ask_by_watching(uintptr_t address)
-{
-	struct uffdio_api api = {.api = UFFD_API};
-	struct uffdio_register page = {.range = {address & PAGE_MASK, PAGE_SIZE},
-		.mode = UFFDIO_REGISTER_MODE_MISSING};
-	long fd = SYS_1(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY), error;
-
-	if (fd < 0)
-		return (int)fd;
-	error = SYS_3(SYS_ioctl, fd, UFFDIO_API, &api);
-	if (!error)
-		error = SYS_3(SYS_ioctl, fd, UFFDIO_REGISTER, &page);
-	SYS_1(SYS_close, fd);
-	return error == -EBUSY ? 1 : (int)error;
-}
-
 /* ---- smaps ---- */
 
 static bool has_word(const char *text, const char *word)
@@ -176,7 +146,7 @@ static int find_flags(struct line_reader *reader, uintptr_t address)
 	return -ENOENT;
 }
 
-static int ask_smaps(uintptr_t address)
+int vma_is_watched(uintptr_t address)
 {
 	struct scratch *scratch = scratch_get();
 	struct line_reader reader;
@@ -190,33 +160,4 @@ static int ask_smaps(uintptr_t address)
 	}
 	scratch_put(scratch);
 	return answer;
-}
-
-/*
- * A filter of system calls may end the process for one that it does not make itself, as userfaultfd() is.
- * Where it cannot be told whether there is one, there may be.
- */
-static bool may_be_filtered(void)
-{
-	struct scratch *scratch = scratch_get();
-	struct line_reader reader;
-	bool is_free = false;
-	char *line;
-
-	if (!scratch)
-		return true;
-	if (lines_open(&reader, KERNEL_OWN "status", scratch->line, sizeof(scratch->line))) {
-		while (!is_free && (line = lines_next(&reader)))
-			is_free = text_starts(line, "Seccomp:\t0");
-		lines_close(&reader);
-	}
-	scratch_put(scratch);
-	return !is_free;
-}
-
-int vma_is_watched(uintptr_t address)
-{
-	int answer = may_be_filtered() ? -EPERM : ask_by_watching(address);
-
-	return answer >= 0 ? answer : ask_smaps(address);
 }

@@ -8,12 +8,12 @@
  *
  *	windows | memory that is never given back | spare mappings
  *
- * A window is room for pages on their way: new content that is moved in place when it is complete.
- * Spare mappings are pages whose protection keeps the kernel from joining them: where the program has as
- * many mappings as it may, some are given up, so that a page can be replaced. They are made when the first
- * range is put into the table, for they cost as much as all else that we do at start. They lie at the end:
- * the program's mappings come in front of the area, and the kernel works longer for each of them where many
- * others are near.
+ * A window is room for pages on their way: a second view of lost pages, or new content that is moved
+ * in place when it is complete. Spare mappings are pages whose protection keeps the kernel from
+ * joining them: where the program has as many mappings as it may, some are given up, so that a page
+ * can be replaced. They are made when the first range is put into the table, for they cost as much as
+ * all else that we do at start. They lie at the end: the program's mappings come in front of the area,
+ * and the kernel works longer for each of them where many others are near.
  */
 #include <sys/mman.h>
 #include <sys/resource.h>

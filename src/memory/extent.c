@@ -52,8 +52,7 @@ int extent_probe(const struct fault *fault, const struct range_hit *hit,
 
 /* ---- page by page ---- */
 
-/* Is this page lost in the way in which the extent is? */
-static bool extent_is_like(const struct extent *extent, uintptr_t page)
+bool extent_is_like(const struct extent *extent, uintptr_t page)
 {
 	if (extent->content == COPY)
 		return says_lost(probe(page, true)) && probe(page, false) == 0;

@@ -261,10 +261,7 @@ static enum answer replace(struct extent *extent, struct range_hit *hit, uintptr
 	else
 		answer = replace_with_scratch(extent, hit);
 	if (answer == ANSWER_DONE)
-		range_set_flags(*hit,
-			RANGE_REPAIRED | (is_huge(extent) ? RANGE_HUGE : 0) |
-				(extent->is_watched ? RANGE_WATCHED : 0),
-			0);
+		range_set_flags(*hit, RANGE_REPAIRED | (is_huge(extent) ? RANGE_HUGE : 0), 0);
 	return answer;
 }
 

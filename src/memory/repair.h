@@ -33,7 +33,6 @@ struct extent {
 	int error;  /* why it could not be replaced */
 	bool was_widened;   /* to huge pages */
 	bool is_poisoned;   /* the kernel said so of the page of the fault */
-	bool is_watched;    /* by userfaultfd: only the page of the fault is proved to be lost */
 	bool is_mapped;	    /* vma is known: all of the extent is in it */
 	bool is_behind_end; /* of the file, whose size is known */
 	bool by_storage;    /* has no storage, and its lowest page is lost */
@@ -49,6 +48,8 @@ struct extent {
 /* probe() of the page of the fault; if it is lost, *extent is that page. [H] */
 int extent_probe(const struct fault *fault, const struct range_hit *hit,
 	const struct repair_order *order, struct extent *extent);
+/* Is this page lost in the way in which the extent is? It may be in another view of the memory. [H] */
+bool extent_is_like(const struct extent *extent, uintptr_t page);
 /* Adds the neighbours that are lost too, as far as the order and the range allow. [H] */
 void extent_measure(
 	struct extent *extent, const struct range_hit *hit, const struct repair_order *order);

@@ -50,7 +50,6 @@ enum range_flag {
 	RANGE_MAPPED = 1 << 7,     /* a mapping that we saw, under a registered range too */
 	RANGE_ATTACHED = 1 << 10,  /* by shmat() */
 	RANGE_HUGE = 1 << 11,	   /* a huge page of it was replaced */
-	RANGE_WATCHED = 1 << 12,   /* by userfaultfd, when a page was replaced */
 	RANGE_LOST = 1 << 9,       /* sigbus_copy_from() or _to() found a lost page */
 };
 #define RANGE_FLAGS 0x3fffu

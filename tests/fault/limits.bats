@@ -338,14 +338,3 @@ END
     assert_success
     assert_output "reserved: yes"
 }
-
-@test "limits: no system call that a filter may kill for tells whether a page is watched" {
-    local mapping
-
-    for mapping in shared private; do
-        run_with --policy "$policy" pages open:memfd size:8 fill "map:8,$mapping,rw" size:4 \
-            refuse:userfaultfd,kill read:5 write:6 show
-        assert_success
-        assert_line "show 0-3:= 4-5:0 6-6:w0 7-7:0"
-    done
-}

@@ -13,7 +13,7 @@ system_calls='rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigti
     rt_tgsigqueueinfo tgkill getpid gettid geteuid nanosleep clock_gettime
     madvise mincore futex mmap mprotect mremap munmap munlock pread64 process_vm_writev
     openat openat2 name_to_handle_at close read readlinkat fcntl ioctl fstat fstatfs statx faccessat sysinfo
-    memfd_create userfaultfd write writev pwritev2 ppoll sendmsg socket prctl
+    memfd_create write writev pwritev2 ppoll sendmsg socket prctl
     prlimit64 clone close_range execveat exit kill wait4 pipe2 dup3 capget getresuid getresgid
     getsockopt getsockname getpeername shutdown
     sigaltstack rt_sigreturn'

@@ -4,12 +4,11 @@
  * but pages_main()), and those that need another memory or change what is around the process:
  *
  *   uffd:PAGES        anonymous memory, userfaultfd in its SIGBUS mode; even pages are filled
- *   uffd-file:PAGES   the same of a file in memory that is shared
  *   poison:P          userfaultfd poisons the page where it is mapped; its file keeps it
  *   bad:P             is bad memory (MADV_HWPOISON: for guests only, it is lost until they end)
  *   early             wants to know of bad memory before it is accessed
  *   huge:file|anon    huge pages without a reservation: all free ones, filled, and one more
- *   shared-anon:PAGES, then cut:PAGES (its file, or that of uffd-file, is truncated)
+ *   shared-anon:PAGES, then cut:PAGES (its file is truncated)
  *   bytes             runs of pages that are in every byte: = the file's, 0, f (0xff), w (one is)
  *   blocks            how many pages of the file exist
  *   restore:P-P       sigbus_range_restore()
@@ -72,7 +71,7 @@ static int last_file(void)
 
 /* ---- memory ---- */
 
-static void watch(const char *count, int sharing, int file)
+static void do_uffd(const char *count)
 {
 	struct uffdio_api api = {.api = UFFD_API, .features = UFFD_FEATURE_SIGBUS};
 	struct uffdio_register range = {.mode = UFFDIO_REGISTER_MODE_MISSING};
@@ -80,26 +79,12 @@ static void watch(const char *count, int sharing, int file)
 
 	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) < 0)
 		cannot("userfaultfd");
-	take(strtoul(count, NULL, 10), sharing, file);
+	take(strtoul(count, NULL, 10), MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	for (size_t i = 0; i < pages; i += 2)
 		memset(page(i), letter(i), page_size);
 	range.range = (struct uffdio_range){(uintptr_t)base, pages * page_size};
 	if (ioctl(fd, UFFDIO_REGISTER, &range) < 0)
 		cannot("UFFDIO_REGISTER");
-}
-
-static void do_uffd(const char *count)
-{
-	watch(count, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-}
-
-static void do_uffd_file(const char *count)
-{
-	int fd = memfd_create("watched", MFD_CLOEXEC);
-
-	if (fd < 0 || ftruncate(fd, (off_t)(strtoul(count, NULL, 10) * page_size)) < 0)
-		cannot("memfd_create");
-	watch(count, MAP_SHARED, fd);
 }
 
 #ifndef UFFDIO_POISON
@@ -355,7 +340,6 @@ static const struct {
 	void (*run)(const char *argument);
 } steps[] = {
 	{"uffd", do_uffd},
-	{"uffd-file", do_uffd_file},
 	{"poison", do_poison},
 	{"bad", do_bad},
 	{"early", do_early},

@@ -11,7 +11,6 @@
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,7 +122,7 @@ static const struct {
 	{"sigqueue", SYS_rt_sigqueueinfo}, {"sigtimedwait", SYS_rt_sigtimedwait},
 	{"uname", SYS_uname}, {"openat2", SYS_openat2}, {"mincore", SYS_mincore},
 	{"sysinfo", SYS_sysinfo}, {"fcntl", SYS_fcntl}, {"nanosleep", SYS_nanosleep},
-	{"clone", SYS_clone}, {"userfaultfd", SYS_userfaultfd}};
+	{"clone", SYS_clone}};
 
 static unsigned number_of(const char *name, size_t length)
 {
@@ -151,14 +150,13 @@ static int install(const struct sock_fprog *program, unsigned flags)
 
 /*
  * refuse:CALL,ERRNO[,ARGUMENT&BITS|,ARGUMENT=P]: from now on, where the argument has all the bits,
- * or is the address of page P. Number 0 is no error: the answer is 0. An ERRNO of kill ends the process.
+ * or is the address of page P. Number 0 is no error: the answer is 0.
  */
 void do_refuse(const char *words)
 {
 	unsigned length = (unsigned)strcspn(words, ",");
 	char *next = NULL;
 	unsigned error = (unsigned)strtoul(words + length + 1, &next, 10);
-	bool kills = strcmp(words + length, ",kill") == 0;
 	unsigned argument = *next == ',' ? (unsigned)strtoul(next + 1, &next, 10) : 0;
 	unsigned bits = *next == '&' ? (unsigned)strtoul(next + 1, NULL, 0) : 0;
 	struct sock_filter filter[] = {
@@ -168,7 +166,7 @@ void do_refuse(const char *words)
 			(unsigned)offsetof(struct seccomp_data, args) + 8 * argument),
 		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, bits),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, bits, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, kills ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = {sizeof(filter) / sizeof(*filter), filter};
