@@ -386,9 +386,11 @@ static void reuse(const char *name)
 		.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&peer->pid, .set_tid_size = 1};
 	int ready[2];
 	char byte;
-	long child;
+	long child = -1;
 
-	if (pipe(ready) < 0 || (child = syscall(SYS_clone3, &how, sizeof(how))) < 0)
+	if (pipe(ready) == 0)
+		child = syscall(SYS_clone3, &how, sizeof(how));
+	if (child < 0)
 		fail("sent: clone3");
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
