@@ -4,36 +4,16 @@
  * that cannot say without waiting because somebody has just mounted something. The status is the
  * command's; 77: this kernel cannot do that.
  */
+#include "filter.h"
+
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* The descriptor by which this process answers for its child. */
-static int filter_openat2(void)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {sizeof(filter) / sizeof(*filter), filter};
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -1;
-	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
-		&program);
-}
 
 static void answer(int listener)
 {
@@ -53,7 +33,10 @@ static void answer(int listener)
 
 int main(int argc, char **argv)
 {
-	int listener = filter_openat2(), status;
+	/* By this descriptor this process answers for its child. */
+	int listener = filter_call(
+		SYS_openat2, SECCOMP_RET_USER_NOTIF, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+	int status;
 	struct pollfd poller[2] = {{listener, POLLIN, 0}, {-1, POLLIN, 0}};
 	pid_t child = listener < 0 || argc < 2 ? -1 : fork();
 

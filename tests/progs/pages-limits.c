@@ -3,12 +3,11 @@
  * The steps of the program pages that take something away: what there is no more of, and what the
  * kernel refuses from then on. So the library itself needs no hooks for its tests.
  */
+#include "filter.h"
 #include "pages.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
@@ -134,18 +133,15 @@ static unsigned number_of(const char *name, size_t length)
 	exit(99);
 }
 
-/* A listener's descriptor if the flags ask for one. */
 static int install(const struct sock_fprog *program, unsigned flags)
 {
-	long result = -1;
+	int result = filter_install(program, flags);
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
-		result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
 	if (result < 0) {
 		perror("pages: seccomp");
 		exit(77);
 	}
-	return (int)result;
+	return result;
 }
 
 /*

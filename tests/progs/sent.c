@@ -25,13 +25,12 @@
  *   chroot:DIRECTORY
  *   check  is the connection open, for us and for it?    first, second  which of the clients, mappings
  */
+#include "filter.h"
+
 #include <fcntl.h>
 #include <sched.h>
-#include <linux/filter.h>
 #include <linux/sched.h>
-#include <linux/seccomp.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -353,16 +352,7 @@ static const char *after(const char *step, const char *word)
 /* As a sandbox has it: one system call that it does not expect is the end. */
 static void confine(void)
 {
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getsockopt, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {sizeof(filter) / sizeof(*filter), filter};
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
+	if (filter_call(SYS_getsockopt, SECCOMP_RET_KILL_PROCESS, 0) != 0)
 		fail("sent: seccomp");
 }
 
