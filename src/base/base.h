@@ -17,6 +17,10 @@
 #define PAGE_SHIFT 12
 #define PAGE_SIZE ((uintptr_t)1 << PAGE_SHIFT)
 #define PAGE_MASK (~(PAGE_SIZE - 1))
+static inline size_t whole_pages(size_t size)
+{
+	return (size + PAGE_SIZE - 1) & PAGE_MASK;
+}
 /*
  * Mappings at addresses with more bits are not tracked, and counted as that. The number of a page and a number of pages share 63
  * bits of a geometry (table/table.h), so each bit more of addresses halves the longest range.

@@ -108,7 +108,7 @@ void *reserved_memory(size_t size)
 {
 	uintptr_t at = atomic_load(&memory_next);
 
-	size = (size + PAGE_SIZE - 1) & PAGE_MASK;
+	size = whole_pages(size);
 	do {
 		if (size > memory_end - at)
 			return NULL;

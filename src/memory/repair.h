@@ -11,11 +11,6 @@
 #define HUGE_PAGE ((size_t)1 << HUGE_SHIFT)
 #define EXTENT_MAX ((size_t)2 << 20)
 
-static inline size_t whole_pages(size_t size)
-{
-	return (size + PAGE_SIZE - 1) & PAGE_MASK;
-}
-
 struct repair_order {
 	bool ones;
 	size_t limit;	      /* of one extent, in bytes, but for what lies behind the end of a file */
