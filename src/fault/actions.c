@@ -24,11 +24,6 @@
 
 #define WAIT_PAUSE_MAX 128 /* milliseconds between two looks */
 
-static bool is_chain(const struct rule *rule, uint32_t step)
-{
-	return !rule || step >= rule->action_count || rule->action[step].kind == ACTION_CHAIN;
-}
-
 /*
  * Is the page of this fault still lost? probe() says 0 if it can be had, and -ENOMEM if nothing is mapped
  * there any more: then the access is made again, and finds what is there. Every other error, also one of a
@@ -226,7 +221,7 @@ static enum verdict ask_owner(struct fault *fault, const struct jump *jump)
 	if (!handler && !callback.function)
 		return VERDICT_DECLINED;
 	/* H3: the program's present handler, and nobody but it: chain runs it with nothing of ours. */
-	if (handler && handler == disposition_now(SIGBUS) && is_chain(fault->rule, fault->step + 1) &&
+	if (handler && handler == disposition_now(SIGBUS) && step_is_chain(fault->rule, fault->step + 1) &&
 		!is_blocked_in(interrupted_mask(fault)))
 		return VERDICT_DECLINED;
 	if (is_running(fault, handler, owner) || (handler && progress_has_had(fault, handler)))
@@ -295,7 +290,7 @@ enum verdict act(struct fault *fault, struct jump *jump)
 {
 	const struct action *action;
 
-	if (is_chain(fault->rule, fault->step))
+	if (step_is_chain(fault->rule, fault->step))
 		return chain(fault, jump);
 	action = &fault->rule->action[fault->step];
 	switch (action->kind) {

@@ -83,11 +83,6 @@ void progress_go_back(const struct fault *fault)
 	remember(fault);
 }
 
-static bool is_chain(const struct rule *rule, uint32_t step)
-{
-	return !rule || step >= rule->action_count || rule->action[step].kind == ACTION_CHAIN;
-}
-
 /*
  * The same fault again goes on behind the step that was tried last, fault->step of it; where that step was
  * not finished (again: its handler had no frame), with that step itself. chain is tried again and again.
@@ -107,7 +102,7 @@ void progress_first_step(struct fault *fault)
 		return;
 	fault->step = before->step;
 	if (!last->again) {
-		fault->step += !is_chain(fault->rule, before->step);
+		fault->step += !step_is_chain(fault->rule, before->step);
 		return;
 	}
 	fault->told = before->told;

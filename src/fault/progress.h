@@ -7,6 +7,7 @@
 #ifndef SIGBUS_PROGRESS_H
 #define SIGBUS_PROGRESS_H
 
+#include "policy/policy.h"
 #include "rules/fault.h"
 #include "signal/disposition.h"
 
@@ -17,6 +18,12 @@ struct progress {
 	uint32_t spared;
 	bool again; /* that step itself is next */
 };
+/* Behind its last action a rule goes on with chain, and so does what no rule is for. */
+static inline bool step_is_chain(const struct rule *rule, uint32_t step)
+{
+	return !rule || step >= rule->action_count || rule->action[step].kind == ACTION_CHAIN;
+}
+
 /* The step was tried; called after it, for a repair makes a new version. */
 void progress_note(const struct fault *fault);
 /* It was answered, or the thread went elsewhere: the next one is a new fault. */
