@@ -22,8 +22,9 @@ static inline size_t whole_pages(size_t size)
 	return (size + PAGE_SIZE - 1) & PAGE_MASK;
 }
 /*
- * Mappings at addresses with more bits are not tracked, and counted as that. The number of a page and a number of pages share 63
- * bits of a geometry (table/table.h), so each bit more of addresses halves the longest range.
+ * Mappings at addresses with more bits are not tracked, and counted as that. The number of a page and a
+ * number of pages share 63 bits of a geometry (table/table.h), so each bit more of addresses halves the
+ * longest range.
  */
 #if defined(__aarch64__)
 #define ADDRESS_BITS 48

@@ -8,10 +8,11 @@
  * for the peer's credentials, four for its name (open, whose file system, read, close), three for
  * whether the number is still the peer's (a pidfd, a signal that is none, close). The name has to be
  * read while it is the peer's, not at a fault, when it may have another one or have ended: who sends a
- * file and takes it away need only end in between to be nobody. mmap() costs one look at a table by the number of the descriptor. close() takes it out of there; but a number may
- * have become another file's past the C library, so at a fault the mapping's own device and inode
- * have to be those of the file that came, too, else nobody is named. (They alone do not tell: a disk
- * gives the inode of a file that is gone to the next one.)
+ * file and takes it away need only end in between to be nobody. mmap() costs one look at a table by the
+ * number of the descriptor. close() takes it out of there; but a number may have become another file's past
+ * the C library, so at a fault the mapping's own device and inode have to be those of the file that came,
+ * too, else nobody is named. (They alone do not tell: a disk gives the inode of a file that is gone to the
+ * next one.)
  *
  * What came is one entry of a table, which is used in turns: of those that are not mapped the oldest
  * is given up first. An entry of which a mapping was made is left alone while some record of the range
